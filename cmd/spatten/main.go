@@ -1,0 +1,4 @@
+// Command spatten runs transformers with SpAtten's sparse attention and simulates the accelerator that runs it.
+package main
+
+func main() {}
