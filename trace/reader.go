@@ -100,32 +100,7 @@ func (r *Reader) Records() iter.Seq2[Record, error] {
 }
 
 // Replay hands the rest of the trace to a recorder.
-func (r *Reader) Replay(to record.Recorder) error {
-	for rec, err := range r.Records() {
-		if err != nil {
-			return err
-		}
-		switch rec := rec.(type) {
-		case *record.Run:
-			to.Begin(rec)
-		case *record.Pass:
-			to.Pass(rec)
-		case *record.Layer:
-			to.Layer(rec)
-		case *record.FC:
-			to.FC(rec)
-		case *record.Head:
-			to.Head(rec)
-		case *record.Group:
-			to.Group(rec)
-		case *record.Rank:
-			to.Rank(rec)
-		case *End:
-			to.End()
-		}
-	}
-	return nil
-}
+func (r *Reader) Replay(to record.Recorder) error { return Replay(r.Records(), to) }
 
 // Next returns the next record, or io.EOF after the last one.
 func (r *Reader) Next() (Record, error) {
@@ -204,4 +179,54 @@ func OpenRecords(path string) (iter.Seq2[Record, error], error) {
 		defer f.Close()
 		WorkloadRecords(f, name)(yield)
 	}, nil
+}
+
+// Replay hands records to a recorder until they end.
+func Replay(records iter.Seq2[Record, error], to record.Recorder) error {
+	for rec, err := range records {
+		if err != nil {
+			return err
+		}
+		switch rec := rec.(type) {
+		case *record.Run:
+			to.Begin(rec)
+		case *record.Pass:
+			to.Pass(rec)
+		case *record.Layer:
+			to.Layer(rec)
+		case *record.FC:
+			to.FC(rec)
+		case *record.Head:
+			to.Head(rec)
+		case *record.Group:
+			to.Group(rec)
+		case *record.Rank:
+			to.Rank(rec)
+		case *End:
+			to.End()
+		}
+	}
+	return nil
+}
+
+// Kind names a record's kind in one word.
+func Kind(rec Record) string {
+	switch rec.(type) {
+	case *record.Run:
+		return "run"
+	case *record.Pass:
+		return "pass"
+	case *record.Layer:
+		return "layer"
+	case *record.FC:
+		return "fc"
+	case *record.Head:
+		return "head"
+	case *record.Group:
+		return "group"
+	case *record.Rank:
+		return "rank"
+	default:
+		return "end"
+	}
 }
