@@ -1,0 +1,48 @@
+//go:build unix
+
+package checkpoint
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// mapped is a file's bytes. mapping is set where they must be released.
+type mapped struct {
+	data    []byte
+	mapping []byte
+}
+
+// mapFile maps a regular file for reading.
+func mapFile(name string) (mapped, error) {
+	// A device or a pipe could block for ever when opened or read.
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return mapped{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return mapped{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return mapped{}, fmt.Errorf("%s is not a regular file", name)
+	}
+	if info.Size() == 0 {
+		return mapped{}, nil
+	}
+	data, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return mapped{}, fmt.Errorf("map %s: %w", name, err)
+	}
+	return mapped{data, data}, nil
+}
+
+func (m mapped) release() error {
+	if m.mapping == nil {
+		return nil
+	}
+	return unix.Munmap(m.mapping)
+}
