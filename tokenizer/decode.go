@@ -84,8 +84,10 @@ func (d *Decoder) piece(id int32) string {
 		return ""
 	}
 	s := t.vocab.pieces[id]
-	for _, step := range t.decode {
-		s = step(s, !d.begun)
+	if !t.verbatim[id] {
+		for _, step := range t.decode {
+			s = step(s, !d.begun)
+		}
 	}
 	d.begun = true
 	return s

@@ -13,8 +13,8 @@ type Metadata interface {
 	Uint(key string) (uint64, bool)
 	Bool(key string) (bool, bool)
 	Strings(key string) ([]string, bool)
-	Floats(key string) ([]float32, bool)
-	Ints(key string) ([]int32, bool)
+	Floats(key string) ([]float64, bool)
+	Ints(key string) ([]int64, bool)
 }
 
 // Token types of GGUF (tokenizer.ggml.token_type).
@@ -61,6 +61,10 @@ func FromGGUF(m Metadata) (*Tokenizer, error) {
 	specials, err := t.ggufVocabulary(m)
 	if err != nil {
 		return nil, err
+	}
+	t.verbatim = map[int32]bool{}
+	for _, a := range specials {
+		t.verbatim[a.id] = true
 	}
 	if t.raw, err = newLongestFirst(specials); err != nil {
 		return nil, fmt.Errorf("gguf: tokenizer.ggml.tokens: %w", err)
@@ -161,10 +165,6 @@ func (t *Tokenizer) ggufBPE(m Metadata) (bool, error) {
 		t.splitters = append(splitters{prefixSpace{}}, t.splitters...)
 	}
 	t.model = b
-	special := t.vocab.special
-	pieces := t.vocab.pieces
-	_ = pieces
-	_ = special
 	t.decode = []decodeStep{byteLevelStep}
 	return pre.addBOS, nil
 }
@@ -174,6 +174,11 @@ func (t *Tokenizer) ggufSentencePiece(m Metadata) error {
 	scores, ok := m.Floats("tokenizer.ggml.scores")
 	if !ok || len(scores) != len(t.vocab.pieces) {
 		return fmt.Errorf("gguf: tokenizer.ggml.scores has %d entries, tokenizer.ggml.tokens %d", len(scores), len(t.vocab.pieces))
+	}
+	for i, s := range scores {
+		if s != s {
+			return fmt.Errorf("gguf: tokenizer.ggml.scores: %d is not a number", i)
+		}
 	}
 	sp := &sentencePiece{vocab: t.vocab, bytes: *byteTokens(t.vocab), rank: ranks(scores)}
 	unknown, hasUnknown := m.Uint("tokenizer.ggml.unknown_token_id")
@@ -199,9 +204,9 @@ func (t *Tokenizer) ggufSentencePiece(m Metadata) error {
 }
 
 // ranks numbers scores from the best down; equal scores share a number.
-func ranks(scores []float32) []int32 {
+func ranks(scores []float64) []int32 {
 	sorted := slices.Clone(scores)
-	slices.SortFunc(sorted, func(a, b float32) int {
+	slices.SortFunc(sorted, func(a, b float64) int {
 		switch {
 		case a > b:
 			return -1
@@ -211,7 +216,7 @@ func ranks(scores []float32) []int32 {
 		return 0
 	})
 	sorted = slices.Compact(sorted)
-	at := make(map[float32]int32, len(sorted))
+	at := make(map[float64]int32, len(sorted))
 	for i, s := range sorted {
 		at[s] = int32(i)
 	}

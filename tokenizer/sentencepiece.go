@@ -10,7 +10,7 @@ import (
 // and not in the vocabulary is spelled in byte tokens.
 type sentencePiece struct {
 	vocab  *vocabulary
-	scores []float32
+	scores []float64
 	bytes  [256]int32
 	rank   []int32 // of each token among the scores, the best first
 }

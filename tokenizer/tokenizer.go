@@ -48,6 +48,7 @@ type Tokenizer struct {
 	template template
 	trim     *trimmer
 	decode   []decodeStep
+	verbatim map[int32]bool // tokens whose piece is their text
 	roles    map[role]int32
 	ends     map[int32]bool
 	chat     string
