@@ -7,9 +7,27 @@ import (
 	"spatten/checkpoint/dtype"
 )
 
-// dequantize turns whole blocks of a stored format into fp32. Source of the block layouts: the GGUF specification and
-// ggml's type definitions. dst holds a multiple of the block's elements.
-func dequantize(dst []float32, t dtype.Type, data []byte) {
+// dequantize writes the elements of a row's blocks of 32 numbered [first, first+n) to dst as fp32; a plain row may end
+// inside the last block, what is missing becomes zero. s lends memory.
+func (k *kernels) dequantize(dst []float32, t dtype.Type, row []byte, first, n int, s *scratch) {
+	dst = dst[:n*blockSize]
+	if t.BlockElements() == 1 {
+		size := t.BlockBytes()
+		have := min(len(dst), len(row)/size-first*blockSize)
+		k.widen(dst[:have], t, row[first*blockSize*size:][:have*size])
+		clear(dst[have:])
+		return
+	}
+	f := forms[t]
+	k.unpack(s.bytes, s.scale, s.minimum, 1, t, row, first, n)
+	if !f.minimum {
+		clear(s.minimum[:n])
+	}
+	k.restore(dst, s.bytes, s.scale, s.minimum, f)
+}
+
+// widenPortable converts plain numbers to fp32.
+func widenPortable(dst []float32, t dtype.Type, data []byte) {
 	switch t {
 	case dtype.F32:
 		for i := range dst {
@@ -23,82 +41,13 @@ func dequantize(dst []float32, t dtype.Type, data []byte) {
 		for i := range dst {
 			dst[i] = BF16(binary.LittleEndian.Uint16(data[2*i:]))
 		}
-	default:
-		block, size := t.BlockElements(), t.BlockBytes()
-		for b := 0; b*block < len(dst); b++ {
-			dequantizeBlock(dst[b*block:(b+1)*block], t, data[b*size:(b+1)*size])
-		}
 	}
 }
 
-func dequantizeBlock(y []float32, t dtype.Type, b []byte) {
-	half := func(at int) float32 { return F16(binary.LittleEndian.Uint16(b[at:])) }
-	switch t {
-	case dtype.Q4_0: // y = d·(q − 8)
-		d := half(0)
-		for j, q := range b[2:18] {
-			y[j], y[j+16] = d*float32(int(q&15)-8), d*float32(int(q>>4)-8)
-		}
-	case dtype.Q4_1: // y = d·q + m
-		d, m := half(0), half(2)
-		for j, q := range b[4:20] {
-			y[j], y[j+16] = float32(d*float32(q&15))+m, float32(d*float32(q>>4))+m
-		}
-	case dtype.Q5_0: // y = d·(q − 16), the fifth bits apart
-		d, high := half(0), binary.LittleEndian.Uint32(b[2:])
-		for j, q := range b[6:22] {
-			y[j] = d * float32(int(uint32(q&15)|high>>j&1<<4)-16)
-			y[j+16] = d * float32(int(uint32(q>>4)|high>>(j+16)&1<<4)-16)
-		}
-	case dtype.Q5_1:
-		d, m, high := half(0), half(2), binary.LittleEndian.Uint32(b[4:])
-		for j, q := range b[8:24] {
-			y[j] = float32(d*float32(uint32(q&15)|high>>j&1<<4)) + m
-			y[j+16] = float32(d*float32(uint32(q>>4)|high>>(j+16)&1<<4)) + m
-		}
-	case dtype.Q8_0:
-		d := half(0)
-		for j, q := range b[2:34] {
-			y[j] = d * float32(int8(q))
-		}
-	case dtype.Q4_K:
-		dequantizeQ45K(y, half(0), half(2), b[4:16], nil, b[16:144])
-	case dtype.Q5_K:
-		dequantizeQ45K(y, half(0), half(2), b[4:16], b[16:48], b[48:176])
-	case dtype.Q6_K:
-		dequantizeQ6K(y, b[:128], b[128:192], b[192:208], half(208))
-	}
-}
-
-// dequantizeQ45K: a super-block of 8 blocks of 32 with 6-bit scales and minima: y = d·scale·q − dmin·min.
-func dequantizeQ45K(y []float32, d, dmin float32, scales, high, low []byte) {
-	for k := range 8 {
-		s, m := scaleMin(scales, k)
-		ds, ms := d*float32(s), dmin*float32(m)
-		for l := range 32 {
-			q := low[k/2*32+l] >> (k % 2 * 4) & 15
-			if high != nil {
-				q |= high[l] >> k & 1 << 4
-			}
-			y[k*32+l] = float32(ds*float32(q)) - ms
-		}
-	}
-}
-
-// scaleMin unpacks the 6-bit scale and minimum of block k from the 12 bytes that hold all eight of both.
-func scaleMin(b []byte, k int) (scale, minimum byte) {
-	if k < 4 {
-		return b[k] & 63, b[k+4] & 63
-	}
-	return b[k+4]&15 | b[k-4]>>6<<4, b[k+4]>>4 | b[k]>>6<<4
-}
-
-// dequantizeQ6K: 16 blocks of 16 with 8-bit scales, 4 low and 2 high bits apart: y = d·scale·(q − 32).
-func dequantizeQ6K(y []float32, low, high, scales []byte, d float32) {
-	for i := range 256 {
-		half, quarter, l := i/128, i/32%4, i%32
-		q := low[half*64+quarter%2*32+l] >> (quarter / 2 * 4) & 15
-		q |= high[half*32+l] >> (quarter * 2) & 3 << 4
-		y[i] = float32(d*float32(int8(scales[i/16]))) * float32(int(q)-32)
+// restorePortable computes scale·(u − offset) + minimum.
+func restorePortable(dst []float32, u []byte, d, m []float32, f form) {
+	span := blockSize / f.scales()
+	for i := range dst {
+		dst[i] = float32(d[i/span]*float32(int32(u[i])-f.offset)) + m[i/blockSize]
 	}
 }

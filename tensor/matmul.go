@@ -1,109 +1,120 @@
 package tensor
 
-// matmulTask multiplies rows of x with the rows of w, a panel of weight rows an item.
-type matmulTask struct {
-	c         *CPU
-	dst, x    []float32
-	rows      int
-	w         *Weights
-	bias      []float32
-	outHeads  []int32 // only these slices of the outputs, nil for all
-	inHeads   []int32 // only these slices of the inputs, nil for all
-	headDim   int
-	perWorker int
-}
-
-// panel is the number of weight rows that are dequantized together.
-const panel = 16
-
 // MatMul computes dst[r][o] = Σ_k x[r][k]·w[o][k] + bias[o] for rows rows; bias may be nil. Shapes: dst rows×Out, x rows×In.
 func (c *CPU) MatMul(dst, x []float32, rows int, w *Weights, bias []float32) {
-	c.multiply(matmulTask{dst: dst, x: x, rows: rows, w: w, bias: bias})
+	c.multiply(product{dst: dst, x: x, rows: rows, w: w, bias: bias})
 }
 
 // MatMulHeads is MatMul for the output slices [h·headDim, (h+1)·headDim) of the given heads only; the rest of dst is
 // left as it is.
 func (c *CPU) MatMulHeads(dst, x []float32, rows int, w *Weights, bias []float32, outHeads []int32, headDim int) {
-	c.multiply(matmulTask{dst: dst, x: x, rows: rows, w: w, bias: bias, outHeads: outHeads, headDim: headDim})
+	if outHeads == nil {
+		outHeads = []int32{}
+	}
+	c.multiply(product{dst: dst, x: x, rows: rows, w: w, bias: bias, outHeads: outHeads, headDim: headDim})
 }
 
 // MatMulLiveIn is MatMul over the input slices of the given heads only, as if the rest of x were zero.
 func (c *CPU) MatMulLiveIn(dst, x []float32, rows int, w *Weights, bias []float32, inHeads []int32, headDim int) {
-	c.multiply(matmulTask{dst: dst, x: x, rows: rows, w: w, bias: bias, inHeads: inHeads, headDim: headDim})
+	if inHeads == nil {
+		inHeads = []int32{}
+	}
+	c.multiply(product{dst: dst, x: x, rows: rows, w: w, bias: bias, inHeads: inHeads, headDim: headDim})
 }
 
-func (c *CPU) multiply(t matmulTask) {
-	if t.rows == 0 {
+// product is a running matrix product. It has two phases, each a task: rows of activations are brought into the
+// kernel's form, then panels of weight rows are, and multiplied with all rows.
+type product struct {
+	c        *CPU
+	dst, x   []float32
+	rows     int
+	in       int // elements from one row of x to the next
+	w        *Weights
+	bias     []float32
+	outHeads []int32 // only these slices of the outputs, nil for all
+	inHeads  []int32 // only these slices of the inputs, nil for all
+	headDim  int
+
+	form      form
+	blocks    int  // live blocks of 32 inputs
+	packed    bool // inHeads are left out of the sum, not only zeroed
+	preparing bool
+	step      int // panels an item, or rows an item while preparing
+	perHead   int // panels a head
+	panels    int
+}
+
+// prepareRows is the number of rows of activations that one item brings into form.
+const prepareRows = 16
+
+func (c *CPU) multiply(p product) {
+	if p.rows == 0 {
 		return
 	}
+	p.c, p.in = c, p.w.in
+	if c.precision == Int8 {
+		p.w = p.w.eightBits()
+		p.form = forms[p.w.format]
+	}
+	p.layOut()
+	c.product = p
+	run := &c.product
+	if n := run.prepares(); n > 0 {
+		run.preparing = true
+		c.Do(n, run)
+		run.preparing = false
+	}
+	c.Do((run.panels+run.step-1)/run.step, run)
+	c.product = product{}
+}
+
+// layOut decides which blocks and panels there are and makes room.
+func (p *product) layOut() {
+	c, k := p.c, (p.w.in+blockSize-1)/blockSize
+	p.blocks = k
+	if p.inHeads != nil && p.headDim%blockSize == 0 {
+		p.packed, p.blocks = true, len(p.inHeads)*p.headDim/blockSize
+	}
+	p.panels = (p.w.out + panel - 1) / panel
+	if p.outHeads != nil {
+		p.perHead = (p.headDim + panel - 1) / panel
+		p.panels = len(p.outHeads) * p.perHead
+	}
+	p.step = max(1, min(8, p.panels/(4*c.Threads())))
 	for i := range c.scratch {
-		if len(c.scratch[i]) < panel*t.w.in {
-			c.scratch[i] = make([]float32, panel*t.w.in)
+		c.scratch[i].grow(k*blockSize, c.precision)
+	}
+	if c.precision == Int8 {
+		c.integers = aligned(c.integers, p.rows*p.blocks*activationBytes)
+	}
+	if p.gathers() && !(p.packed && c.precision == Int8) {
+		c.floats = aligned(c.floats, p.rows*p.width())
+	}
+}
+
+// width is the number of inputs that are summed, padded to whole blocks.
+func (p *product) width() int { return p.blocks * blockSize }
+
+// gathers reports whether the rows of x must be copied before they are multiplied or quantized.
+func (p *product) gathers() bool { return p.inHeads != nil || p.in != p.width() }
+
+// prepares returns the number of items of the first phase.
+func (p *product) prepares() int {
+	if p.c.precision == Int8 || p.gathers() {
+		return (p.rows + prepareRows - 1) / prepareRows
+	}
+	return 0
+}
+
+// Run implements Task.
+func (p *product) Run(worker, i int) {
+	if p.preparing {
+		for r := i * prepareRows; r < min((i+1)*prepareRows, p.rows); r++ {
+			p.prepare(r)
 		}
+		return
 	}
-	t.c = c
-	c.matmul = t
-	n := (t.w.out + panel - 1) / panel
-	if t.outHeads != nil {
-		n = len(t.outHeads) * ((t.headDim + panel - 1) / panel)
-	}
-	c.Do(n, &c.matmul)
-	c.matmul = matmulTask{}
-}
-
-// Run implements Task: one panel.
-func (t *matmulTask) Run(worker, i int) {
-	first, last := i*panel, min((i+1)*panel, t.w.out)
-	if t.outHeads != nil {
-		per := (t.headDim + panel - 1) / panel
-		head := int(t.outHeads[i/per]) * t.headDim
-		first, last = head+i%per*panel, min(head+(i%per+1)*panel, head+t.headDim)
-	}
-	in, out := t.w.in, t.w.out
-	weights := t.c.scratch[worker]
-	dequantize(weights[:(last-first)*in], t.w.format, t.w.data[first*t.w.rowBytes:last*t.w.rowBytes])
-	for r := range t.rows {
-		x, y := t.x[r*in:(r+1)*in], t.dst[r*out:(r+1)*out]
-		for o := first; o < last; o++ {
-			row := weights[(o-first)*in : (o-first+1)*in]
-			var sum float32
-			if t.inHeads == nil {
-				sum = Dot(x, row)
-			} else {
-				for _, h := range t.inHeads {
-					lo, hi := int(h)*t.headDim, (int(h)+1)*t.headDim
-					sum += Dot(x[lo:hi], row[lo:hi])
-				}
-			}
-			if t.bias != nil {
-				sum += t.bias[o]
-			}
-			y[o] = sum
-		}
-	}
-}
-
-// Dot returns Σ a[i]·b[i], summed in four interleaved partial sums.
-func Dot(a, b []float32) float32 {
-	b = b[:len(a)]
-	var s0, s1, s2, s3 float32
-	for len(a) >= 4 {
-		s0 += float32(a[0] * b[0])
-		s1 += float32(a[1] * b[1])
-		s2 += float32(a[2] * b[2])
-		s3 += float32(a[3] * b[3])
-		a, b = a[4:], b[4:]
-	}
-	for i := range a {
-		s0 += float32(a[i] * b[i])
-	}
-	return float32(s0+s1) + float32(s2+s3)
-}
-
-// Axpy adds a·x to y.
-func Axpy(y []float32, a float32, x []float32) {
-	x = x[:len(y)]
-	for i := range y {
-		y[i] += float32(a * x[i])
+	for j := i * p.step; j < min((i+1)*p.step, p.panels); j++ {
+		p.multiplyPanel(&p.c.scratch[worker], j)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sync"
 
 	"spatten/checkpoint/dtype"
 )
@@ -14,6 +15,9 @@ type Weights struct {
 	format   dtype.Type
 	data     []byte
 	rowBytes int
+
+	once  sync.Once
+	copy8 *Weights // a plain matrix quantized to 8 bits, see eightBits
 }
 
 // NewWeights wraps the bytes of a matrix of out rows of in elements.
@@ -76,5 +80,19 @@ func (w *Weights) Bits() float64 { return w.format.Bits() }
 
 // Row writes row i as fp32 into dst, which holds In elements.
 func (w *Weights) Row(dst []float32, i int) {
-	dequantize(dst[:w.in], w.format, w.data[i*w.rowBytes:(i+1)*w.rowBytes])
+	row := w.row(i)
+	if w.format.BlockElements() == 1 {
+		widenPortable(dst[:w.in], w.format, row)
+		return
+	}
+	var u [blockSize]byte
+	var d [2]float32
+	var m [1]float32
+	for b := range w.in / blockSize {
+		unpackPortable(u[:], d[:], m[:], 1, w.format, row, b, 1)
+		restorePortable(dst[b*blockSize:(b+1)*blockSize], u[:], d[:], m[:], forms[w.format])
+	}
 }
+
+// row returns the bytes of row i.
+func (w *Weights) row(i int) []byte { return w.data[i*w.rowBytes : (i+1)*w.rowBytes] }

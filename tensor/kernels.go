@@ -1,0 +1,50 @@
+package tensor
+
+import (
+	"os"
+
+	"spatten/checkpoint/dtype"
+)
+
+// kernels is one set of implementations. Integer kernels of all sets agree bit for bit; float kernels sum in orders of
+// their own, each fixed.
+type kernels struct {
+	name string
+
+	// unpack is unpackPortable, restore restorePortable, and so on.
+	unpack   func(u []byte, d, m []float32, stride int, t dtype.Type, row []byte, first, n int)
+	restore  func(dst []float32, u []byte, d, m []float32, f form)
+	widen    func(dst []float32, t dtype.Type, data []byte)
+	quantize func(dst []byte, x []float32, f form)
+	weave    func(dst, src []byte, n int)
+
+	// floatTile takes up to floatRows rows, with outs a multiple of 4; integerTile up to integerRows.
+	floatTile              func(dst []float32, ldd int, x []float32, rows, n int, w []float32, outs int, bias []float32)
+	integerTile            func(dst []float32, stride int, x []byte, rows, n int, s *scratch, f form)
+	floatRows, integerRows int
+
+	dot  func(a, b []float32) float32
+	axpy func(y []float32, a float32, x []float32)
+}
+
+var portable = kernels{
+	name:   "portable",
+	unpack: unpackPortable, restore: restorePortable, widen: widenPortable, quantize: quantizePortable, weave: weavePortable,
+	floatTile: floatTilePortable, integerTile: integerPortable, floatRows: 4, integerRows: 4,
+	dot: dotPortable, axpy: axpyPortable,
+}
+
+// active is the set that the package uses: the fastest of this machine, or the one that SPATTEN_KERNELS names
+// (portable, avx2, avx512), where the machine has it.
+var active = choose(os.Getenv("SPATTEN_KERNELS"))
+
+// choose returns the set of that name if this machine has it, else the fastest that it has.
+func choose(name string) *kernels {
+	sets := available()
+	for _, k := range sets {
+		if k.name == name {
+			return k
+		}
+	}
+	return sets[0]
+}

@@ -1,0 +1,150 @@
+package tensor
+
+import (
+	"unsafe"
+
+	"spatten/checkpoint/dtype"
+)
+
+// prepare brings row r of the activations into the kernel's form: gathered where inputs are left out or padded,
+// quantized where the arithmetic is integer.
+func (p *product) prepare(r int) {
+	c, x, width := p.c, p.x[r*p.in:(r+1)*p.in], p.width()
+	var q []byte
+	if c.precision == Int8 {
+		row := p.blocks * activationBytes
+		q = c.integers[r*row : (r+1)*row]
+		if p.packed {
+			part := p.headDim / blockSize * activationBytes
+			for i, h := range p.inHeads {
+				c.kernels.quantize(q[i*part:(i+1)*part], x[int(h)*p.headDim:][:p.headDim], p.form)
+			}
+			return
+		}
+	}
+	if p.gathers() {
+		y := c.floats[r*width : (r+1)*width]
+		switch {
+		case p.packed:
+			for i, h := range p.inHeads {
+				copy(y[i*p.headDim:], x[int(h)*p.headDim:][:p.headDim])
+			}
+		case p.inHeads != nil:
+			clear(y)
+			for _, h := range p.inHeads {
+				at := int(h) * p.headDim
+				copy(y[at:], x[at:min(at+p.headDim, len(x))])
+			}
+		default:
+			clear(y[copy(y, x):])
+		}
+		x = y
+	}
+	if c.precision == Int8 {
+		c.kernels.quantize(q, x, p.form)
+	}
+}
+
+// multiplyPanel computes the outputs of panel j for all rows.
+func (p *product) multiplyPanel(s *scratch, j int) {
+	first := j * panel
+	last := min(first+panel, p.w.out)
+	if p.outHeads != nil {
+		head := int(p.outHeads[j/p.perHead]) * p.headDim
+		first = head + j%p.perHead*panel
+		last = min(first+panel, head+p.headDim, p.w.out)
+	}
+	n := last - first
+	clear(s.bias[:])
+	if p.bias != nil {
+		copy(s.bias[:], p.bias[first:last])
+	}
+	if p.c.precision == Int8 {
+		p.integerPanel(s, first, n)
+	} else {
+		p.floatPanel(s, first, n)
+	}
+}
+
+// floatPanel computes n outputs from the first on, in fp32.
+func (p *product) floatPanel(s *scratch, first, n int) {
+	k, out, width := p.c.kernels, p.w.out, p.width()
+	w := p.mapped(first, n)
+	if w == nil {
+		w = s.weights
+		for o := range n {
+			p.eachRun(func(at, block, blocks int) {
+				k.dequantize(w[o*width+at*blockSize:], p.w.format, p.w.row(first+o), block, blocks, s)
+			})
+		}
+	}
+	x := p.x
+	if p.gathers() {
+		x = p.c.floats
+	}
+	whole := (n + 3) &^ 3
+	for r := 0; r < p.rows; r += k.floatRows {
+		rows := min(k.floatRows, p.rows-r)
+		if whole == n {
+			k.floatTile(p.dst[r*out+first:], out, x[r*width:], rows, width, w, n, s.bias[:])
+			continue
+		}
+		k.floatTile(s.tile[:], panel, x[r*width:], rows, width, w, whole, s.bias[:])
+		p.copyTile(s, r, rows, first, n)
+	}
+}
+
+// integerPanel computes n outputs from the first on, with quantized activations.
+func (p *product) integerPanel(s *scratch, first, n int) {
+	k, out := p.c.kernels, p.w.out
+	scales := p.form.scales() * panel
+	for o := range n {
+		p.eachRun(func(at, block, blocks int) {
+			k.unpack(s.bytes[(o*p.blocks+at)*blockSize:], s.scale[at*scales+o:], s.minimum[at*panel+o:], panel,
+				p.w.format, p.w.row(first+o), block, blocks)
+		})
+	}
+	k.weave(s.woven, s.bytes, p.blocks)
+	row := p.blocks * activationBytes
+	for r := 0; r < p.rows; r += k.integerRows {
+		rows := min(k.integerRows, p.rows-r)
+		x := p.c.integers[r*row:]
+		if n == panel {
+			k.integerTile(p.dst[r*out+first:], out, x, rows, p.blocks, s, p.form)
+			continue
+		}
+		k.integerTile(s.tile[:], panel, x, rows, p.blocks, s, p.form)
+		p.copyTile(s, r, rows, first, n)
+	}
+}
+
+// copyTile copies the n outputs of a tile that was computed apart, since the kernel writes more.
+func (p *product) copyTile(s *scratch, r, rows, first, n int) {
+	for i := range rows {
+		copy(p.dst[(r+i)*p.w.out+first:][:n], s.tile[i*panel:])
+	}
+}
+
+// eachRun calls f for every run of live blocks: where it begins among the live ones, its first block and their number.
+func (p *product) eachRun(f func(at, block, blocks int)) {
+	if !p.packed {
+		f(0, 0, p.blocks)
+		return
+	}
+	per := p.headDim / blockSize
+	for i, h := range p.inHeads {
+		f(i*per, int(h)*per, per)
+	}
+}
+
+// mapped returns n rows of fp32 weights where they lie if the kernel can read them there, else nil.
+func (p *product) mapped(first, n int) []float32 {
+	if !readsMapped || p.w.format != dtype.F32 || p.gathers() || n%4 != 0 {
+		return nil
+	}
+	at := unsafe.Pointer(&p.w.data[first*p.w.rowBytes])
+	if uintptr(at)%4 != 0 {
+		return nil
+	}
+	return unsafe.Slice((*float32)(at), n*p.w.in)
+}
