@@ -1,0 +1,61 @@
+"""Schedules, files and the loop."""
+
+import numpy as np
+import pytest
+import torch
+
+import gguf
+import glue
+import loop
+import schedule
+
+
+def test_schedule_rejects(tmp_path):
+    path = tmp_path / "s.yaml"
+    for text in ("token: [1, 1]", "tokens: [1]", "tokens: [0.5, 1]", "heads: [1, 0]", "importance: {policy: best}"):
+        path.write_text(text)
+        with pytest.raises(ValueError):
+            schedule.load(path, 2)
+    path.write_text("tokens: [1, 0.5]")
+    assert schedule.load(path, 2).keep("tokens", 1, 7) == 3
+
+
+@pytest.mark.parametrize("kind,bits", [("Q8_0", 8), ("Q5_1", 5)])
+def test_blocks_round_trip(kind, bits):
+    x = np.random.default_rng(0).normal(size=(6, 96)).astype(np.float32)
+    back = gguf.decode(gguf.encode(x, kind), x.shape, kind)
+    blocks, errors = x.reshape(-1, 32), np.abs(back - x).reshape(-1, 32)
+    spread = blocks.max(1) - blocks.min(1) if bits == 5 else 2 * np.abs(blocks).max(1)
+    assert (errors.max(1) <= spread / (2**bits - 2) * 0.55).all()
+    again = gguf.decode(gguf.encode(back, kind), x.shape, kind)
+    np.testing.assert_allclose(again, back, atol=2e-3)
+
+
+def test_buckets_cover_an_epoch_once():
+    lengths = [i % 7 + 1 for i in range(640)]
+    buckets = glue.Buckets(lengths, 32, seed=1)
+    seen = [i for step in range(20) for i in buckets(step)]
+    assert sorted(seen) == list(range(640))
+    assert glue.Buckets(lengths, 32, seed=1)(25) == [buckets(s) for s in range(20, 26)][-1]
+
+
+def test_an_interrupted_run_ends_the_same(tmp_path):
+    def train(folder, stops):
+        for steps in stops:
+            torch.manual_seed(0)
+            model = torch.nn.Linear(4, 1)
+            adam = torch.optim.AdamW(model.parameters(), lr=0.1)
+
+            def loss(step):
+                if step == steps:
+                    raise KeyboardInterrupt
+                x = torch.randn(8, 4, generator=torch.Generator().manual_seed(step))
+                return (model(x) - x.sum(1, keepdim=True)).square().mean()
+
+            try:
+                loop.run(folder, model, [adam], loss, 30, warmup=5, every=-1)
+            except KeyboardInterrupt:
+                pass
+        return model.weight.detach()
+
+    assert torch.equal(train(tmp_path / "a", [99]), train(tmp_path / "b", [7, 20, 99]))
