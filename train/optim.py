@@ -22,7 +22,7 @@ def orthogonal(g, rounds=5):
 
 
 class Muon(torch.optim.Optimizer):
-    """parts: how many equal column blocks a matrix holds (3 for a fused q, k, v), each made orthogonal by itself."""
+    """For GPT-2's matrices, stored (in, out). parts: how many equal column blocks a matrix holds (3 for a fused q, k, v), each made orthogonal by itself."""
 
     def __init__(self, params, lr, momentum=0.95, weight_decay=0.0):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "parts": 1})
@@ -49,7 +49,7 @@ def split(model):
     """The body's matrices, the fused projections among them, and everything else: three lists of parameters."""
     matrices, fused, rest = [], [], []
     for name, p in model.named_parameters():
-        if p.dim() == 2 and ".h." in name:
+        if p.dim() == 2 and (".h." in name or ".layers." in name):
             (fused if "c_attn" in name else matrices).append(p)
         else:
             rest.append(p)

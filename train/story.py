@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional as F
 
 import books
+import folder
 import gpt2
 import loop
 import optim
@@ -96,6 +97,8 @@ def main():
         args.steps,
         validate=lambda step: math.exp(next_token_loss(model, held)),
     )
+    folder.write_config(out, CONFIG)
+    folder.write_weights(out, model)
 
 
 if __name__ == "__main__":
