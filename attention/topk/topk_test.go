@@ -1,0 +1,105 @@
+package topk
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// bySorting is the definition: a stable sort from the largest, NaN last, the first k, in their original order.
+func bySorting(scores []float32, k int) []int32 {
+	order := make([]int32, len(scores))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	key := func(i int32) float32 {
+		if v := scores[i]; v == v {
+			return v
+		}
+		return float32(math.Inf(-1))
+	}
+	slices.SortStableFunc(order, func(a, b int32) int {
+		switch x, y := key(a), key(b); {
+		case x > y:
+			return -1
+		case x < y:
+			return 1
+		}
+		return 0
+	})
+	kept := slices.Clone(order[:max(0, min(k, len(order)))])
+	slices.Sort(kept)
+	return kept
+}
+
+// TestExhaustive tries every arrangement of five kinds of value up to eight elements, at every k.
+func TestExhaustive(t *testing.T) {
+	kinds := []float32{float32(math.NaN()), float32(math.Copysign(0, -1)), 0, 1}
+	var s Selector
+	for n := range 9 {
+		total := 1
+		for range n {
+			total *= len(kinds)
+		}
+		scores := make([]float32, n)
+		for c := range total {
+			for i, v := 0, c; i < n; i, v = i+1, v/len(kinds) {
+				scores[i] = kinds[v%len(kinds)]
+			}
+			for k := -1; k <= n+1; k++ {
+				if got, want := s.Select(nil, scores, k), bySorting(scores, k); !slices.Equal(got, want) {
+					t.Fatalf("top %d of %v is %v, want %v", k, scores, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestRandom tries a million random cases: sizes to 64, few distinct values so that ties are common.
+func TestRandom(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var s Selector
+	scores, got := make([]float32, 64), make([]int32, 0, 64)
+	for range 1_000_000 {
+		n, distinct := r.IntN(24), 1+r.IntN(12)
+		if r.IntN(100) == 0 {
+			n = 64
+		}
+		for i := range n {
+			scores[i] = float32(r.IntN(distinct)) - 3
+		}
+		if n > 0 && r.IntN(8) == 0 {
+			scores[r.IntN(n)] = float32(math.Inf(r.IntN(2)*2 - 1))
+		}
+		k := r.IntN(n + 2)
+		got = s.Select(got[:0], scores[:n], k)
+		if want := bySorting(scores[:n], k); !slices.Equal(got, want) {
+			t.Fatalf("top %d of %v is %v, want %v", k, scores[:n], got, want)
+		}
+	}
+}
+
+func TestSelectAllocatesNothing(t *testing.T) {
+	var s Selector
+	scores, dst := make([]float32, 1000), make([]int32, 0, 1000)
+	for i := range scores {
+		scores[i] = float32(i * 7919 % 1000)
+	}
+	if n := testing.AllocsPerRun(50, func() { dst = s.Select(dst[:0], scores, 300) }); n != 0 {
+		t.Errorf("a selection allocates %g times", n)
+	}
+}
+
+func BenchmarkSelect(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	scores, dst := make([]float32, 4096), make([]int32, 0, 4096)
+	for i := range scores {
+		scores[i] = r.Float32()
+	}
+	var s Selector
+	b.SetBytes(4 * 4096)
+	for b.Loop() {
+		dst = s.Select(dst[:0], scores, 820)
+	}
+}
