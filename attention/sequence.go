@@ -127,14 +127,14 @@ func (s *Sequence) begin(run record.Run) {
 	if run.Precision == "" {
 		run.Precision = tensor.F32.String()
 	}
-	if !s.schedule.dense() {
+	if !s.schedule.Dense() {
 		run.Schedule, run.ScheduleHash = s.schedule.YAML(), s.schedule.Hash()
 	}
 	s.recorder.Begin(&run)
 }
 
-// dense reports whether the schedule changes nothing.
-func (s *Schedule) dense() bool {
+// Dense reports whether the schedule changes nothing.
+func (s *Schedule) Dense() bool {
 	return len(s.Tokens)+len(s.Heads)+len(s.Values) == 0 && s.Key.MSB == 0 && s.Value.Bits == 0 && s.Query.Bits == 0 && s.Average == nil
 }
 
