@@ -26,7 +26,7 @@ var order = []string{
 	"model/bert", "model/gpt2", "model/llama", "model",
 	"generate",
 	"trace",
-	"accel/config", "accel/hbm", "accel/fetch", "accel/crossbar", "accel/bitwidth", "accel/qk", "accel/softmax",
+	"accel/config", "accel/hbm", "accel/reference", "accel/fetch", "accel/crossbar", "accel/bitwidth", "accel/qk", "accel/softmax",
 	"accel/requant", "accel/topk", "accel/pv", "accel/importance", "accel/fc", "accel/energy", "accel/area", "accel",
 	"rival",
 	"report", "paper", "eval", "bench", "tune", "sweep",

@@ -1,0 +1,63 @@
+package hbm
+
+import (
+	"fmt"
+	"math/bits"
+)
+
+// Place is where an address lies in a channel. Group and Bank count through the whole channel, so that either
+// is the index of its node.
+type Place struct {
+	Pseudo, Group, Bank int32
+	Row                 int32
+}
+
+// AddressMap takes channel-local byte addresses apart. From the low end: offset in a burst, column, pseudo-
+// channel, bank group, bank, row (the order of the reference: row-bank-group-pseudochannel-column).
+type AddressMap struct {
+	low, pseudo, group, bank uint8 // bits of each field; low is offset and column together
+	rowMask                  uint64
+}
+
+// Mapping names the address map that this package has.
+const Mapping = "row-bank-group-pseudochannel-column"
+
+// NewAddressMap is the map of a standard's channel.
+func NewAddressMap(o Organization) AddressMap {
+	return AddressMap{
+		low: log2(o.RowBytes), pseudo: log2(o.Pseudo), group: log2(o.Groups), bank: log2(o.Banks),
+		rowMask: uint64(o.Rows - 1),
+	}
+}
+
+func log2(n int) uint8 { return uint8(bits.Len(uint(n)) - 1) }
+
+// Place decodes a channel-local byte address; bits above the row are ignored.
+func (m *AddressMap) Place(addr uint64) Place {
+	a := addr >> m.low
+	p := int32(a & (1<<m.pseudo - 1))
+	a >>= m.pseudo
+	g := p<<m.group | int32(a&(1<<m.group-1))
+	a >>= m.group
+	b := g<<m.bank | int32(a&(1<<m.bank-1))
+	return Place{Pseudo: p, Group: g, Bank: b, Row: int32(a >> m.bank & m.rowMask)}
+}
+
+// Interleave spreads a global byte address over channels: the low bits above a 32-byte line choose the channel.
+type Interleave struct {
+	line, channels uint8
+}
+
+// NewInterleave spreads lines of lineBytes over channels, both powers of two.
+func NewInterleave(channels, lineBytes int) (Interleave, error) {
+	if channels <= 0 || channels&(channels-1) != 0 || lineBytes <= 0 || lineBytes&(lineBytes-1) != 0 {
+		return Interleave{}, fmt.Errorf("address interleave needs powers of two, not %d channels of %d-byte lines", channels, lineBytes)
+	}
+	return Interleave{line: log2(lineBytes), channels: log2(channels)}, nil
+}
+
+// Split is the channel of a global address and its channel-local address, line-aligned.
+func (i Interleave) Split(addr uint64) (channel int, local uint64) {
+	line := addr >> i.line
+	return int(line & (1<<i.channels - 1)), line >> i.channels << i.line
+}

@@ -1,0 +1,212 @@
+package hbm
+
+import "fmt"
+
+// Options are the queues of a controller.
+type Options struct {
+	// Outstanding is how many reads may be under way, from Push until Pop. The reference's driver has 16.
+	Outstanding int
+	// Writes is the write queue: writes are drained when it is fuller than 4/5, until it is below 1/5, or when
+	// there is nothing to read. Zero means 32.
+	Writes int
+}
+
+// Stats counts what a channel did.
+type Stats struct {
+	Reads, Writes           int64 // column commands
+	Activations, Precharges int64
+	Refreshes               int64
+	RowHits                 int64 // requests whose row was open when first served
+	RowMisses               int64 // requests whose bank was closed
+	RowConflicts            int64 // requests that had to close another row
+	DataCycles              int64 // cycles in which a pseudo-channel's data bus moved a burst, summed over them
+	LastCycle               int64 // cycle of the last command
+}
+
+// Sent is one command of the log.
+type Sent struct {
+	Cycle   int64
+	Command Command
+	Place   Place
+}
+
+type request struct {
+	Place
+	arrive  int64
+	tag     uint32
+	write   bool
+	counted bool
+}
+
+// Controller is one channel: it takes requests, sends commands and tells when each read is complete.
+//
+// In each cycle the caller may Push and Pop, then calls Step. Cycles before Next may be left out: nothing
+// happens in them.
+type Controller struct {
+	standard Standard
+	addr     AddressMap
+	timing   *timing
+	log      func(Sent)
+
+	open   []int32   // per bank: the open row, or closed
+	reads  []request // oldest first
+	writes []request
+	active []request // those whose row was opened for them: they are served first, so that no ACT is in vain
+
+	answers     []answer // ring of completed reads, in the order of their RD
+	head, count int
+	outstanding int // reads pushed and not yet popped
+	limit       int
+	writeLimit  int
+	draining    bool
+	refreshAt   int64
+	next        int64
+	readDelay   int64
+	writeDelay  int64
+	lastArrival int64
+	stats       Stats
+}
+
+type answer struct {
+	tag  uint32
+	from int64 // first cycle at which Pop may take it
+}
+
+const closed = int32(-1)
+
+// NewController makes a channel of a standard; all banks are closed.
+func NewController(s Standard, o Options) (*Controller, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	if o.Outstanding <= 0 {
+		return nil, fmt.Errorf("dram controller: outstanding requests must be at least 1, not %d", o.Outstanding)
+	}
+	if o.Writes <= 0 {
+		o.Writes = 32
+	}
+	c := &Controller{
+		standard: s, addr: NewAddressMap(s.Org), timing: newTiming(&s),
+		open:   make([]int32, s.Org.Pseudo*s.Org.Groups*s.Org.Banks),
+		reads:  make([]request, 0, o.Outstanding),
+		writes: make([]request, 0, o.Writes),
+		active: make([]request, 0, o.Outstanding+o.Writes),
+		limit:  o.Outstanding, writeLimit: o.Writes,
+		answers: make([]answer, o.Outstanding),
+		next:    never, refreshAt: never,
+		readDelay: int64(s.ReadLatency()), writeDelay: int64(s.WriteLatency()),
+	}
+	for i := range c.open {
+		c.open[i] = closed
+	}
+	if s.Timing.REFI > 0 {
+		c.refreshAt = int64(s.Timing.REFI)
+		c.next = c.refreshAt
+	}
+	return c, nil
+}
+
+// SetLog makes f see every command sent. It must be set before the first Step.
+func (c *Controller) SetLog(f func(Sent)) { c.log = f }
+
+// Stats is what the channel has done so far.
+func (c *Controller) Stats() Stats { return c.stats }
+
+// Push offers a request for a channel-local byte address at cycle now; it reports whether there was room.
+// tag comes back from Pop; writes are posted and have no answer.
+func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
+	if write && len(c.writes) >= c.writeLimit || !write && c.outstanding >= c.limit {
+		return false
+	}
+	r := request{Place: c.addr.Place(addr), arrive: now, tag: tag, write: write}
+	if write {
+		c.writes = append(c.writes, r)
+		c.next = min(c.next, now)
+		return true
+	}
+	c.reads = append(c.reads, r)
+	c.outstanding++
+	c.next = min(c.next, max(now, c.timing.earliest(c.need(&r), &r.Place)))
+	if len(c.writes) > 0 {
+		c.next = min(c.next, now) // whose turn it is may change
+	}
+	return true
+}
+
+// Pop takes the oldest completed read, in the order in which the DRAM served them.
+func (c *Controller) Pop(now int64) (tag uint32, ok bool) {
+	if c.count == 0 || c.answers[c.head].from > now {
+		return 0, false
+	}
+	tag = c.answers[c.head].tag
+	c.head++
+	if c.head == len(c.answers) {
+		c.head = 0
+	}
+	c.count--
+	c.outstanding--
+	return tag, true
+}
+
+// NextAnswer is the first cycle at which Pop will succeed, if no answer is waited for a cycle beyond any other.
+func (c *Controller) NextAnswer() int64 {
+	if c.count == 0 {
+		return never
+	}
+	return c.answers[c.head].from
+}
+
+// Next is the first cycle at which Step can do anything, as things stand.
+func (c *Controller) Next() int64 { return c.next }
+
+// Outstanding is the number of reads pushed and not yet popped.
+func (c *Controller) Outstanding() int { return c.outstanding }
+
+// QueuedWrites is the number of writes that have not been sent to the DRAM.
+func (c *Controller) QueuedWrites() int { return len(c.writes) }
+
+// Room reports whether a read can be pushed.
+func (c *Controller) Room() bool { return c.outstanding < c.limit }
+
+// send issues a command for a request and keeps the books.
+func (c *Controller) send(now int64, cmd Command, p Place) {
+	c.timing.issue(cmd, &p, now)
+	c.stats.LastCycle = now
+	switch cmd {
+	case ACT:
+		c.open[p.Bank] = p.Row
+		c.stats.Activations++
+	case PRE:
+		c.open[p.Bank] = closed
+		c.stats.Precharges++
+	case PREA:
+		for i := range c.open {
+			if c.open[i] != closed {
+				c.stats.Precharges++
+			}
+			c.open[i] = closed
+		}
+	case RD:
+		c.stats.Reads++
+		c.stats.DataCycles += int64(c.standard.Timing.BL)
+	case WR:
+		c.stats.Writes++
+		c.stats.DataCycles += int64(c.standard.Timing.BL)
+	case REF:
+		c.stats.Refreshes++
+	}
+	if c.log != nil {
+		c.log(Sent{now, cmd, p})
+	}
+}
+
+// complete files the answer of a read whose RD is sent at now. Its last data arrive after the read latency; it
+// can be popped in the cycle after (the reference's driver pops before it ticks its DRAM).
+func (c *Controller) complete(now int64, tag uint32) {
+	i := c.head + c.count
+	if i >= len(c.answers) {
+		i -= len(c.answers)
+	}
+	c.answers[i] = answer{tag, now + c.readDelay + 1}
+	c.count++
+}
