@@ -1,7 +1,35 @@
 package gguf
 
-// Metadata is a file's key-value store. Values are uint64, int64, float64, bool, string, or slices of one of them.
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+)
+
+// Metadata is a file's key-value store. Values are uint64, int64, float64, bool, string or List. It does not refer to
+// the file, which may be closed.
 type Metadata map[string]any
+
+// List is a list of one type. It stays as the bytes of the file until it is asked for, so that a file full of small
+// numbers takes no more memory than it is long.
+type List struct {
+	kind kind
+	n    int
+	raw  []byte
+}
+
+// Len returns the number of elements.
+func (l List) Len() int { return l.n }
+
+// Keys returns the names of all values, sorted.
+func (m Metadata) Keys() []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
 
 // String returns a text.
 func (m Metadata) String(key string) (string, bool) {
@@ -21,17 +49,7 @@ func (m Metadata) Uint(key string) (uint64, bool) {
 }
 
 // Float returns a number, of whatever type.
-func (m Metadata) Float(key string) (float64, bool) {
-	switch v := m[key].(type) {
-	case float64:
-		return v, true
-	case uint64:
-		return float64(v), true
-	case int64:
-		return float64(v), true
-	}
-	return 0, false
-}
+func (m Metadata) Float(key string) (float64, bool) { return float(m[key]) }
 
 // Bool returns a truth value.
 func (m Metadata) Bool(key string) (value, ok bool) {
@@ -41,30 +59,60 @@ func (m Metadata) Bool(key string) (value, ok bool) {
 
 // Strings returns a list of texts.
 func (m Metadata) Strings(key string) ([]string, bool) {
-	s, ok := m[key].([]string)
-	return s, ok
-}
-
-// Floats returns a list of numbers.
-func (m Metadata) Floats(key string) ([]float64, bool) {
-	f, ok := m[key].([]float64)
-	return f, ok
-}
-
-// Ints returns a list of integers, of whatever integer type.
-func (m Metadata) Ints(key string) ([]int64, bool) {
-	switch v := m[key].(type) {
-	case []int64:
-		return v, true
-	case []uint64:
-		out := make([]int64, len(v))
-		for i, u := range v {
-			out[i] = int64(u)
-			if out[i] < 0 {
-				return nil, false
-			}
-		}
-		return out, true
+	l, ok := m[key].(List)
+	if !ok || l.kind != kindString {
+		return nil, false
 	}
-	return nil, false
+	texts := make([]string, l.n)
+	all, at := string(l.raw), 0 // one copy, of which the texts are parts
+	for i := range texts {
+		n := int(binary.LittleEndian.Uint64(l.raw[at:]))
+		at += lengthBytes
+		texts[i] = all[at : at+n]
+		at += n
+	}
+	return texts, true
+}
+
+// Floats returns a list of numbers, of whatever type.
+func (m Metadata) Floats(key string) ([]float64, bool) { return numbers(m, key, float) }
+
+// Ints returns a list of integers, of whatever integer type, where all fit.
+func (m Metadata) Ints(key string) ([]int64, bool) {
+	return numbers(m, key, func(v any) (int64, bool) {
+		switch v := v.(type) {
+		case uint64:
+			return int64(v), v <= math.MaxInt64
+		case int64:
+			return v, true
+		}
+		return 0, false
+	})
+}
+
+// numbers decodes a list whose every element convert accepts.
+func numbers[T any](m Metadata, key string, convert func(any) (T, bool)) ([]T, bool) {
+	l, ok := m[key].(List)
+	if !ok || l.kind == kindString || l.kind == kindBool {
+		return nil, false
+	}
+	out, size := make([]T, l.n), int(sizes[l.kind])
+	for i := range out {
+		if out[i], ok = convert(scalar(l.kind, l.raw[i*size:])); !ok {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+func float(v any) (float64, bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, true
+	case uint64:
+		return float64(v), true
+	case int64:
+		return float64(v), true
+	}
+	return 0, false
 }

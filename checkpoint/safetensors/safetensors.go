@@ -1,17 +1,14 @@
 // Package safetensors is part of stage 1: it reads the bytes of a safetensors file and writes the list of its tensors. It
 // trusts nothing: every rule of the format is checked, in the order of the reference reader, before a tensor is handed out.
-// Source: the safetensors format (8-byte header length, JSON header, data).
+// Source: the safetensors format (github.com/huggingface/safetensors, README: 8-byte header length, JSON header, data).
 package safetensors
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"math/bits"
-	"sort"
+	"slices"
 	"unicode/utf8"
 
 	"spatten/checkpoint/dtype"
@@ -23,22 +20,21 @@ const (
 	maxTensors     = 1 << 18
 	maxDims        = 8
 	maxName        = 512
-	lengthBytes    = 8
+	lengthBytes    = 8 // the header's length, before it
 )
 
 // Tensor is one entry of the header with its bytes, which belong to the file.
 type Tensor struct {
 	Name  string
 	Type  dtype.Type
-	Shape []int // outermost first
+	Shape []int // outermost first; empty for a single number
 	Data  []byte
 }
 
-// File is a parsed header.
+// File is a parsed file.
 type File struct {
 	Tensors  []Tensor          // in the order of their data
 	Metadata map[string]string // the header's __metadata__
-	spans    []span            // where each tensor claims its data to be, until that has been checked
 }
 
 // Error says where a file breaks the format.
@@ -59,14 +55,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // ErrTruncated says that a file is shorter than its header claims.
 var ErrTruncated = errors.New("the file is cut short")
 
-// types maps the format's names to element formats. A name that is missing here makes the file an error: skipping a
-// tensor would skip its checks.
-var types = map[string]dtype.Type{
-	"F64": dtype.F64, "F32": dtype.F32, "F16": dtype.F16, "BF16": dtype.BF16,
-	"I64": dtype.I64, "I32": dtype.I32, "I16": dtype.I16, "I8": dtype.I8, "U8": dtype.U8, "BOOL": dtype.Bool,
-}
-
-// Parse checks a whole file and returns its tensors, which refer to data.
+// Parse checks a whole file and returns its tensors; their bytes are slices of data.
 func Parse(data []byte) (*File, error) {
 	if len(data) < lengthBytes {
 		return nil, &Error{0, "header length", ErrTruncated}
@@ -78,144 +67,48 @@ func Parse(data []byte) (*File, error) {
 	if n > uint64(len(data)-lengthBytes) {
 		return nil, &Error{0, "header length", fmt.Errorf("%w: %d bytes claimed, %d present", ErrTruncated, n, len(data)-lengthBytes)}
 	}
-	header, body := data[lengthBytes:lengthBytes+int(n)], data[lengthBytes+int(n):]
-	if len(header) == 0 || header[0] != '{' {
+	text, body := data[lengthBytes:lengthBytes+int(n)], data[lengthBytes+int(n):]
+	if len(text) == 0 || text[0] != '{' {
 		return nil, &Error{lengthBytes, "header", errors.New("does not begin with {")}
 	}
-	if !utf8.Valid(header) {
+	if !utf8.Valid(text) {
 		return nil, &Error{lengthBytes, "header", errors.New("is not UTF-8")}
 	}
-	f := &File{}
-	if err := f.parseHeader(header); err != nil {
+	entries, metadata, err := readHeader(text)
+	if err != nil {
 		return nil, err
 	}
-	if err := f.place(body, lengthBytes+int64(n)); err != nil {
+	tensors, err := place(entries, body, lengthBytes+int64(n))
+	if err != nil {
 		return nil, err
 	}
-	return f, nil
+	return &File{tensors, metadata}, nil
 }
 
-// entry is a tensor as the header states it.
-type entry struct {
-	DType   string    `json:"dtype"`
-	Shape   []uint64  `json:"shape"`
-	Offsets [2]uint64 `json:"data_offsets"`
-}
-
-// parseHeader reads the JSON object key by key, so that duplicate names are seen and errors carry their offset.
-func (f *File) parseHeader(header []byte) error {
-	d := json.NewDecoder(bytes.NewReader(header))
-	d.DisallowUnknownFields()
-	fail := func(field string, err error) error {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = ErrTruncated
-		}
-		return &Error{lengthBytes + d.InputOffset(), field, err}
-	}
-	if _, err := d.Token(); err != nil {
-		return fail("header", err)
-	}
-	seen := map[string]bool{}
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return fail("tensor name", err)
-		}
-		name := token.(string)
-		switch {
-		case seen[name]:
-			return fail(fmt.Sprintf("tensor %.64q", name), errors.New("appears twice"))
-		case len(name) > maxName:
-			return fail("tensor name", fmt.Errorf("of %d bytes, at most %d are allowed", len(name), maxName))
-		case len(seen) > maxTensors:
-			return fail("header", fmt.Errorf("more than %d tensors", maxTensors))
-		}
-		seen[name] = true
-		if name == "__metadata__" {
-			if err := d.Decode(&f.Metadata); err != nil {
-				return fail(name, err)
-			}
-			continue
-		}
-		var e entry
-		if err := d.Decode(&e); err != nil {
-			return fail(fmt.Sprintf("tensor %q", name), err)
-		}
-		t, err := e.check(name)
-		if err != nil {
-			return fail(fmt.Sprintf("tensor %q", name), err)
-		}
-		f.Tensors = append(f.Tensors, t.Tensor)
-		f.spans = append(f.spans, t.span)
-	}
-	if _, err := d.Token(); err != nil {
-		return fail("header", err)
-	}
-	if rest := bytes.TrimLeft(header[d.InputOffset():], " \t\r\n"); len(rest) > 0 {
-		return fail("header", errors.New("goes on after its closing }"))
-	}
-	return nil
-}
-
-type span struct{ begin, end uint64 }
-
-type checked struct {
-	Tensor
-	span
-}
-
-// check compares a tensor's claims with one another.
-func (e *entry) check(name string) (checked, error) {
-	t, known := types[e.DType]
-	if !known {
-		return checked{}, fmt.Errorf("element type %.32q is not supported", e.DType)
-	}
-	if len(e.Shape) > maxDims {
-		return checked{}, fmt.Errorf("%d dimensions, at most %d are allowed", len(e.Shape), maxDims)
-	}
-	size := uint64(t.BlockBytes())
-	shape := make([]int, len(e.Shape))
-	for i, n := range e.Shape {
-		hi, lo := bits.Mul64(size, n)
-		if hi != 0 || lo > 1<<62 || n > 1<<40 {
-			return checked{}, fmt.Errorf("shape %v is too large", e.Shape)
-		}
-		size, shape[i] = lo, int(n)
-	}
-	begin, end := e.Offsets[0], e.Offsets[1]
-	if begin > end || end-begin != size {
-		return checked{}, fmt.Errorf("data_offsets [%d, %d] do not span the %d bytes of its shape", begin, end, size)
-	}
-	return checked{Tensor{Name: name, Type: t, Shape: shape}, span{begin, end}}, nil
-}
-
-// place sorts the tensors by offset, checks that they fill the data without gap or overlap, and gives them their bytes.
-func (f *File) place(body []byte, at int64) error {
-	order := make([]int, len(f.Tensors))
-	for i := range order {
-		order[i] = i
-	}
-	sort.SliceStable(order, func(i, j int) bool {
-		a, b := f.spans[order[i]], f.spans[order[j]]
-		return a.begin < b.begin || a.begin == b.begin && a.end < b.end
+// place sorts the tensors by offset, checks that they fill the data, which begin at the byte at of the file, without gap
+// or overlap, and gives them their bytes.
+func place(entries []entry, body []byte, at int64) ([]Tensor, error) {
+	slices.SortStableFunc(entries, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end))
 	})
-	sorted := make([]Tensor, 0, len(order))
+	tensors := make([]Tensor, len(entries))
 	next := uint64(0)
-	for _, i := range order {
-		t, s := f.Tensors[i], f.spans[i]
-		if s.begin != next {
-			return &Error{at + int64(min(next, 1<<62)), fmt.Sprintf("tensor %q", t.Name), fmt.Errorf("begins at %d of the data where %d was expected: a gap or an overlap", s.begin, next)}
+	for i, e := range entries {
+		fail := func(err error) ([]Tensor, error) {
+			return nil, &Error{e.at, fmt.Sprintf("tensor %q, data_offsets", e.Name), err}
 		}
-		if s.end > uint64(len(body)) {
-			return &Error{at + int64(len(body)), fmt.Sprintf("tensor %q", t.Name), fmt.Errorf("%w: ends at %d of %d bytes of data", ErrTruncated, s.end, len(body))}
+		if e.begin != next {
+			return fail(fmt.Errorf("begins at %d of the data where %d was expected: a gap or an overlap", e.begin, next))
 		}
-		t.Data = body[s.begin:s.end:s.end]
-		sorted = append(sorted, t)
-		next = s.end
+		if e.end > uint64(len(body)) {
+			return fail(fmt.Errorf("%w: ends at %d of %d bytes of data", ErrTruncated, e.end, len(body)))
+		}
+		tensors[i] = e.Tensor
+		tensors[i].Data = body[e.begin:e.end:e.end]
+		next = e.end
 	}
 	if next != uint64(len(body)) {
-		return &Error{at + int64(next), "data", fmt.Errorf("%d bytes belong to no tensor", uint64(len(body))-next)}
+		return nil, &Error{at + int64(next), "data", fmt.Errorf("%d bytes belong to no tensor", uint64(len(body))-next)}
 	}
-	f.Tensors, f.spans = sorted, nil
-	return nil
+	return tensors, nil
 }
