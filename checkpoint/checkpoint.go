@@ -3,7 +3,6 @@
 package checkpoint
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,7 +17,8 @@ import (
 	"spatten/checkpoint/safetensors"
 )
 
-// Tensor is a named array whose bytes belong to the checkpoint; they are valid until it is closed.
+// Tensor is a named array. Its bytes belong to the checkpoint: they must not be changed, are valid until it is closed, and
+// may begin at any address.
 type Tensor struct {
 	Name  string
 	Type  dtype.Type
@@ -40,7 +40,7 @@ type Checkpoint struct {
 const maxSideFile = 256 << 20
 
 // Open opens a folder (config.json with model.safetensors, a sharded model.safetensors.index.json, or one .gguf), a
-// .gguf file or a .safetensors file. Weights are mapped, not read.
+// .gguf file or a .safetensors file. Weights are mapped, not read; the files must not be shortened while they are open.
 func Open(name string) (*Checkpoint, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -65,6 +65,13 @@ func Open(name string) (*Checkpoint, error) {
 func OpenFS(fsys fs.FS, name string) (*Checkpoint, error) {
 	c := &Checkpoint{name: name, tensors: map[string]Tensor{}, side: fsys}
 	err := c.load("", func(file string) (mapped, error) {
+		info, err := fs.Stat(fsys, file)
+		if err != nil {
+			return mapped{}, err
+		}
+		if !info.Mode().IsRegular() {
+			return mapped{}, fmt.Errorf("%s is not a regular file", file)
+		}
 		data, err := fs.ReadFile(fsys, file)
 		return mapped{data: data}, err
 	})
@@ -95,7 +102,7 @@ func (c *Checkpoint) load(file string, open func(string) (mapped, error)) error 
 
 // weights names the file of a folder that holds or lists the weights.
 func (c *Checkpoint) weights() (string, error) {
-	for _, name := range []string{"model.safetensors", "model.safetensors.index.json"} {
+	for _, name := range []string{"model.safetensors", indexFile} {
 		if _, err := fs.Stat(c.side, name); err == nil {
 			return name, nil
 		}
@@ -106,7 +113,7 @@ func (c *Checkpoint) weights() (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", fmt.Errorf("checkpoint: %s holds no model.safetensors, no model.safetensors.index.json and no .gguf file", c.name)
+		return "", fmt.Errorf("checkpoint: %s holds no model.safetensors, no %s and no .gguf file", c.name, indexFile)
 	case 1:
 		return found[0], nil
 	default:
@@ -151,44 +158,6 @@ func (c *Checkpoint) loadShard(file string, open func(string) (mapped, error), w
 			return fmt.Errorf("checkpoint: %s holds tensor %q, which the index places in %q", file, t.Name, want[t.Name])
 		}
 		c.tensors[t.Name] = Tensor(t)
-	}
-	return nil
-}
-
-// loadIndex opens the shards that an index names.
-func (c *Checkpoint) loadIndex(file string, open func(string) (mapped, error)) error {
-	data, err := c.File(file)
-	if err != nil {
-		return err
-	}
-	var index struct {
-		WeightMap map[string]string `json:"weight_map"`
-	}
-	if err := json.Unmarshal(data, &index); err != nil {
-		return fmt.Errorf("checkpoint: %s: %w", file, err)
-	}
-	var shards []string
-	for tensor, shard := range index.WeightMap {
-		if shard != path.Base(shard) || strings.ContainsAny(shard, `/\`) || path.Ext(shard) != ".safetensors" {
-			return fmt.Errorf("checkpoint: %s places tensor %q in %q, which is no .safetensors file beside it", file, tensor, shard)
-		}
-		if !slices.Contains(shards, shard) {
-			shards = append(shards, shard)
-		}
-	}
-	if len(shards) == 0 {
-		return fmt.Errorf("checkpoint: %s has no weight_map", file)
-	}
-	slices.Sort(shards)
-	for _, shard := range shards {
-		if err := c.loadShard(shard, open, index.WeightMap); err != nil {
-			return err
-		}
-	}
-	for tensor, shard := range index.WeightMap {
-		if _, ok := c.tensors[tensor]; !ok {
-			return fmt.Errorf("checkpoint: %s places tensor %q in %s, which lacks it", file, tensor, shard)
-		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ package checkpoint
 
 import (
 	"fmt"
+	"math"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -30,8 +31,11 @@ func mapFile(name string) (mapped, error) {
 	if !info.Mode().IsRegular() {
 		return mapped{}, fmt.Errorf("%s is not a regular file", name)
 	}
-	if info.Size() == 0 {
-		return mapped{}, nil
+	switch size := info.Size(); {
+	case size == 0:
+		return mapped{}, nil // no mapping is empty
+	case size > math.MaxInt:
+		return mapped{}, fmt.Errorf("%s has %d bytes, more than this machine can address", name, size)
 	}
 	data, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
