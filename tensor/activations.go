@@ -10,6 +10,9 @@ import (
 // −offset·Σq of the whole block and 0, or of each half.
 const activationBytes = blockSize + 16
 
+// smallestScaled is the magnitude below which a block counts as zero: 127 divided by it must stay finite.
+const smallestScaled = 0x1p-100
+
 // quantizePortable quantizes x, a multiple of 32 elements, to blocks of 8 bits for weights of form f. The largest
 // magnitude of a block becomes ±127; ties round to even.
 func quantizePortable(dst []byte, x []float32, f form) {
@@ -20,7 +23,7 @@ func quantizePortable(dst []byte, x []float32, f form) {
 			top = max(top, float32(math.Abs(float64(v))))
 		}
 		var inverse float32
-		if top > 0 {
+		if top > smallestScaled {
 			inverse = 127 / top
 		}
 		var sums [2]int32

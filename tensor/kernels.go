@@ -11,6 +11,7 @@ import (
 type kernels struct {
 	name string
 
+	// No kernel but the portable ones need take n = 0.
 	// unpack is unpackPortable, restore restorePortable, and so on.
 	unpack   func(u []byte, d, m []float32, stride int, t dtype.Type, row []byte, first, n int)
 	restore  func(dst []float32, u []byte, d, m []float32, f form)

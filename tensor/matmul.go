@@ -26,6 +26,7 @@ func (c *CPU) MatMulLiveIn(dst, x []float32, rows int, w *Weights, bias []float3
 // kernel's form, then panels of weight rows are, and multiplied with all rows.
 type product struct {
 	c        *CPU
+	kernels  *kernels
 	dst, x   []float32
 	rows     int
 	in       int // elements from one row of x to the next
@@ -81,6 +82,9 @@ func (p *product) layOut() {
 		p.panels = len(p.outHeads) * p.perHead
 	}
 	p.step = max(1, min(8, p.panels/(4*c.Threads())))
+	if p.kernels = c.kernels; p.blocks == 0 {
+		p.kernels = &portable // assembly has no loops of no rounds
+	}
 	for i := range c.scratch {
 		c.scratch[i].grow(k*blockSize, c.precision)
 	}

@@ -17,7 +17,7 @@ func (p *product) prepare(r int) {
 		if p.packed {
 			part := p.headDim / blockSize * activationBytes
 			for i, h := range p.inHeads {
-				c.kernels.quantize(q[i*part:(i+1)*part], x[int(h)*p.headDim:][:p.headDim], p.form)
+				p.kernels.quantize(q[i*part:(i+1)*part], x[int(h)*p.headDim:][:p.headDim], p.form)
 			}
 			return
 		}
@@ -41,7 +41,7 @@ func (p *product) prepare(r int) {
 		x = y
 	}
 	if c.precision == Int8 {
-		c.kernels.quantize(q, x, p.form)
+		p.kernels.quantize(q, x, p.form)
 	}
 }
 
@@ -68,7 +68,7 @@ func (p *product) multiplyPanel(s *scratch, j int) {
 
 // floatPanel computes n outputs from the first on, in fp32.
 func (p *product) floatPanel(s *scratch, first, n int) {
-	k, out, width := p.c.kernels, p.w.out, p.width()
+	k, out, width := p.kernels, p.w.out, p.width()
 	w := p.mapped(first, n)
 	if w == nil {
 		w = s.weights
@@ -96,7 +96,7 @@ func (p *product) floatPanel(s *scratch, first, n int) {
 
 // integerPanel computes n outputs from the first on, with quantized activations.
 func (p *product) integerPanel(s *scratch, first, n int) {
-	k, out := p.c.kernels, p.w.out
+	k, out := p.kernels, p.w.out
 	scales := p.form.scales() * panel
 	for o := range n {
 		p.eachRun(func(at, block, blocks int) {
