@@ -1,0 +1,187 @@
+package model_test
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"spatten/attention"
+	"spatten/model"
+	"spatten/tensor"
+)
+
+// schedules are what the invariants must hold for: dense, and with everything pruned that can be.
+func schedules(t testing.TB, layers int) map[string]*attention.Schedule {
+	return map[string]*attention.Schedule{"dense": nil}
+}
+
+// TestBatch passes sequences together and apart, prompts beside decoded tokens: a sequence's numbers stay the same,
+// bit by bit.
+func TestBatch(t *testing.T) {
+	for _, f := range families() {
+		_, m := ready(t, f)
+		for name, s := range schedules(t, m.Info().Layers) {
+			t.Run(f.name+"/"+name, func(t *testing.T) {
+				cpu := newCPU(t)
+				var b model.Batch
+				prompts := [][]int32{randomIDs(5, 1), randomIDs(31, 2), randomIDs(1, 3), randomIDs(12, 4)}
+				var together []model.Chunk
+				var apart [][]float32
+				for _, ids := range prompts {
+					together = append(together, model.Chunk{
+						Seq: newSequence(t, m, s, attention.Options{}), Tokens: ids, Last: true, Want: f.want,
+						Out: make([]float32, m.Info().Size(f.want, len(ids))),
+					})
+					seq := newSequence(t, m, s, attention.Options{})
+					apart = append(apart, forward(t, cpu, &b, m, seq, ids, f.want))
+					if m.Info().Causal {
+						apart = append(apart, forward(t, cpu, &b, m, seq, ids[:1], model.Logits))
+					}
+				}
+				if err := m.Forward(cpu, &b, together); err != nil {
+					t.Fatal(err)
+				}
+				if !m.Info().Causal {
+					for i := range together {
+						near(t, fmt.Sprintf("sequence %d", i), together[i].Out, apart[i], 0)
+					}
+					return
+				}
+				for i := range together {
+					same(t, fmt.Sprintf("prompt %d", i), together[i].Out, apart[2*i])
+				}
+				for i := range together { // one step of all but the second, which reads another prompt's chunk meanwhile
+					together[i].Tokens = prompts[i][:1]
+					together[i].Want, together[i].Out = model.Logits, make([]float32, m.Info().Vocab)
+				}
+				together[1] = model.Chunk{Seq: newSequence(t, m, s, attention.Options{}), Tokens: prompts[3], Want: model.Nothing}
+				if err := m.Forward(cpu, &b, together); err != nil {
+					t.Fatal(err)
+				}
+				for _, i := range []int{0, 2, 3} {
+					same(t, fmt.Sprintf("step of sequence %d", i), together[i].Out, apart[2*i+1])
+				}
+			})
+		}
+	}
+}
+
+// same compares bit by bit, NaN being equal to itself.
+func same(t testing.TB, what string, got, want []float32) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d numbers, want %d", what, len(got), len(want))
+	}
+	for i := range got {
+		if got[i] != want[i] && (got[i] == got[i] || want[i] == want[i]) {
+			t.Fatalf("%s: number %d is %v, want %v", what, i, got[i], want[i])
+		}
+	}
+}
+
+// TestThreads runs prefill and decode with different numbers of threads: the numbers stay the same, bit by bit.
+func TestThreads(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, f := range families() {
+		_, m := ready(t, f)
+		for name, s := range schedules(t, m.Info().Layers) {
+			t.Run(f.name+"/"+name, func(t *testing.T) {
+				var first []float32
+				for _, threads := range []int{1, 2, 5} {
+					runtime.GOMAXPROCS(threads)
+					cpu := tensor.NewCPU(threads, tensor.F32)
+					defer cpu.Close()
+					var b model.Batch
+					seq := newSequence(t, m, s, attention.Options{})
+					got := forward(t, cpu, &b, m, seq, randomIDs(29, 5), f.want)
+					if m.Info().Causal {
+						for i := range int32(4) {
+							got = append(got, forward(t, cpu, &b, m, seq, []int32{i}, model.Logits)...)
+						}
+					}
+					if first == nil {
+						first = got
+					}
+					same(t, fmt.Sprintf("%d threads", threads), got, first)
+				}
+			})
+		}
+	}
+}
+
+// TestDecodeAllocates asserts that a generated token takes no memory from the heap once the sequence's room is there.
+func TestDecodeAllocates(t *testing.T) {
+	for _, f := range families() {
+		_, m := ready(t, f)
+		if !m.Info().Causal {
+			continue
+		}
+		for name, s := range schedules(t, m.Info().Layers) {
+			t.Run(f.name+"/"+name, func(t *testing.T) {
+				cpu := newCPU(t)
+				var b model.Batch
+				seq := newSequence(t, m, s, attention.Options{})
+				forward(t, cpu, &b, m, seq, randomIDs(20, 6), model.Logits)
+				chunks := []model.Chunk{{Seq: seq, Tokens: []int32{1}, Last: true, Want: model.Logits, Out: make([]float32, m.Info().Vocab)}}
+				step := func() {
+					if err := m.Forward(cpu, &b, chunks); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for range 5 {
+					step()
+				}
+				if n := testing.AllocsPerRun(10, step); n != 0 {
+					t.Errorf("a step of decoding makes %v allocations", n)
+				}
+			})
+		}
+	}
+}
+
+// TestRefuses hands models what they must not take; sequences stay usable.
+func TestRefuses(t *testing.T) {
+	for _, f := range families() {
+		_, m := ready(t, f)
+		t.Run(f.name, func(t *testing.T) {
+			cpu := newCPU(t)
+			var b model.Batch
+			seq := newSequence(t, m, nil, attention.Options{})
+			ok := model.Chunk{Seq: seq, Tokens: []int32{1, 2}, Last: true, Want: f.want, Out: make([]float32, m.Info().Size(f.want, 2))}
+			for _, c := range []struct {
+				name   string
+				change func(c *model.Chunk)
+			}{
+				{"no sequence", func(c *model.Chunk) { c.Seq = nil }},
+				{"no tokens", func(c *model.Chunk) { c.Tokens = nil }},
+				{"token 1 is -1", func(c *model.Chunk) { c.Tokens = []int32{0, -1} }},
+				{"token 0 is 97, the vocabulary has 97", func(c *model.Chunk) { c.Tokens = []int32{97, 0} }},
+				{"65 tokens after 0, the model has 64 positions", func(c *model.Chunk) { c.Tokens = make([]int32, 65) }},
+				{"room for", func(c *model.Chunk) { c.Out = c.Out[1:] }},
+				{"1 segment ids for 2 tokens", func(c *model.Chunk) { c.TypeIDs = []int32{0} }},
+			} {
+				bad := ok
+				c.change(&bad)
+				if err := m.Forward(cpu, &b, []model.Chunk{ok, bad}); err == nil || !strings.Contains(err.Error(), c.name) {
+					t.Errorf("%s: error %v", c.name, err)
+				}
+			}
+			if err := m.Forward(cpu, &b, nil); err == nil {
+				t.Error("an empty batch passes")
+			}
+			if err := m.Forward(cpu, &b, []model.Chunk{ok, ok}); err == nil {
+				t.Error("one sequence twice in a batch passes")
+			}
+			long := ok
+			long.Tokens = make([]int32, 65)
+			if err := m.Forward(cpu, &b, []model.Chunk{long}); !errors.Is(err, model.ErrContext) {
+				t.Errorf("65 tokens: error %v, want ErrContext", err)
+			}
+			if err := m.Forward(cpu, &b, []model.Chunk{ok}); err != nil {
+				t.Errorf("after refusals: %v", err)
+			}
+		})
+	}
+}

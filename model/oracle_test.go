@@ -1,0 +1,195 @@
+package model_test
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"testing"
+
+	"spatten/attention"
+	"spatten/checkpoint"
+	"spatten/internal/shared"
+	"spatten/model"
+	"spatten/tensor"
+)
+
+// load opens a model of the reference material.
+func load(t testing.TB, name string) model.Model {
+	t.Helper()
+	return open(t, shared.Path(t, "models", name))
+}
+
+func open(t testing.TB, path string) model.Model {
+	t.Helper()
+	c, err := checkpoint.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	m, err := model.Load(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func newCPU(t testing.TB) *tensor.CPU {
+	t.Helper()
+	cpu := tensor.NewCPU(0, tensor.F32)
+	t.Cleanup(cpu.Close)
+	return cpu
+}
+
+func newSequence(t testing.TB, m model.Model, s *attention.Schedule, o attention.Options) *attention.Sequence {
+	t.Helper()
+	seq, err := attention.NewSequence(m.Info().Shape(), s, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seq
+}
+
+// forward runs one chunk and returns what it wants.
+func forward(t testing.TB, cpu *tensor.CPU, b *model.Batch, m model.Model, seq *attention.Sequence, ids []int32, w model.Want) []float32 {
+	t.Helper()
+	out := make([]float32, m.Info().Size(w, len(ids)))
+	if err := m.Forward(cpu, b, []model.Chunk{{Seq: seq, Tokens: ids, Last: true, Want: w, Out: out}}); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func oracle(t testing.TB, name string, into any) {
+	t.Helper()
+	data, err := os.ReadFile(shared.Path(t, "reference", "oracle", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// near compares numbers and reports the first that is too far off.
+func near(t testing.TB, what string, got, want []float32, tolerance float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d numbers, want %d", what, len(got), len(want))
+	}
+	for i := range got {
+		if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= tolerance) {
+			t.Fatalf("%s: number %d is %v, want %v (off by %.3g, allowed %g)", what, i, got[i], want[i], d, tolerance)
+		}
+	}
+}
+
+func best(logits []float32) int32 {
+	at := 0
+	for i, v := range logits {
+		if v > logits[at] {
+			at = i
+		}
+	}
+	return int32(at)
+}
+
+// TestSmolLM2 compares logits of every position and 32 greedy tokens with PyTorch's.
+func TestSmolLM2(t *testing.T) {
+	m, cpu := load(t, "smollm2-135m-instruct"), newCPU(t)
+	for _, name := range []string{"16", "chat", "code"} {
+		t.Run(name, func(t *testing.T) { compareLogits(t, cpu, m, "smollm2_logits_"+name+".json", 2e-3) })
+	}
+}
+
+func compareLogits(t *testing.T, cpu *tensor.CPU, m model.Model, file string, tolerance float64) {
+	var want struct {
+		IDs       []int32 `json:"ids"`
+		Positions []struct {
+			TopIDs []int32   `json:"top10_ids"`
+			Top    []float32 `json:"top10_logits"`
+			First  []float32 `json:"first8"`
+			Sum    float64   `json:"logit_sum"`
+		} `json:"positions"`
+		Greedy []int32 `json:"greedy32_ids"`
+	}
+	oracle(t, file, &want)
+	var b model.Batch
+	seq := newSequence(t, m, nil, attention.Options{})
+	defer seq.Close()
+	vocab := m.Info().Vocab
+	logits := forward(t, cpu, &b, m, seq, want.IDs, model.AllLogits)
+	for p, pos := range want.Positions {
+		at := logits[p*vocab : (p+1)*vocab]
+		near(t, "first logits", at[:len(pos.First)], pos.First, tolerance)
+		for i, id := range pos.TopIDs {
+			near(t, "best logits", at[id:id+1], pos.Top[i:i+1], tolerance)
+		}
+	}
+	next := best(logits[(len(want.IDs)-1)*vocab:])
+	for i, id := range want.Greedy {
+		if next != id {
+			t.Fatalf("greedy token %d is %d, want %d", i, next, id)
+		}
+		next = best(forward(t, cpu, &b, m, seq, []int32{id}, model.Logits))
+	}
+}
+
+// TestTinyLanguageModels compares logits of the random models of GPT-2's and Llama's shape with PyTorch's.
+func TestTinyLanguageModels(t *testing.T) {
+	for file, name := range map[string]string{"tiny_gpt2.json": "tiny-gpt2-f16", "tiny_llama.json": "tiny-llama-bf16-sharded"} {
+		t.Run(name, func(t *testing.T) {
+			var want struct {
+				Cases []struct {
+					IDs []int32 `json:"ids"`
+					Top []struct {
+						IDs    []int32   `json:"ids"`
+						Logits []float32 `json:"logits"`
+					} `json:"top10"`
+					First [][]float32 `json:"logits_first64"`
+				} `json:"cases"`
+			}
+			oracle(t, file, &want)
+			m, cpu := load(t, name), newCPU(t)
+			var b model.Batch
+			for _, c := range want.Cases {
+				logits := forward(t, cpu, &b, m, newSequence(t, m, nil, attention.Options{}), c.IDs, model.AllLogits)
+				for p := range c.IDs {
+					at := logits[p*m.Info().Vocab : (p+1)*m.Info().Vocab]
+					near(t, "first logits", at[:64], c.First[p], 1e-3)
+					for i, id := range c.Top[p].IDs {
+						near(t, "best logits", at[id:id+1], c.Top[p].Logits[i:i+1], 1e-3)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestEncoders compares class logits and embeddings with PyTorch's.
+func TestEncoders(t *testing.T) {
+	for _, e := range []struct {
+		file, name string
+		want       model.Want
+		tolerance  float64
+	}{
+		{"tiny_bert.json", "tiny-bert-f32", model.Logits, 1e-3},
+		{"minilm.json", "minilm-l6-v2-f16", model.Embedding, 1e-4},
+	} {
+		t.Run(e.name, func(t *testing.T) {
+			var want struct {
+				Cases []struct {
+					IDs       []int32   `json:"ids"`
+					Logits    []float32 `json:"logits"`
+					Embedding []float32 `json:"embedding"`
+				} `json:"cases"`
+			}
+			oracle(t, e.file, &want)
+			m, cpu := load(t, e.name), newCPU(t)
+			var b model.Batch
+			for _, c := range want.Cases {
+				got := forward(t, cpu, &b, m, newSequence(t, m, nil, attention.Options{}), c.IDs, e.want)
+				near(t, "result", got, append(c.Logits, c.Embedding...), e.tolerance)
+			}
+		})
+	}
+}
