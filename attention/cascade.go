@@ -14,6 +14,7 @@ type ranking struct {
 	scores     []float32
 	kept       []int32
 	live       []int32
+	heads      []int32
 	rows       []int32
 	passed     []int32
 }
@@ -25,24 +26,26 @@ func (s *Sequence) pruneHeads(to int) {
 	if len(from.heads) == s.shape.Heads && len(next.heads) == s.shape.Heads && s.schedule.Heads.At(to) == 1 {
 		return
 	}
-	candidates := intersect(nil, from.heads, next.heads)
+	r := &s.work.rank
+	r.heads = intersect(r.heads[:0], from.heads, next.heads)
+	candidates := r.heads
 	keep := max(1, floor(s.shape.Heads, s.schedule.Heads.At(to)))
 	if keep < len(candidates) {
-		scores := make([]float32, len(candidates))
-		for i, h := range candidates {
-			scores[i] = s.headScores[h]
+		r.scores = r.scores[:0]
+		for _, h := range candidates {
+			r.scores = append(r.scores, s.headScores[h])
 		}
-		kept := s.work.rank.top.Select(nil, scores, keep)
-		s.recordRank(record.RankHeads, scores, len(candidates), keep)
-		for i, k := range kept {
+		r.kept = r.top.Select(r.kept[:0], r.scores, keep)
+		s.recordRank(record.RankHeads, r.scores, len(candidates), keep)
+		for i, k := range r.kept {
 			candidates[i] = candidates[k]
 		}
-		candidates = candidates[:len(kept)]
+		candidates = candidates[:len(r.kept)]
 	}
 	if len(candidates) == len(next.heads) {
 		return
 	}
-	next.heads, next.groups = candidates, nil
+	next.heads, next.groups = slices.Clone(candidates), nil
 	for _, h := range candidates {
 		if g := int32(s.shape.group(int(h))); len(next.groups) == 0 || next.groups[len(next.groups)-1] != g {
 			next.groups = append(next.groups, g)
