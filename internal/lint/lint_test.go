@@ -23,7 +23,7 @@ var order = []string{
 	"tokenizer",
 	"tensor",
 	"attention/record", "attention/topk", "attention/quant", "attention/fixed", "attention",
-	"model/bert", "model/gpt2", "model/llama", "model",
+	"model/param", "model/batch", "model/bert", "model/gpt2", "model/llama", "model",
 	"generate",
 	"trace",
 	"accel/config", "accel/hbm", "accel/reference", "accel/fetch", "accel/crossbar", "accel/bitwidth", "accel/qk", "accel/softmax",
