@@ -56,7 +56,7 @@ func (t *Tokenizer) markEnds() {
 	}
 }
 
-// Configure reads the roles of tokens and the chat template from a tokenizer_config.json. A named token that the
+// Configure reads the roles of tokens, the longest input and the chat template from a tokenizer_config.json. A named token that the
 // vocabulary lacks is an error.
 func (t *Tokenizer) Configure(tokenizerConfigJSON []byte) error {
 	var fields map[string]json.RawMessage
@@ -83,6 +83,10 @@ func (t *Tokenizer) Configure(tokenizerConfigJSON []byte) error {
 			return fmt.Errorf("tokenizer_config.json: %s %q is not in the vocabulary", r, name)
 		}
 		t.roles[r] = id
+	}
+	var limit float64 // files without a limit say 1e30
+	if raw, ok := fields["model_max_length"]; ok && json.Unmarshal(raw, &limit) == nil && limit >= 1 && limit < 1<<30 {
+		t.limit = int(limit)
 	}
 	if raw, ok := fields["chat_template"]; ok && !absent(raw) {
 		var named []struct{ Name, Template string }
@@ -155,7 +159,12 @@ func (t *Tokenizer) SetChatTemplate(src string) { t.chat = src }
 
 // DefaultOptions returns how a text is read unless someone says otherwise: with the tokens around it that the
 // model expects; names of special tokens are parsed by models that are talked to in them, those with a chat
-// template ("<|im_end|>") and encoders ("[MASK]"), and are plain text to others, as GPT-2's "<|endoftext|>" is.
+// template ("<|im_end|>") and encoders ("[MASK]"), and are plain text to others, as GPT-2's "<|endoftext|>" is. Encoders read no more than
+// the file says they can (model_max_length).
 func (t *Tokenizer) DefaultOptions() Options {
-	return Options{AddSpecial: true, ParseSpecial: t.chat != "" || t.encoder}
+	o := Options{AddSpecial: true, ParseSpecial: t.chat != "" || t.encoder}
+	if t.encoder {
+		o.MaxTokens = t.limit
+	}
+	return o
 }

@@ -54,6 +54,7 @@ type Tokenizer struct {
 	chat     string
 	// encoder says that the tokenizer is that of an encoder such as BERT.
 	encoder bool
+	limit   int // of tokens in an input, 0 for none
 	pool    sync.Pool
 }
 
