@@ -69,7 +69,7 @@ func (r *reader) postProcessor(raw json.RawMessage, depth int) error {
 	}
 	trims := func() {
 		if c.TrimOffsets == nil || *c.TrimOffsets {
-			r.t.trim = &trimmer{}
+			r.t.trim = true
 		}
 	}
 	cls, sep := []int32{c.Cls.id}, []int32{c.Sep.id}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/rangetable"
 )
 
 // normalizer rewrites text before it is cut.
@@ -68,10 +70,16 @@ var lowercase = runewise(func(r rune) (string, bool) {
 
 var asciiLower = strings.Split("abcdefghijklmnopqrstuvwxyz", "")
 
-// stripAccents drops non-spacing marks; what carries them must be decomposed before.
+// stripAccents drops combining marks; what carries them must be decomposed before.
 var stripAccents = runewise(func(r rune) (string, bool) {
-	return "", r >= 0x300 && unicode.Is(unicode.Mn, r)
+	if r == 0x1CF2 || r == 0x1CF3 || r == 0x111C9 { // letters and a mark since
+		return "", r != 0x111C9
+	}
+	return "", r >= 0x300 && unicode.IsMark(r) && unicode.Is(unicode9, r)
 })
+
+// unicode9 are the characters among which the reference implementation knows combining marks.
+var unicode9 = rangetable.Assigned("9.0.0")
 
 // prependText puts a text before any text that is not empty.
 type prependText string

@@ -2,7 +2,13 @@ package tokenizer
 
 import (
 	"unicode"
+
+	"golang.org/x/text/unicode/rangetable"
 )
+
+// unicode8 are the characters of Unicode 8. What BERT's normalizer and pre-tokenizer take for punctuation, marks
+// and controls ends there: the reference implementation's tables are that old, and its models know no others.
+var unicode8 = rangetable.Assigned("8.0.0")
 
 // bertNormalizer returns the normalizer of BERT: control characters go and white space becomes a blank (clean),
 // CJK characters get blanks around them (cjk), accents are stripped, letters lowered.
@@ -16,7 +22,7 @@ func bertNormalizer(clean, cjk, accents, lower bool) normalizers {
 		ns = append(ns, spaceCJK)
 	}
 	if accents {
-		ns = append(ns, form{}, stripAccents)
+		ns = append(ns, form{}, stripNonspacing)
 	}
 	if lower {
 		ns = append(ns, lowercase)
@@ -39,7 +45,33 @@ var cleanText = runewise(func(r rune) (string, bool) {
 })
 
 // isOther says whether r is a control, format or private-use character.
-func isOther(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co) }
+func isOther(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co) && unicode.Is(unicode8, r)
+}
+
+// stripNonspacing drops non-spacing marks; what carries them must be decomposed before.
+var stripNonspacing = runewise(func(r rune) (string, bool) {
+	switch {
+	case r < 0x300:
+		return "", false
+	case r == 0x1734: // a spacing mark since
+		return "", true
+	case r == 0x1885 || r == 0x1886 || r == 0xA9BD || r == 0x111C9: // non-spacing marks since
+		return "", false
+	}
+	return "", unicode.Is(unicode.Mn, r) && unicode.Is(unicode8, r)
+})
+
+// isPunctuation says whether r is punctuation for BERT: any ASCII sign, and the Unicode categories P.
+func isPunctuation(r rune) bool {
+	switch {
+	case r < unicode.MaxASCII:
+		return '!' <= r && r <= '/' || ':' <= r && r <= '@' || '[' <= r && r <= '`' || '{' <= r && r <= '~'
+	case r == 0x166D || r == 0x111C9: // a symbol and a mark since
+		return true
+	}
+	return unicode.IsPunct(r) && unicode.Is(unicode8, r)
+}
 
 var spaceCJK = runewise(func(r rune) (string, bool) {
 	if isCJK(r) {

@@ -2,9 +2,11 @@ package tokenizer
 
 import (
 	"slices"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/unicode/rangetable"
 )
 
 // form is a Unicode normalization form (UAX 15): NFD, or with the flags NFC, NFKD, NFKC. It decomposes character
@@ -23,6 +25,9 @@ func (f form) norm() norm.Form {
 	}
 	return norm.NFD
 }
+
+// unicode11 are the characters that decompose: the reference implementation's tables end with Unicode 11.
+var unicode11 = rangetable.Assigned("11.0.0")
 
 // mark is one character of a decomposed text: its combining class and the bytes of the old text it comes from.
 type mark struct {
@@ -126,7 +131,7 @@ func pair(a, b rune) (rune, bool) {
 	s := string(a) + string(b)
 	c := norm.NFC.String(s)
 	r, size := utf8.DecodeRuneInString(c)
-	return r, size == len(c) && c != s
+	return r, size == len(c) && c != s && unicode.Is(unicode11, r)
 }
 
 // class returns the canonical combining class of r.
@@ -154,6 +159,9 @@ func (f form) decompose(r rune) []rune {
 	form := norm.NFD
 	if f.compat {
 		form = norm.NFKD
+	}
+	if !unicode.Is(unicode11, r) {
+		return []rune{r}
 	}
 	if d := form.PropertiesString(string(r)).Decomposition(); d != nil {
 		return []rune(string(d))

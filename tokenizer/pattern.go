@@ -136,7 +136,7 @@ func unicodeClasses(expr string) (string, error) {
 	const blanks, digits = `\t-\r\x{85}\p{Z}`, `\p{Nd}`
 	const words = `\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}`
 	var b strings.Builder
-	inClass := false
+	inClass, escaped := false, false // escaped: what stands before is an escape
 	for i := 0; i < len(expr); i++ {
 		c := expr[i]
 		if c != '\\' || i+1 == len(expr) {
@@ -147,10 +147,11 @@ func unicodeClasses(expr string) (string, error) {
 				inClass = false
 			case c == '&' && inClass && strings.HasPrefix(expr[i:], "&&"):
 				return "", fmt.Errorf("intersection of classes is not supported")
-			case c == '+' && !inClass && i > 0 && strings.IndexByte("+*?}", expr[i-1]) >= 0 && (i < 2 || expr[i-2] != '\\'):
+			case c == '+' && !inClass && !escaped && i > 0 && strings.IndexByte("+*?}", expr[i-1]) >= 0:
 				return "", fmt.Errorf("possessive quantifiers are not supported")
 			}
 			b.WriteByte(c)
+			escaped = false
 			continue
 		}
 		i++
@@ -168,9 +169,14 @@ func unicodeClasses(expr string) (string, error) {
 			class, negative = digits, true
 		case 'W':
 			class, negative = words, true
-		default:
-			b.WriteByte('\\')
-			b.WriteByte(expr[i])
+		default: // another escape, \p{L} and \x{85} with their braces
+			n := 1
+			if close := strings.IndexByte(expr[i:], '}'); strings.HasPrefix(expr[i+1:], "{") && close > 0 {
+				n = close + 1
+			}
+			b.WriteString(expr[i-1 : i+n])
+			i += n - 1
+			escaped = true
 			continue
 		}
 		switch {
@@ -183,6 +189,7 @@ func unicodeClasses(expr string) (string, error) {
 		default:
 			b.WriteString("[" + class + "]")
 		}
+		escaped = true
 	}
 	return b.String(), nil
 }

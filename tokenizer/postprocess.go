@@ -1,6 +1,6 @@
 package tokenizer
 
-import "unicode"
+import "slices"
 
 // slot is one place of a template: special tokens, or the tokens of the first (0) or second (1) text.
 type slot struct {
@@ -26,6 +26,11 @@ func specials(slots []slot) int {
 		n += len(s.ids)
 	}
 	return n
+}
+
+// texts returns the slots without those of special tokens.
+func texts(slots []slot) []slot {
+	return slices.DeleteFunc(slices.Clone(slots), func(s slot) bool { return s.ids != nil })
 }
 
 // fill puts texts into slots.
@@ -70,23 +75,15 @@ func shorten(a, b []Token, limit int) ([]Token, []Token) {
 	return a[:min(short, len(a))], b[:min(long, len(b))]
 }
 
-// trimmer takes white space off the ends of offsets (ByteLevel and Roberta with trim_offsets).
-type trimmer struct{ prefixSpace bool }
-
-func (t trimmer) trim(text string, tokens []Token) {
+// trim takes blanks off the ends of offsets (ByteLevel and Roberta with trim_offsets).
+func trim(text string, tokens []Token) {
 	for i := range tokens {
 		tok := &tokens[i]
-		s := text[tok.Start:tok.End]
-		for _, r := range s {
-			if !unicode.IsSpace(r) {
-				break
-			}
-			tok.Start += len(string(r))
+		for tok.Start < tok.End && text[tok.Start] == ' ' {
+			tok.Start++
 		}
-		for tok.End > tok.Start && asciiSpace(text[tok.End-1]) {
+		for tok.Start < tok.End && text[tok.End-1] == ' ' {
 			tok.End--
 		}
 	}
 }
-
-func asciiSpace(b byte) bool { return b < 0x80 && unicode.IsSpace(rune(b)) }

@@ -3,7 +3,6 @@ package tokenizer
 import (
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // splitter cuts a piece of text into smaller ones and yields them in order. Empty pieces are not yielded.
@@ -134,14 +133,6 @@ func (m metaspace) split(a aligned, yield func(aligned)) {
 var bertSplitter = splitters{
 	cut{pattern: oneRune(unicode.IsSpace), behaviour: removed},
 	cut{pattern: oneRune(isPunctuation), behaviour: isolated},
-}
-
-// isPunctuation says whether r is punctuation for BERT: any ASCII sign, and the Unicode categories P.
-func isPunctuation(r rune) bool {
-	if r < utf8.RuneSelf {
-		return '!' <= r && r <= '/' || ':' <= r && r <= '@' || '[' <= r && r <= '`' || '{' <= r && r <= '~'
-	}
-	return unicode.IsPunct(r)
 }
 
 // wordSplitter keeps runs of word characters and runs of other signs (\w+|[^\w\s]+), and drops white space.

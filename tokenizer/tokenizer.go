@@ -46,7 +46,7 @@ type Tokenizer struct {
 	// prefix is put before text that begins the input or follows an added token (SentencePiece in GGUF).
 	prefix   string
 	template template
-	trim     *trimmer
+	trim     bool // offsets leave blanks at the ends out
 	decode   []decodeStep
 	verbatim map[int32]bool // tokens whose piece is their text
 	roles    map[role]int32
@@ -71,10 +71,7 @@ func (t *Tokenizer) Encode(text string, o Options) []Token {
 		slots = t.template.pair
 	}
 	if !o.AddSpecial {
-		slots = plain.single
-		if o.Pair != nil {
-			slots = plain.pair
-		}
+		slots = texts(slots)
 	}
 	room := 0
 	if o.MaxTokens > 0 {
@@ -141,8 +138,8 @@ func (t *Tokenizer) encodeText(w *workspace, text string, special bool) []Token 
 			cutText(a.slice(q.i, q.j))
 		}
 	}
-	if t.trim != nil {
-		t.trim.trim(text, tokens)
+	if t.trim {
+		trim(text, tokens)
 	}
 	return tokens
 }
