@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -97,6 +98,8 @@ func compile(expr string) (pattern, error) {
 		return scanner(scanLlama3), nil
 	case qwen2Expression:
 		return scanner(scanQwen2), nil
+	case `\p{N}`:
+		return oneRune(unicode.IsNumber), nil
 	}
 	return compileExpression(expr)
 }
