@@ -7,8 +7,6 @@ import (
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
-
-	"spatten/checkpoint/gguf"
 )
 
 // sample draws text that byte-level expressions care about: letters, digits, blanks, apostrophes, bytes.
@@ -111,7 +109,22 @@ func TestMergeIsTheDefinition(t *testing.T) {
 	})
 }
 
-func sentencePieceMetadata() gguf.Metadata {
+// values is metadata as Go values.
+type values map[string]any
+
+func lookup[T any](m values, key string) (T, bool) {
+	v, ok := m[key].(T)
+	return v, ok
+}
+
+func (m values) String(key string) (string, bool)    { return lookup[string](m, key) }
+func (m values) Uint(key string) (uint64, bool)      { return lookup[uint64](m, key) }
+func (m values) Bool(key string) (bool, bool)        { return lookup[bool](m, key) }
+func (m values) Strings(key string) ([]string, bool) { return lookup[[]string](m, key) }
+func (m values) Floats(key string) ([]float64, bool) { return lookup[[]float64](m, key) }
+func (m values) Ints(key string) ([]int64, bool)     { return lookup[[]int64](m, key) }
+
+func sentencePieceMetadata() values {
 	tokens := []string{"<unk>", "<s>", "</s>"}
 	types := []int64{2, 3, 3}
 	scores := []float64{0, 0, 0}
@@ -127,7 +140,7 @@ func sentencePieceMetadata() gguf.Metadata {
 		}
 		types, scores = append(types, kind), append(scores, -float64(i*7%5))
 	}
-	return gguf.Metadata{
+	return values{
 		"tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": types, "tokenizer.ggml.scores": scores,
 		"tokenizer.ggml.bos_token_id": uint64(1), "tokenizer.ggml.eos_token_id": uint64(2), "tokenizer.ggml.unknown_token_id": uint64(0),
 	}

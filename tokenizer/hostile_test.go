@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"spatten/checkpoint/gguf"
 )
 
 // file returns a small tokenizer.json with one field set to other JSON.
@@ -95,7 +93,7 @@ func TestHostileGGUF(t *testing.T) {
 	if _, err := FromGGUF(m); err == nil {
 		t.Error("a score that is not a number passes")
 	}
-	bytePairs := gguf.Metadata{"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "gpt-2", "tokenizer.ggml.tokens": []string{"a", "b"}, "tokenizer.ggml.merges": []string{"a b"}}
+	bytePairs := values{"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "gpt-2", "tokenizer.ggml.tokens": []string{"a", "b"}, "tokenizer.ggml.merges": []string{"a b"}}
 	if _, err := FromGGUF(bytePairs); err == nil || !strings.Contains(err.Error(), `no token "ab"`) {
 		t.Errorf("a merge into nothing: %v", err)
 	}
