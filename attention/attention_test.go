@@ -162,11 +162,11 @@ func schedules() map[string]*Schedule {
 		"tokens":      {Tokens: Shares{1, 0.7, 0.5, 0.3}, Protect: Protect{First: 1, Recent: 2}},
 		"heads":       {Heads: Shares{1, 1, 0.75, 0.5}},
 		"values":      {Values: Shares{0.3}, Renormalize: true},
-		"progressive": {Key: KeyBits{MSB: 4, LSB: 4, Threshold: 0.2}, Value: ValueBits{Bits: 6}, Query: QueryBits{Bits: 12}},
-		"by key":      {Key: KeyBits{MSB: 4, LSB: 4, Ask: AskKey, Share: 0.2, Scale: "channel"}, Value: ValueBits{Bits: 8}, Values: Shares{0.5}},
+		"progressive": {Key: KeyBits{MSB: Widths{4}, LSB: Widths{4}, Threshold: Thresholds{0.2}}, Value: ValueBits{Bits: Widths{6}}, Query: QueryBits{Bits: Widths{12}}},
+		"by key":      {Key: KeyBits{MSB: Widths{4}, LSB: Widths{4}, Ask: AskKey, Share: Shares{0.2}, Scale: ByChannel}, Value: ValueBits{Bits: Widths{8}}, Values: Shares{0.5}},
 		"by head":     {Tokens: Shares{1, 0.8, 0.5, 0.3}, Granularity: ByHead},
-		"all": {Tokens: Shares{1, 0.8, 0.6, 0.5}, Heads: Shares{1, 1, 1, 0.5}, Values: Shares{0.4}, Key: KeyBits{MSB: 6, LSB: 4, Threshold: 0.3, Scale: "channel"},
-			Value: ValueBits{Bits: 6}, Length: &Length{Reference: 64, Slope: 0.2}},
+		"all": {Tokens: Shares{1, 0.8, 0.6, 0.5}, Heads: Shares{1, 1, 1, 0.5}, Values: Shares{0.4}, Key: KeyBits{MSB: Widths{6}, LSB: Widths{4, 4, 2, 0}, Threshold: Thresholds{0.3}, Scale: ByChannel},
+			Value: ValueBits{Bits: Widths{6}}, Length: &Length{Reference: 64, Slope: 0.2}},
 	}
 	for _, p := range Policies() {
 		m["policy "+p] = &Schedule{Tokens: Shares{1, 0.7, 0.5, 0.3}, Importance: Policy{Policy: p, Window: 5}}
@@ -287,7 +287,7 @@ func TestForkIsIndependent(t *testing.T) {
 }
 
 func ExampleSchedule_YAML() {
-	s := Schedule{Name: "example", Tokens: Shares{1, 0.5}, Values: Shares{0.2}, Key: KeyBits{MSB: 6, LSB: 4, Threshold: 0.1}}
+	s := Schedule{Name: "example", Tokens: Shares{1, 0.5}, Values: Shares{0.2}, Key: KeyBits{MSB: Widths{6}, LSB: Widths{4}, Threshold: Thresholds{0.1}}}
 	fmt.Print(s.YAML())
 	// Output:
 	// name: example

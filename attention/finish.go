@@ -67,7 +67,7 @@ func emptied(lists [][]int32, n int) [][]int32 {
 // settle counts and records the heads that have just run over the keys at the given positions. own is the head's own
 // live set, where the schedule prunes by head.
 func (s *Sequence) settle(heads []int32, positions []int32, own bool) {
-	progressive := s.schedule.Key.LSB > 0
+	progressive := s.schedule.Key.LSB.At(s.pass.layer) > 0
 	for _, h := range heads {
 		hw := &s.work.perHead[h]
 		s.countQueries(hw.queries, progressive)

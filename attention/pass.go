@@ -104,7 +104,7 @@ func (p *Pass) open() {
 	p.opened = true
 	s, l := p.seq, p.current()
 	r := &p.rec
-	r.Index, r.Heads, r.Threshold = p.layer, l.heads, s.schedule.Key.Threshold
+	r.Index, r.Heads, r.Threshold = p.layer, l.heads, s.schedule.Key.Threshold.At(p.layer)
 	r.Queries, r.Keys = r.Queries[:0], append(r.Keys[:0], l.positions...)
 	for _, row := range p.rows {
 		r.Queries = append(r.Queries, int32(p.first)+row)
@@ -114,7 +114,7 @@ func (p *Pass) open() {
 	}
 	key, value := l.keys[0].Format(), l.values[0].Format()
 	r.Bits = record.Bits{
-		Query: uint8(s.schedule.Query.Bits), KeyMSB: uint8(key.MSB), KeyLSB: uint8(key.LSB), Value: uint8(value.MSB),
+		Query: uint8(s.schedule.Query.Bits.At(p.layer)), KeyMSB: uint8(key.MSB), KeyLSB: uint8(key.LSB), Value: uint8(value.MSB),
 		KeyScale: uint8(key.ScaleBits(s.shape.HeadDim)), ValScale: uint8(value.ScaleBits(s.shape.HeadDim)),
 	}
 	if r.Bits.Query == 0 {

@@ -23,7 +23,7 @@ func (w *work) query(t *worker, it *item, head, row int) {
 	if n == 0 {
 		return
 	}
-	t.q = quantizeQuery(append(t.q[:0], w.q[at:at+d]...), s.schedule.Query.Bits)
+	t.q = quantizeQuery(append(t.q[:0], w.q[at:at+d]...), s.schedule.Query.Bits.At(s.pass.layer))
 	t.scores = slices.Grow(t.scores[:0], n)[:n]
 	t.probs = slices.Grow(t.probs[:0], n)[:n]
 	w.score(t, t.scores, p.high)
@@ -58,17 +58,18 @@ func (w *work) score(t *worker, dst, keys []float32) {
 // progressive fetches least significant bits where the schedule asks for them and computes the probabilities once
 // more (III-D): of all keys where the distribution is flat, or of the keys that scored best.
 func (w *work) progressive(t *worker, it *item, p *panel, q *record.Query, head, row int) {
-	k := &w.s.schedule.Key
-	if k.LSB == 0 {
+	k, layer := &w.s.schedule.Key, w.s.pass.layer
+	threshold := k.Threshold.At(layer)
+	if k.LSB.At(layer) == 0 {
 		return
 	}
 	n := len(t.scores)
 	switch {
 	case k.Ask == AskKey:
-		if k.Threshold > 0 && q.MaxProb >= k.Threshold {
+		if threshold > 0 && q.MaxProb >= threshold {
 			return
 		}
-		t.again = t.top.Select(t.again[:0], t.scores, max(1, floor(n, k.Share)))
+		t.again = t.top.Select(t.again[:0], t.scores, max(1, floor(n, k.Share.At(layer))))
 		d := w.s.shape.HeadDim
 		scale := float32(1 / math.Sqrt(float64(d)))
 		for _, i := range t.again {
@@ -77,7 +78,7 @@ func (w *work) progressive(t *worker, it *item, p *panel, q *record.Query, head,
 		}
 		q.LSBs = int32(len(t.again))
 		w.listRows(&w.perHead[head].lsbs, t.again, row)
-	case q.MaxProb < k.Threshold:
+	case q.MaxProb < threshold:
 		w.score(t, t.scores, p.full)
 		q.LSBs = int32(n)
 		it.anyLSB = true

@@ -34,6 +34,15 @@ const (
 	AskKey   Ask = "key"
 )
 
+// Scale says what shares a scale of quantized keys.
+type Scale string
+
+// ByToken has one scale a row; ByChannel one for each channel of a block of rows.
+const (
+	ByToken   Scale = "token"
+	ByChannel Scale = "channel"
+)
+
 // Pooling says what a mean-pooled encoder averages.
 type Pooling string
 
@@ -77,24 +86,24 @@ type Policy struct {
 	Seed   uint64 `yaml:"seed,omitempty" json:"seed,omitempty"`     // of the random policy
 }
 
-// KeyBits are the widths of keys. MSB 0 leaves them unquantized.
+// KeyBits are the widths of keys, one for all layers or one a layer. MSB 0 leaves them unquantized.
 type KeyBits struct {
-	MSB       int     `yaml:"msb,omitempty" json:"msb,omitempty"`
-	LSB       int     `yaml:"lsb,omitempty" json:"lsb,omitempty"`
-	Threshold float32 `yaml:"threshold,omitempty" json:"threshold,omitempty"` // of the largest probability
-	Ask       Ask     `yaml:"ask,omitempty" json:"ask,omitempty"`
-	Share     float64 `yaml:"share,omitempty" json:"share,omitempty"` // of the keys whose LSBs are fetched, with ask: key
-	Scale     string  `yaml:"scale,omitempty" json:"scale,omitempty"` // token or channel
+	MSB       Widths     `yaml:"msb,omitempty" json:"msb,omitempty"`
+	LSB       Widths     `yaml:"lsb,omitempty" json:"lsb,omitempty"`
+	Threshold Thresholds `yaml:"threshold,omitempty" json:"threshold,omitempty"` // of the largest probability
+	Ask       Ask        `yaml:"ask,omitempty" json:"ask,omitempty"`
+	Share     Shares     `yaml:"share,omitempty" json:"share,omitempty"` // of the keys whose LSBs are fetched, with ask: key
+	Scale     Scale      `yaml:"scale,omitempty" json:"scale,omitempty"`
 }
 
 // ValueBits is the width of values. 0 leaves them unquantized.
 type ValueBits struct {
-	Bits int `yaml:"bits,omitempty" json:"bits,omitempty"`
+	Bits Widths `yaml:"bits,omitempty" json:"bits,omitempty"`
 }
 
 // QueryBits is the width of queries. 0 leaves them unquantized.
 type QueryBits struct {
-	Bits int `yaml:"bits,omitempty" json:"bits,omitempty"`
+	Bits Widths `yaml:"bits,omitempty" json:"bits,omitempty"`
 }
 
 // Length adapts the token shares to the length of the sequence: longer inputs are pruned more (III-A). At n tokens the
@@ -102,52 +111,6 @@ type QueryBits struct {
 type Length struct {
 	Reference int     `yaml:"reference" json:"reference"` // tokens at which the shares hold as written
 	Slope     float64 `yaml:"slope" json:"slope"`         // a doubling of the length
-}
-
-// Shares are numbers in (0, 1], one a layer, or one for all layers.
-type Shares []float64
-
-// UnmarshalYAML accepts a number or a list.
-func (s *Shares) UnmarshalYAML(n *yaml.Node) error {
-	if n.Kind == yaml.ScalarNode {
-		var v float64
-		if err := n.Decode(&v); err != nil {
-			return err
-		}
-		*s = Shares{v}
-		return nil
-	}
-	var list []float64
-	if err := n.Decode(&list); err != nil {
-		return err
-	}
-	*s = list
-	return nil
-}
-
-// MarshalYAML writes a single share as a number and lists in one line.
-func (s Shares) MarshalYAML() (any, error) {
-	if len(s) == 1 {
-		return s[0], nil
-	}
-	n := &yaml.Node{}
-	if err := n.Encode([]float64(s)); err != nil {
-		return nil, err
-	}
-	n.Style = yaml.FlowStyle
-	return n, nil
-}
-
-// At returns the share of a layer; without shares everything is kept.
-func (s Shares) At(layer int) float64 {
-	switch len(s) {
-	case 0:
-		return 1
-	case 1:
-		return s[0]
-	default:
-		return s[min(layer, len(s)-1)]
-	}
 }
 
 // maxScheduleBytes bounds a schedule's file.
@@ -168,81 +131,47 @@ func ParseSchedule(r io.Reader) (*Schedule, error) {
 	if err := d.Decode(&s); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("schedule: %w", err)
 	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("schedule: more than one document; a file holds one schedule")
+	}
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
 	return &s, nil
 }
 
-// YAML returns the canonical form of the schedule, from which Hash is made.
+// YAML returns the canonical form of the schedule, from which Hash is made: what is as by default is left out.
 func (s *Schedule) YAML() string {
+	c := *s
+	omit(&c.Granularity, ByLayer)
+	omit(&c.Key.Ask, AskQuery)
+	omit(&c.Key.Scale, ByToken)
+	omit(&c.Pooling, PoolLast)
+	omit(&c.Importance.Policy, "cumulative")
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
-	if err := e.Encode(s); err != nil {
+	if err := e.Encode(&c); err != nil {
 		return "" // a Schedule holds nothing that cannot be encoded
 	}
 	return b.String()
 }
 
-// Hash names the schedule by its content.
-func (s *Schedule) Hash() string {
-	sum := sha256.Sum256([]byte(s.YAML()))
-	return hex.EncodeToString(sum[:8])
+// omit empties a field that says what is so by default.
+func omit[T comparable](field *T, byDefault T) {
+	if *field == byDefault {
+		var zero T
+		*field = zero
+	}
 }
 
-// Validate reports what cannot be carried out, whatever the model.
-func (s *Schedule) Validate() error {
-	fail := func(format string, a ...any) error { return fmt.Errorf("schedule: "+format, a...) }
-	for _, list := range []struct {
-		name    string
-		shares  Shares
-		cascade bool
-	}{{"tokens", s.Tokens, true}, {"heads", s.Heads, true}, {"values", s.Values, false}} {
-		last := 1.0
-		for i, v := range list.shares {
-			if !(v > 0 && v <= 1) {
-				return fail("%s of layer %d are %g; a share lies above 0 and is at most 1", list.name, i, v)
-			}
-			if list.cascade && v > last {
-				return fail("%s rise from %g to %g at layer %d; what is gone cannot come back", list.name, last, v, i)
-			}
-			last = v
-		}
-		if list.cascade && len(list.shares) > 0 && list.shares[0] != 1 {
-			return fail("%s begin with %g; all of them enter the first layer, so the first share is 1", list.name, list.shares[0])
-		}
-	}
-	bits := s.Key.MSB + s.Key.LSB
-	switch {
-	case s.Granularity != "" && s.Granularity != ByLayer && s.Granularity != ByHead:
-		return fail("granularity %q is neither layer nor head", s.Granularity)
-	case s.Chunk < 0 || s.Protect.First < 0 || s.Protect.Last < 0 || s.Protect.Recent < 0:
-		return fail("chunk and protect cannot be negative")
-	case s.Key.MSB < 0 || s.Key.LSB < 0 || s.Key.MSB == 1 || bits > 14 || s.Key.MSB == 0 && s.Key.LSB > 0:
-		return fail("keys of %d + %d bits; 2 to 14 bits in all, or 0 for unquantized keys", s.Key.MSB, s.Key.LSB)
-	case s.Value.Bits < 0 || s.Value.Bits == 1 || s.Value.Bits > 14 || s.Query.Bits < 0 || s.Query.Bits == 1 || s.Query.Bits > 16:
-		return fail("values of %d bits, queries of %d; 2 to 14 (queries 16), or 0 for unquantized", s.Value.Bits, s.Query.Bits)
-	case !(s.Key.Threshold >= 0 && s.Key.Threshold <= 1):
-		return fail("threshold %g is no probability", s.Key.Threshold)
-	case s.Key.Ask != "" && s.Key.Ask != AskQuery && s.Key.Ask != AskKey:
-		return fail("ask %q is neither query nor key", s.Key.Ask)
-	case s.Key.Ask == AskKey && !(s.Key.Share > 0 && s.Key.Share <= 1):
-		return fail("ask: key needs the share of keys whose LSBs are fetched, above 0 and at most 1; it is %g", s.Key.Share)
-	case s.Key.Scale != "" && s.Key.Scale != "token" && s.Key.Scale != "channel":
-		return fail("scale %q is neither token nor channel", s.Key.Scale)
-	case s.Pooling != "" && s.Pooling != PoolLast && s.Pooling != PoolSurvivors:
-		return fail("pooling %q is neither last nor survivors", s.Pooling)
-	case s.Length != nil && (s.Length.Reference <= 0 || math.IsNaN(s.Length.Slope) || math.Abs(s.Length.Slope) > 10):
-		return fail("length needs a reference of at least one token and a slope between -10 and 10")
-	}
-	if s.Average != nil {
-		if err := s.Average.validate(s); err != nil {
-			return err
-		}
-	}
-	_, err := s.Importance.importance()
-	return err
+// String returns the canonical form.
+func (s *Schedule) String() string { return s.YAML() }
+
+// Hash is the SHA-256 of the canonical form: the schedule by its content.
+func (s *Schedule) Hash() string {
+	sum := sha256.Sum256([]byte(s.YAML()))
+	return hex.EncodeToString(sum[:])
 }
 
 // For checks that the schedule's lists fit a model of so many layers, and returns the schedule with its averages turned
@@ -253,12 +182,27 @@ func (s *Schedule) For(layers int) (*Schedule, error) {
 		out.Tokens, out.Heads, out.Values = s.Average.shares(s, layers)
 		out.Average = nil
 	}
-	for name, list := range map[string]Shares{"tokens": out.Tokens, "heads": out.Heads, "values": out.Values} {
-		if len(list) > 1 && len(list) != layers {
-			return nil, fmt.Errorf("schedule: %s lists %d layers, the model has %d; write one share a layer, or derive them with: spatten schedule derive --layers %d", name, len(list), layers, layers)
+	for _, list := range out.lists() {
+		if list.n > 1 && list.n != layers {
+			return nil, fmt.Errorf("schedule: %s lists %d layers, the model has %d; write one number a layer, or let 'spatten schedule derive --layers %d' make the lists", list.name, list.n, layers, layers)
 		}
 	}
 	return &out, nil
+}
+
+// lists are the fields that may hold a number a layer.
+func (s *Schedule) lists() []struct {
+	name string
+	n    int
+} {
+	return []struct {
+		name string
+		n    int
+	}{
+		{"tokens", len(s.Tokens)}, {"heads", len(s.Heads)}, {"values", len(s.Values)},
+		{"key msb", len(s.Key.MSB)}, {"key lsb", len(s.Key.LSB)}, {"key threshold", len(s.Key.Threshold)}, {"key share", len(s.Key.Share)},
+		{"value bits", len(s.Value.Bits)}, {"query bits", len(s.Query.Bits)},
+	}
 }
 
 // keep returns how many of n tokens enter a layer: ⌊n·share⌋, with the share adapted to the length.
@@ -276,3 +220,9 @@ func floor(n int, share float64) int { return int(math.Floor(float64(n)*share + 
 
 // prunesTokens reports whether any layer drops tokens.
 func (s *Schedule) prunesTokens() bool { return len(s.Tokens) > 0 && s.Tokens[len(s.Tokens)-1] < 1 }
+
+// Dense reports whether the schedule changes nothing.
+func (s *Schedule) Dense() bool {
+	return len(s.Tokens)+len(s.Heads)+len(s.Values) == 0 && s.Average == nil &&
+		s.Key.MSB.max() == 0 && s.Value.Bits.max() == 0 && s.Query.Bits.max() == 0
+}

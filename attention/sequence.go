@@ -93,17 +93,10 @@ func NewSequence(shape Shape, s *Schedule, o Options) (*Sequence, error) {
 	if !s.prunesTokens() {
 		q.seen.want.None = true // nobody will ask
 	}
-	keyFormat := quant.Format{MSB: s.Key.MSB, LSB: s.Key.LSB, PerChannel: s.Key.Scale == "channel"}
-	if s.Key.MSB == 0 {
-		keyFormat = quant.Format{MSB: o.CacheBits}
-	}
-	valueFormat := quant.Format{MSB: s.Value.Bits}
-	if s.Value.Bits == 0 {
-		valueFormat = quant.Format{MSB: o.CacheBits}
-	}
 	all, groups := count(shape.Heads), count(shape.KVHeads)
-	for range shape.Layers {
+	for i := range shape.Layers {
 		l := layer{heads: all, groups: groups}
+		keyFormat, valueFormat := s.formats(i, o.CacheBits)
 		for range shape.KVHeads {
 			l.keys = append(l.keys, quant.NewRows(shape.HeadDim, keyFormat))
 			l.values = append(l.values, quant.NewRows(shape.HeadDim, valueFormat))
@@ -112,6 +105,19 @@ func NewSequence(shape Shape, s *Schedule, o Options) (*Sequence, error) {
 	}
 	q.begin(o.Run)
 	return q, nil
+}
+
+// formats returns how a layer's keys and values are stored, unquantized ones with so many bits.
+func (s *Schedule) formats(layer, cacheBits int) (key, value quant.Format) {
+	key = quant.Format{MSB: s.Key.MSB.At(layer), LSB: s.Key.LSB.At(layer), PerChannel: s.Key.Scale == ByChannel}
+	if key.MSB == 0 {
+		key = quant.Format{MSB: cacheBits}
+	}
+	value = quant.Format{MSB: s.Value.Bits.At(layer)}
+	if value.MSB == 0 {
+		value = quant.Format{MSB: cacheBits}
+	}
+	return key, value
 }
 
 // begin opens the run for the recorder.
@@ -131,11 +137,6 @@ func (s *Sequence) begin(run record.Run) {
 		run.Schedule, run.ScheduleHash = s.schedule.YAML(), s.schedule.Hash()
 	}
 	s.recorder.Begin(&run)
-}
-
-// Dense reports whether the schedule changes nothing.
-func (s *Schedule) Dense() bool {
-	return len(s.Tokens)+len(s.Heads)+len(s.Values) == 0 && s.Key.MSB == 0 && s.Value.Bits == 0 && s.Query.Bits == 0 && s.Average == nil
 }
 
 // Length returns the tokens so far, pruned ones included.
