@@ -97,6 +97,10 @@ func (p *product) floatPanel(s *scratch, first, n int) {
 // integerPanel computes n outputs from the first on, with quantized activations.
 func (p *product) integerPanel(s *scratch, first, n int) {
 	k, out := p.kernels, p.w.out
+	if p.rows == 1 && n == panel && k.direct[p.w.format] != nil {
+		p.directPanel(k.direct[p.w.format], s, first)
+		return
+	}
 	scales := p.form.scales() * panel
 	for o := range n {
 		p.eachRun(func(at, block, blocks int) {
@@ -116,6 +120,20 @@ func (p *product) integerPanel(s *scratch, first, n int) {
 		k.integerTile(s.tile[:], panel, x, rows, p.blocks, s, p.form)
 		p.copyTile(s, r, rows, first, n)
 	}
+}
+
+// directPanel computes 16 outputs of one row without weaving the weights.
+func (p *product) directPanel(direct func(total *float32, x, src *byte, stride, n int, bias *float32), s *scratch, first int) {
+	dst := p.dst[first:][:panel]
+	clear(dst)
+	p.eachRun(func(at, block, blocks int) {
+		var bias *float32
+		if at+blocks == p.blocks {
+			bias = &s.bias[0]
+		}
+		src := p.w.data[first*p.w.rowBytes+block*p.w.format.BlockBytes():]
+		direct(&dst[0], &p.c.integers[at*activationBytes], &src[0], p.w.rowBytes, blocks, bias)
+	})
 }
 
 // copyTile copies the n outputs of a tile that was computed apart, since the kernel writes more.

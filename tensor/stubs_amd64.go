@@ -139,6 +139,24 @@ func unpackQ5_1AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n in
 // unpacks n blocks to bytes; scales and minima go stride bytes apart.
 func unpackQ8_0AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
 
+// adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+func directQ4_0AVX2(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
+
+// adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+func directQ4_0AVX512(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
+
+// adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+func directQ4_1AVX2(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
+
+// adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+func directQ4_1AVX512(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
+
+// adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+func directQ8_0AVX2(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
+
+// adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+func directQ8_0AVX512(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
+
 // unpacks the 256 bytes of a super-block of Q4_K.
 func unpackQ4KAVX2(u *byte, low *byte, high *byte)
 

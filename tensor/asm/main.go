@@ -34,6 +34,12 @@ func main() {
 	for _, f := range layouts {
 		unpack(f)
 	}
+	for _, f := range layouts {
+		if f.bits != 5 {
+			direct(avx2, f)
+			direct(avx512, f)
+		}
+	}
 	unpackK(false)
 	unpackK(true)
 	unpackQ6K()
@@ -86,7 +92,7 @@ func function(name, signature, doc string) {
 
 // dotBytes emits VPDPBUSD (AVX-512 VNNI): acc += the four products of each dword's unsigned bytes u and signed bytes s.
 // avo has no entry for it. s may be a broadcast dword of memory.
-func dotBytes(s operand.Op, u, acc reg.VecVirtual) {
+func dotBytes(s operand.Op, u, acc reg.Register) {
 	i := &ir.Instruction{
 		Opcode:   "VPDPBUSD",
 		Operands: []operand.Op{s, u, acc},
