@@ -50,6 +50,9 @@ func (s *Sequence) countFC(kind record.FCKind, rows, in, out int) {
 	case record.FCPooler, record.FCClassifier, record.FCLMHead:
 		denseRows = rows
 	}
+	if s.pass.layer >= s.shape.Layers {
+		denseRows = rows // after the last layer's attention a dense run too computes only the rows whose states are read
+	}
 	ops := 2 * int64(denseRows) * int64(in) * int64(out)
 	s.cost.DenseFP32.Operations += ops
 	s.cost.DenseFP16.Operations += ops

@@ -159,6 +159,26 @@ func TestDecodeAllocates(t *testing.T) {
 	}
 }
 
+// TestDenseCost counts a run with nothing pruned as what a dense run costs.
+func TestDenseCost(t *testing.T) {
+	for _, f := range families() {
+		_, m := ready(t, f)
+		t.Run(f.name, func(t *testing.T) {
+			cpu := newCPU(t)
+			var b model.Batch
+			seq := newSequence(t, m, nil, attention.Options{})
+			forward(t, cpu, &b, m, seq, randomIDs(20, 6), f.want)
+			if m.Info().Causal {
+				forward(t, cpu, &b, m, seq, []int32{1}, model.Logits)
+			}
+			c := seq.Cost()
+			if c.Spatten != c.DenseFP32 || c.Spatten.Operations == 0 || c.Spatten.KVBytes == 0 {
+				t.Errorf("cost %+v, dense %+v", c.Spatten, c.DenseFP32)
+			}
+		})
+	}
+}
+
 // TestRefuses hands models what they must not take; sequences stay usable.
 func TestRefuses(t *testing.T) {
 	for _, f := range families() {
