@@ -42,20 +42,8 @@ func (s *Sequence) pruneHeads(to int) {
 		}
 		candidates = candidates[:len(r.kept)]
 	}
-	if len(candidates) == len(next.heads) {
-		return
-	}
-	next.heads, next.groups = slices.Clone(candidates), nil
-	for _, h := range candidates {
-		if g := int32(s.shape.group(int(h))); len(next.groups) == 0 || next.groups[len(next.groups)-1] != g {
-			next.groups = append(next.groups, g)
-		}
-	}
-	for g := range next.keys {
-		if !slices.Contains(next.groups, int32(g)) {
-			next.keys[g].Keep(nil)
-			next.values[g].Keep(nil)
-		}
+	if len(candidates) < len(next.heads) {
+		s.leaveHeads(to, candidates)
 	}
 }
 

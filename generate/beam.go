@@ -3,6 +3,7 @@ package generate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,7 +30,11 @@ type candidate struct {
 
 // search continues a prompt with the text whose tokens are likeliest together: after each step the best o.Beams
 // continuations stay (beam search). A finished text is judged by its log probability a token. Sampling does not enter.
+// The best beam ranks tokens and heads; what is pruned for it is pruned for all.
 func (g *Generator) search(ctx context.Context, prompt []int32, o Options, each func(Token) error) (*Result, error) {
+	if o.Schedule != nil && o.Schedule.Granularity == attention.ByHead {
+		return nil, errors.New("generate: beams cannot share rankings before each head; use a schedule with granularity: layer, or one beam")
+	}
 	first := o
 	first.Beams, first.Sampler = 1, Greedy{}
 	s, err := g.NewStream(prompt, first)
@@ -99,6 +104,9 @@ func (b *beams) run(ctx context.Context) error {
 		chunks := make([]model.Chunk, len(b.live))
 		for i, l := range b.live {
 			chunks[i] = model.Chunk{Seq: l.seq, Tokens: l.ids[len(l.ids)-1:], Last: true, Want: model.Logits, Out: l.logits}
+			if i > 0 {
+				chunks[i].Leader = b.live[0].seq
+			}
 		}
 		if err := b.g.Model.Forward(b.g.CPU, &b.g.batch, chunks); err != nil {
 			return fmt.Errorf("generate: %w", err)

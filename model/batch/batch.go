@@ -3,6 +3,7 @@ package batch
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"spatten/attention"
 )
@@ -19,6 +20,9 @@ type Chunk struct {
 	Last    bool    // the last chunk of a prompt, or a generated token
 	Want    Want
 	Out     []float32 // is filled in; its length is Info.Size(Want, len(Tokens))
+	// Leader, where not nil, is the sequence of an earlier chunk of the batch that decides which tokens and heads fall
+	// here too: the best of several beams.
+	Leader *attention.Sequence
 }
 
 // Batch holds the rows of one pass of several chunks, and the memory that passes need: it is reused from pass to pass
@@ -60,6 +64,11 @@ func (b *Batch) Begin(info *Info, chunks []Chunk) error {
 		for j := range i {
 			if chunks[j].Seq == chunks[i].Seq {
 				return fmt.Errorf("model: sequences %d and %d of the batch are the same", j, i)
+			}
+		}
+		if l := chunks[i].Leader; l != nil {
+			if !slices.ContainsFunc(chunks[:i], func(c Chunk) bool { return c.Seq == l && c.Seq.Length() == chunks[i].Seq.Length() }) {
+				return fmt.Errorf("model: sequence %d of the batch follows one that is not before it in the batch or has another length", i)
 			}
 		}
 		rows += len(chunks[i].Tokens)

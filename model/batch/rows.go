@@ -29,7 +29,7 @@ func (b *Batch) Next(last bool) {
 		lo, hi := b.starts[c], b.starts[c+1]
 		b.starts[c] = to
 		at := lo
-		for _, k := range p.Next() {
+		for _, k := range b.rank(c, p) {
 			stays := lo + int(k)
 			for ; at < stays; at++ {
 				b.fall(c, at)
@@ -50,6 +50,18 @@ func (b *Batch) Next(last bool) {
 	}
 	b.starts[len(b.chunks)] = to
 	b.ids = b.ids[:to]
+}
+
+// rank lets a sequence rank, or follow the leader that has.
+func (b *Batch) rank(c int, p *attention.Pass) []int32 {
+	if l := b.chunks[c].Leader; l != nil {
+		for i := range c {
+			if b.chunks[i].Seq == l {
+				return p.Follow(b.passes[i])
+			}
+		}
+	}
+	return p.Next()
 }
 
 // wanted reports whether a chunk's answer is made from the last state of a row.
