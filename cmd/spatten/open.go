@@ -1,0 +1,149 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"spatten/attention"
+	"spatten/checkpoint"
+	"spatten/model"
+	"spatten/tensor"
+	"spatten/tokenizer"
+)
+
+// opened is a model with what it takes to run it.
+type opened struct {
+	checkpoint *checkpoint.Checkpoint
+	model      model.Model
+	tokenizer  *tokenizer.Tokenizer
+	cpu        *tensor.CPU
+}
+
+// modelFlags are the flags of every verb that runs a model.
+type modelFlags struct {
+	model     string
+	threads   int
+	precision string
+}
+
+// register adds the flags; precision is the default arithmetic of the verb.
+func (f *modelFlags) register(cmd *cobra.Command, name, precision string) {
+	cmd.Flags().StringVarP(&f.model, "model", "m", name, "an embedded model, a folder, a file, or org/name from the hub")
+	cmd.Flags().IntVar(&f.threads, "threads", 0, "threads (0: all cores)")
+	if precision != "" {
+		cmd.Flags().StringVar(&f.precision, "precision", precision, "arithmetic of the activations: f32 or int8")
+	}
+}
+
+// open loads the model.
+func (f *modelFlags) open() (*opened, error) {
+	precision := tensor.F32
+	switch f.precision {
+	case "", "f32":
+	case "int8":
+		precision = tensor.Int8
+	default:
+		return nil, usageError{fmt.Errorf("--precision %q: f32 or int8", f.precision)}
+	}
+	if f.model == "" {
+		return nil, usageError{errors.New("no model: name one with --model")}
+	}
+	c, err := checkpoint.OpenNamed(f.model)
+	if err != nil {
+		return nil, err
+	}
+	o := &opened{checkpoint: c}
+	if o.model, err = model.Load(c); err == nil {
+		o.tokenizer, err = tokenizer.FromCheckpoint(c)
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	o.cpu = tensor.NewCPU(f.threads, precision)
+	return o, nil
+}
+
+// close frees the model.
+func (o *opened) close() {
+	o.cpu.Close()
+	o.checkpoint.Close()
+}
+
+// encode tokenizes a text as the model expects it, with room for extra tokens after it.
+func (o *opened) encode(text string) []tokenizer.Token {
+	options := o.tokenizer.DefaultOptions()
+	options.AddSpecial = true
+	if info := o.model.Info(); !info.Causal && (options.MaxTokens == 0 || options.MaxTokens > info.MaxPositions) {
+		options.MaxTokens = info.MaxPositions
+	}
+	return o.tokenizer.Encode(text, options)
+}
+
+// scheduleFlags are the flags that say what is pruned.
+type scheduleFlags struct {
+	schedule string
+	dense    bool
+	keep     float64
+}
+
+func (f *scheduleFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.schedule, "schedule", "s", "", "a schedule: a name (see 'spatten schedule list') or a YAML file (default: the model's own)")
+	cmd.Flags().BoolVar(&f.dense, "dense", false, "prune nothing")
+	cmd.Flags().Float64Var(&f.keep, "keep", 0, "keep this share of the tokens on average, instead of what the schedule says")
+}
+
+// resolve returns the schedule that the flags ask for: nil for a dense run.
+func (f *scheduleFlags) resolve(c *checkpoint.Checkpoint) (*attention.Schedule, error) {
+	if f.dense {
+		if f.schedule != "" || f.keep != 0 {
+			return nil, usageError{errors.New("--dense excludes --schedule and --keep")}
+		}
+		return nil, nil
+	}
+	s, err := f.named(c)
+	if err != nil || f.keep == 0 {
+		return s, err
+	}
+	kept := *s
+	kept.Tokens, kept.Average = nil, &attention.Average{Tokens: f.keep}
+	if s.Average != nil {
+		both := *s.Average
+		both.Tokens, both.TokenStart = f.keep, 0
+		kept.Average = &both
+	} else if len(s.Heads)+len(s.Values) > 0 {
+		return nil, usageError{fmt.Errorf("--keep changes schedules that give averages; %s lists heads or values by layer", s.Name)}
+	}
+	if err := kept.Validate(); err != nil {
+		return nil, usageError{err}
+	}
+	return &kept, nil
+}
+
+// named returns the schedule that was named, or the one that comes with the model, or the paper's defaults.
+func (f *scheduleFlags) named(c *checkpoint.Checkpoint) (*attention.Schedule, error) {
+	if f.schedule != "" {
+		return attention.LoadSchedule(f.schedule)
+	}
+	data, err := c.File("schedule.yaml")
+	switch {
+	case err == nil:
+		return attention.ParseSchedule(strings.NewReader(string(data)))
+	case errors.Is(err, fs.ErrNotExist):
+		return attention.LoadSchedule("paper-default")
+	default:
+		return nil, err
+	}
+}
+
+// colored reports whether w is a terminal that wants colors (https://no-color.org).
+func colored(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && os.Getenv("NO_COLOR") == "" && isatty.IsTerminal(f.Fd())
+}
