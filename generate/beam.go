@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"spatten/attention"
+	"spatten/generate/sample"
 	"spatten/model"
 )
 
@@ -120,7 +121,7 @@ func (b *beams) run(ctx context.Context) error {
 func (b *beams) choose() {
 	var all []candidate
 	for i, l := range b.live {
-		sum := logSum(l.logits)
+		sum := sample.LogSum(l.logits)
 		for _, id := range largest(l.logits, 2*b.o.Beams) {
 			all = append(all, candidate{i, id, l.score + float64(l.logits[id]) - sum})
 		}

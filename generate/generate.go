@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"spatten/attention"
+	"spatten/generate/sample"
 	"spatten/model"
 	"spatten/tensor"
 	"spatten/tokenizer"
@@ -36,10 +37,11 @@ const (
 
 // Token is one generated token.
 type Token struct {
-	ID       int32   `json:"id"`
-	Text     string  `json:"text"`     // what it adds to the text; empty while a character or a stop string is incomplete
-	Position int     `json:"position"` // in the sequence, the prompt's first token being 0
-	LogProb  float64 `json:"logprob"`  // of the token among all, before sampling changes the odds; 0 unless asked for
+	ID       int32            `json:"id"`
+	Text     string           `json:"text"`     // what it adds to the text; empty while a character or a stop string is incomplete
+	Position int              `json:"position"` // in the sequence, the prompt's first token being 0
+	Top      []sample.LogProb `json:"-"`        // the likeliest tokens, where asked for
+	LogProb  float64          `json:"logprob"`  // of the token among all, before sampling changes the odds; 0 unless asked for
 }
 
 // Result is a finished text and what it took.

@@ -2,10 +2,10 @@ package generate
 
 import (
 	"fmt"
-	"math"
 
 	"spatten/attention"
 	"spatten/attention/record"
+	"spatten/generate/sample"
 	"spatten/model"
 	"spatten/tensor"
 )
@@ -22,13 +22,14 @@ type Options struct {
 	Recorder  record.Recorder     // of the trace, or nil
 	Seed      uint64              // is written into the trace; the sampler has its own
 
-	MaxTokens int      // to generate at most; 0 is what the model's context has room for
-	Stop      []string // texts that end the text, and are no part of it
-	IgnoreEnd bool     // go on after the token that ends a text
-	LogProbs  bool     // fill in Token.LogProb
-	Sampler   Sampler  // nil takes the best token
-	Beams     int      // texts that are followed at once; 0 and 1 are one
-	Chunk     int      // tokens a pass of the prompt where the schedule does not say; 0 is DefaultChunk
+	MaxTokens   int      // to generate at most; 0 is what the model's context has room for
+	Stop        []string // texts that end the text, and are no part of it
+	IgnoreEnd   bool     // go on after the token that ends a text
+	LogProbs    bool     // fill in Token.LogProb
+	TopLogProbs int      // fill in Token.Top with so many of the likeliest tokens
+	Sampler     Sampler  // nil takes the best token
+	Beams       int      // texts that are followed at once; 0 and 1 are one
+	Chunk       int      // tokens a pass of the prompt where the schedule does not say; 0 is DefaultChunk
 }
 
 // DefaultChunk is the number of tokens a pass of a prompt. Its memory stays the same however long the prompt is.
@@ -96,18 +97,5 @@ func (Greedy) Next(logits []float32) int32 {
 
 // logProb returns the natural logarithm of a token's probability.
 func logProb(logits []float32, id int32) float64 {
-	return float64(logits[id]) - logSum(logits)
-}
-
-// logSum returns log Σ exp(logit).
-func logSum(logits []float32) float64 {
-	top := logits[0]
-	for _, v := range logits {
-		top = max(top, v)
-	}
-	sum := 0.0
-	for _, v := range logits {
-		sum += math.Exp(float64(v - top))
-	}
-	return float64(top) + math.Log(sum)
+	return float64(logits[id]) - sample.LogSum(logits)
 }

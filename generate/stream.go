@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"spatten/attention"
+	"spatten/generate/sample"
 	"spatten/model"
 	"spatten/tokenizer"
 )
@@ -35,6 +36,12 @@ type Stream struct {
 
 // NewStream begins a text. The caller closes it.
 func (g *Generator) NewStream(prompt []int32, o Options) (*Stream, error) {
+	return g.Resume(nil, prompt, o)
+}
+
+// Resume begins a text whose first tokens have passed the model before: seq, which the stream takes over, is the state after
+// them, made with the same schedule on the same grid of chunks. A nil seq begins anew.
+func (g *Generator) Resume(seq *attention.Sequence, prompt []int32, o Options) (*Stream, error) {
 	info := g.Model.Info()
 	if err := o.check(info, len(prompt)); err != nil {
 		return nil, err
@@ -42,12 +49,15 @@ func (g *Generator) NewStream(prompt []int32, o Options) (*Stream, error) {
 	if o.Sampler == nil {
 		o.Sampler = Greedy{}
 	}
-	seq, err := attention.NewSequence(info.Shape(), o.Schedule, o.attention(info, g.CPU.Precision()))
-	if err != nil {
-		return nil, fmt.Errorf("generate: %w", err)
+	if seq == nil {
+		var err error
+		if seq, err = attention.NewSequence(info.Shape(), o.Schedule, o.attention(info, g.CPU.Precision())); err != nil {
+			return nil, fmt.Errorf("generate: %w", err)
+		}
 	}
 	s := &Stream{
-		o: o, seq: seq, decoder: g.Tokenizer.NewDecoder(true), ends: g.Tokenizer.Ends, prompt: prompt,
+		at: seq.Length(),
+		o:  o, seq: seq, decoder: g.Tokenizer.NewDecoder(true), ends: g.Tokenizer.Ends, prompt: prompt,
 		stop: matcher{stops: o.Stop}, chunk: o.chunk(len(prompt)), limit: o.limit(info, len(prompt)),
 		layers: info.Layers, logits: make([]float32, info.Vocab),
 	}
@@ -67,6 +77,9 @@ func (s *Stream) Chunk() (model.Chunk, bool) {
 		return c, true
 	}
 	n := min(s.chunk, len(s.prompt)-s.at)
+	if s.at+n == len(s.prompt)-1 {
+		n++ // a lone last token would pass for a generated one
+	}
 	c.Tokens = s.prompt[s.at : s.at+n]
 	s.at += n
 	s.pending = s.at == len(s.prompt)
@@ -84,12 +97,15 @@ func (s *Stream) Take() (Token, bool) {
 	}
 	s.pending = false
 	t := Token{Position: s.seq.Length()}
-	if s.o.LogProbs {
+	if s.o.LogProbs || s.o.TopLogProbs > 0 {
 		s.raw = append(s.raw[:0], s.logits...) // the sampler may change them
 	}
 	t.ID = s.o.Sampler.Next(s.logits)
 	if s.o.LogProbs {
 		t.LogProb = logProb(s.raw, t.ID)
+	}
+	if s.o.TopLogProbs > 0 {
+		t.Top = sample.Top(s.raw, s.o.TopLogProbs)
 	}
 	if s.ends(t.ID) && !s.o.IgnoreEnd {
 		t.Text = s.flush()
@@ -119,6 +135,9 @@ func (s *Stream) flush() string {
 	return text
 }
 
+// Reading reports whether a part of the prompt has not passed the model yet.
+func (s *Stream) Reading() bool { return s.at < len(s.prompt) }
+
 // Finish returns why the text ended, or "" while it goes on.
 func (s *Stream) Finish() Finish { return s.finish }
 
@@ -127,6 +146,11 @@ func (s *Stream) Sequence() *attention.Sequence { return s.seq }
 
 // Close ends the trace and frees the cache.
 func (s *Stream) Close() { s.seq.Close() }
+
+// Result sums a finished text up, for whoever runs the model and measured the time.
+func (s *Stream) Result(prefill, decode time.Duration) *Result {
+	return s.result(prefill, decode, s.finish)
+}
 
 // result sums a text up.
 func (s *Stream) result(prefill, decode time.Duration, f Finish) *Result {
