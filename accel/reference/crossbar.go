@@ -1,0 +1,185 @@
+package reference
+
+import (
+	"math/bits"
+
+	"spatten/accel/hbm"
+)
+
+// channel is one DRAM channel with the testbench's driver around it: a request register that holds what the
+// DRAM refused, and a response register of one entry.
+type channel struct {
+	dram     *hbm.Controller
+	ids      [64]uint8 // ports of the requests under way, in the order of issue: answers are handed out so
+	idHead   int
+	idCount  int
+	pending  bool
+	refused  uint64
+	response bool
+	locked   int8 // port whose address was chosen and not taken; -1: none
+	reads    int64
+}
+
+// answers gives the channels' response registers to the ports, lowest channel first, one a cycle and port, and
+// lets padding slots answer themselves.
+func (s *sim) answers(now int64) {
+	f := s.fetch
+	var busy uint64
+	for m := f.padding; m != 0; m &= m - 1 {
+		p := bits.TrailingZeros64(m)
+		at := f.ports[p].takenAt[f.ports[p].answered&127] + paddingDelay
+		if now < at {
+			s.wakeAt(at)
+			continue
+		}
+		if s.responseRoom(now, p) {
+			s.answer(now, p)
+			busy |= 1 << p
+		}
+	}
+	for c := range s.channels {
+		ch := &s.channels[c]
+		if !ch.response {
+			continue
+		}
+		p := int(ch.ids[ch.idHead])
+		port := &f.ports[p]
+		if busy>>p&1 != 0 || port.locked >= 0 && int(port.locked) != c {
+			continue
+		}
+		if f.padding>>p&1 != 0 || !s.responseRoom(now, p) {
+			port.locked = int8(c)
+			busy |= 1 << p
+			continue
+		}
+		busy |= 1 << p
+		port.locked = -1
+		ch.response = false
+		ch.idHead = (ch.idHead + 1) & 63
+		ch.idCount--
+		s.answer(now, p)
+	}
+}
+
+// responseRoom reports whether a port's response FIFO takes an answer.
+func (s *sim) responseRoom(now int64, p int) bool {
+	f := s.fetch
+	n := f.ports[p].answered - f.consumed
+	if f.consumedAt == now {
+		n++
+	}
+	return n < responseFIFO
+}
+
+// answer files the next answer of a port.
+func (s *sim) answer(now int64, p int) {
+	f := s.fetch
+	port := &f.ports[p]
+	row := f.row(port.answered)
+	row.unanswered--
+	row.answeredAt = now
+	port.answered++
+	s.moved = true
+	f.paddingNext(p)
+}
+
+// paddingNext notes whether the next answer of a port is padding.
+func (f *fetch) paddingNext(p int) {
+	port := &f.ports[p]
+	if port.answered < port.taken && f.row(port.answered).n <= p {
+		f.padding |= 1 << p
+	} else {
+		f.padding &^= 1 << p
+	}
+}
+
+// requests gives each DRAM channel the address of the lowest port that wants it, then moves the DRAM.
+func (s *sim) memory(now int64) {
+	f := s.fetch
+	for c := range s.channels {
+		ch := &s.channels[c]
+		if ch.pending {
+			if ch.dram.Push(now, ch.refused, 0, false) {
+				ch.pending = false
+				s.pushed(now, c, ch.refused)
+			}
+			if want := f.addressReady[c]; want != 0 && ch.locked < 0 {
+				ch.locked = int8(bits.TrailingZeros64(want))
+			}
+		} else if want := f.addressReady[c]; want != 0 {
+			p := bits.TrailingZeros64(want)
+			if ch.locked >= 0 {
+				p = int(ch.locked)
+			}
+			ch.locked = -1
+			f.addressReady[c] &^= 1 << p
+			f.idle |= 1 << p
+			ch.ids[(ch.idHead+ch.idCount)&63] = uint8(p)
+			ch.idCount++
+			s.moved = true
+			addr := uint64(f.row(f.ports[p].taken - 1).addr[p])
+			if ch.dram.Push(now, addr, 0, false) {
+				s.pushed(now, c, addr)
+			} else {
+				ch.pending, ch.refused = true, addr
+			}
+		}
+		if !ch.response {
+			if _, ok := ch.dram.Pop(now); ok {
+				ch.response = true
+				s.moved = true
+				if s.obs.DRAM != nil {
+					s.obs.DRAM(now, c, 0, true)
+				}
+			} else {
+				s.wakeAt(ch.dram.NextAnswer())
+			}
+		}
+		ch.dram.Step(now)
+		s.wakeAt(ch.dram.Next())
+	}
+}
+
+func (s *sim) pushed(now int64, c int, addr uint64) {
+	s.moved = true
+	s.reads++
+	s.channels[c].reads++
+	if s.obs.DRAM != nil {
+		s.obs.DRAM(now, c, addr, false)
+	}
+}
+
+// addresses moves the next row of each idle port from its address FIFO to its address register.
+func (s *sim) addresses(now int64) {
+	f := s.fetch
+	for m := f.idle; m != 0; m &= m - 1 {
+		p := bits.TrailingZeros64(m)
+		port := &f.ports[p]
+		if port.taken == f.pushed {
+			continue
+		}
+		row := f.row(port.taken)
+		if now < row.pushedAt+2 {
+			s.wakeAt(row.pushedAt + 2)
+			continue
+		}
+		// The FIFO that keeps the order has 64 places and a register before it.
+		if port.taken-port.answered > responseFIFO {
+			continue
+		}
+		s.moved = true
+		if p < row.n {
+			f.addressReady[row.channel[p]] |= 1 << p
+			f.idle &^= 1 << p
+		} else {
+			port.takenAt[port.taken&127] = now
+		}
+		port.taken++
+		f.paddingNext(p)
+		row.untaken--
+		if row.untaken == 0 {
+			f.taken++
+			f.takenAt = now
+		}
+	}
+}

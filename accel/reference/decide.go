@@ -1,0 +1,144 @@
+package reference
+
+// decision looks at the largest score of a row before it lets any of its words on: words wait in a FIFO until
+// the row's last has come, whose maximum is in a register of its own. The next row's last must wait until this
+// row's last word has left (RTL.md section 8). In front, a tree of log2(P) layers finds a word's maximum.
+type decision struct {
+	tree   [8]beat // layers, when P > 1
+	exits  [8]int64
+	head   int
+	n      int
+	frozen int64
+	stood  bool
+
+	scores      fifo[beat]
+	maximum     bool // the head row's maximum is known
+	maximumNext bool // it will be in the next cycle
+	out         beat
+	outFull     bool
+	reported    bool // the fork's two sides
+	passed      bool
+}
+
+// offerScore is the dot product's output: the event, then the tree or, for one lane, the FIFO itself.
+func (s *sim) offerScore(now int64, b *beat) bool {
+	d := &s.decision
+	layers := int64(s.g.laneBits())
+	if layers == 0 {
+		if !s.storeScore(now, b) {
+			return false
+		}
+	} else {
+		if d.stood {
+			return false
+		}
+		i := (d.head + d.n) & 7
+		d.tree[i], d.exits[i] = *b, now-d.frozen+layers
+		d.n++
+	}
+	b.j.stamps.Dot[b.pass()].at(now)
+	s.event(now, DotProduct, b.j, b.flags())
+	return true
+}
+
+// storeScore puts a word into the FIFO, the last of a row only when the register of the maximum is free.
+func (s *sim) storeScore(now int64, b *beat) bool {
+	d := &s.decision
+	if !d.scores.room(now) || b.last && d.maximum {
+		s.stall(now, StallDecision)
+		return false
+	}
+	d.scores.push(now, *b)
+	if b.last {
+		d.maximumNext = true
+	}
+	return true
+}
+
+// decideStep hands words on: the first of a row is reported to the key stage, and all go to the requant buffer.
+func (s *sim) decideStep(now int64) {
+	d := &s.decision
+	if d.outFull {
+		s.decideFork(now)
+	}
+	if d.maximum && !d.outFull {
+		if d.scores.valid(now) {
+			d.out, d.outFull = d.scores.pop(now), true
+			s.moved = true
+			if d.out.last {
+				d.maximum = false
+			}
+		} else {
+			s.wakeAt(d.scores.next(now))
+		}
+	}
+	d.maximumNext = false
+	d.stood = false
+	if d.n > 0 {
+		if at := d.exits[d.head] + d.frozen; at > now {
+			s.wakeAt(at)
+		} else if s.storeScore(now, &d.tree[d.head]) {
+			d.head = (d.head + 1) & 7
+			d.n--
+			s.moved = true
+		} else {
+			d.stood = true
+			d.frozen++
+		}
+	}
+}
+
+// settleMaximum makes a maximum found in this cycle known in the next.
+func (s *sim) settleMaximum() {
+	d := &s.decision
+	if d.maximumNext {
+		d.maximum, d.maximumNext = true, false
+	}
+}
+
+// decideFork gives the word in the register to the report and to the requant buffer.
+func (s *sim) decideFork(now int64) {
+	d := &s.decision
+	b := &d.out
+	again := b.j.recompute && !b.second
+	if !d.reported {
+		if b.word > 0 {
+			d.reported = true
+		} else {
+			d.reported = s.report(now, b, again)
+		}
+	}
+	if !d.passed {
+		d.passed = s.bufferWord(now, b, again)
+	}
+	if !d.reported || !d.passed {
+		s.stall(now, StallRequant)
+		return
+	}
+	d.reported, d.passed, d.outFull = false, false, false
+	s.moved = true
+	b.j.stamps.Decide[b.pass()].at(now)
+	s.event(now, Decision, b.j, b.flags())
+}
+
+// report takes the decision to the key stage: the row's key lines are released, or it comes again.
+func (s *sim) report(now int64, b *beat, again bool) bool {
+	k := &s.keys
+	if !k.decisions.valid(now) {
+		s.wakeAt(k.decisions.next(now))
+		return false
+	}
+	if again && k.held[1] {
+		return false
+	}
+	p := k.decisions.pop(now)
+	if again {
+		k.arrived, k.arrives = pass{p.j, true}, true
+	} else if p.j.lastPart {
+		s.keyAlloc.release(now+1, p.j.region) // through a register
+	}
+	s.moved = true
+	flags := b.flags()
+	s.event(now, RequantReport, b.j, flags)
+	return true
+}

@@ -1,0 +1,239 @@
+package reference
+
+import (
+	"math/bits"
+)
+
+// maxPorts is the most ports of the matrix fetcher that this package simulates.
+const maxPorts = 32
+
+// fetch is the matrix fetcher: one for keys and values. Requests of F indices come from the key or the value
+// side, a whole matrix at a time (round robin, locked until the last); each is split into rows of F addresses,
+// one row a cycle, which enter the F ports in lock step. realign.go takes the answers out.
+type fetch struct {
+	g        *geometry
+	table    [][]int32
+	requests [2]fetchRequest // registers in front of the arbiter: key side, value side
+	full     [2]bool
+	granted  int
+	locked   bool
+
+	fragment     int // next row of the request being split
+	split, sent  fetchRow
+	splitFull    bool
+	sentFull     bool
+	inMatrix     bool // the next row of the loader is not its matrix's first
+	contexts     fifo[matrix]
+	rows         [256]portRow // rows in the ports, by row number
+	pushed       int64        // rows pushed into the ports
+	taken        int64        // rows that all ports have taken from their address FIFOs
+	takenAt      int64
+	consumed     int64 // rows whose answers have left in lock step
+	consumedAt   int64
+	ports        [maxPorts]port
+	idle         uint64     // ports whose address register is empty or emptied in this cycle
+	padding      uint64     // ports whose next answer is a padding slot
+	addressReady [16]uint64 // per channel: ports whose address register wants it
+	fetched      int64
+}
+
+// matrix is what the fetcher keeps of a request until its answers are out.
+type matrix struct {
+	j      *job
+	bits   int
+	value  bool
+	second bool
+}
+
+// fetchRequest is F indices of a matrix: one line of the key index table.
+type fetchRequest struct {
+	matrix
+	line int // of the table
+	n    int // addresses that count
+	last bool
+	// firstWord is the first of the words that a value request's indices come from; keys take the line as it is.
+	firstWord int
+}
+
+type fetchRow struct {
+	req  fetchRequest
+	part int
+}
+
+// portRow is a row of F addresses in flight.
+type portRow struct {
+	n          int // ports with a DRAM access; the others carry padding
+	last       bool
+	pushedAt   int64
+	untaken    int
+	unanswered int
+	answeredAt int64
+	channel    [maxPorts]uint8
+	addr       [maxPorts]uint32
+}
+
+// port is one channel of the fetcher: an address FIFO, an address register towards the crossbar, a FIFO of
+// requests that keeps the order, and a response FIFO. All are positions in the sequence of rows.
+type port struct {
+	taken    int64 // rows taken from the address FIFO
+	answered int64 // rows whose answer is in the response FIFO
+	takenAt  [128]int64
+	locked   int8 // DRAM channel whose answer was chosen and not taken; -1: none
+}
+
+const (
+	keySide   = 0
+	valueSide = 1
+	// paddingDelay: a padding slot is taken, registered, and in the request FIFO two cycles later.
+	paddingDelay = 3
+)
+
+func newFetch(g *geometry) *fetch {
+	f := &fetch{g: g, table: KeyIndexTable(g.ports, g.lines, g.keyCap), contexts: newFIFO[matrix](contexts)}
+	f.granted = valueSide // so that keys are first
+	f.idle = 1<<g.ports - 1
+	f.takenAt, f.consumedAt = -1, -1
+	for i := range f.ports {
+		f.ports[i].locked = -1
+	}
+	return f
+}
+
+// row is the place of a row number.
+func (f *fetch) row(i int64) *portRow { return &f.rows[i&255] }
+
+// arbitrate moves a fragment of the chosen request into the splitter; it reports whether one moved and, if the
+// request was used up by it, which side's.
+func (s *sim) arbitrate(now int64) {
+	f := s.fetch
+	side := f.granted
+	if !f.locked {
+		side ^= 1
+		if !f.full[side] {
+			side ^= 1
+		}
+	}
+	if !f.full[side] {
+		return
+	}
+	f.granted = side
+	f.locked = true
+	if f.splitFull {
+		return
+	}
+	s.moved = true
+	req := &f.requests[side]
+	f.split = fetchRow{*req, f.fragment}
+	f.splitFull = true
+	f.fragment++
+	if f.fragment < transactions(req.bits) {
+		return
+	}
+	f.fragment = 0
+	f.full[side] = false
+	f.locked = !req.last
+	flags := req.n << FlagCountShift
+	if req.last {
+		flags |= FlagLast
+	}
+	st := &req.j.stamps
+	if req.value {
+		flags |= FlagValue
+		st.ValueRequest.at(now)
+	} else if req.second {
+		flags |= FlagSecondPass
+		st.KeyRequest[1].at(now)
+	} else {
+		st.KeyRequest[0].at(now)
+	}
+	s.event(now, FetchRequest, req.j, flags)
+}
+
+// load pushes a row of addresses into the ports when all address FIFOs and the FIFO of matrices have room, and
+// moves the splitter's registers.
+func (s *sim) load(now int64) {
+	f := s.fetch
+	if f.sentFull {
+		waiting := f.pushed - f.taken
+		if f.takenAt == now {
+			waiting++
+		}
+		if waiting < addressFIFO && f.contexts.room(now) {
+			s.moved = true
+			f.push(now, &f.sent)
+			f.sentFull = false
+		}
+	}
+	if f.splitFull && !f.sentFull {
+		s.moved = true
+		f.sent, f.sentFull = f.split, true
+		f.splitFull = false
+	}
+}
+
+// push makes the addresses of a row: slot k of part p is record (k+p*F)/t of the request, its transaction
+// (k+p*F) mod t.
+func (f *fetch) push(now int64, r *fetchRow) {
+	g, req := f.g, &r.req
+	t := transactions(req.bits)
+	row := f.row(f.pushed)
+	skipped := r.part * g.ports
+	row.n = min(max(req.n*t-skipped, 0), g.ports)
+	row.last = req.last && r.part == t-1
+	row.pushedAt = now
+	row.untaken, row.unanswered = g.ports, g.ports
+	base := f.base(req)
+	record, offset := skipped/t, skipped%t
+	channelBits := bits.Len(uint(g.channels)) - 1
+	for k := range row.n {
+		line := (base + uint32(f.index(req, record))*uint32(t*transaction) + uint32(offset*transaction)) / transaction
+		row.channel[k] = uint8(line & uint32(g.channels-1))
+		row.addr[k] = line >> channelBits * transaction
+		if offset++; offset == t {
+			record, offset = record+1, 0
+		}
+	}
+	if !f.inMatrix {
+		f.contexts.push(now, req.matrix)
+	}
+	f.inMatrix = !row.last
+	f.pushed++
+}
+
+// Base addresses of a row's matrices, as the testbench sets them.
+const (
+	keyBase     = 0xAB10000
+	requantBase = 0xAB20000
+	valueBase   = 0xCD10000
+	rowStride   = 0x10000
+)
+
+func (f *fetch) base(req *fetchRequest) uint32 {
+	at := uint32(req.j.id) * rowStride
+	switch {
+	case req.value:
+		return valueBase + at
+	case req.second:
+		return requantBase + at
+	}
+	return keyBase + at
+}
+
+// index is the vector that the k-th record of a request reads. A key request takes its line of the table as it
+// is. A value request takes the indices that came with its words through the top-k; the reload of the index
+// picks a word's slot with a counter that has already moved on, so word w has slot w+1 of its line, the last
+// word of the line and that of the row slot 0.
+func (f *fetch) index(req *fetchRequest, k int) int32 {
+	line := f.table[req.line]
+	if !req.value {
+		return line[k]
+	}
+	p := f.g.lanes
+	perLine := f.g.ports / p
+	w := req.firstWord + k/p
+	slot := (w%perLine + 1) % perLine
+	if w == req.j.words-1 {
+		slot = 0
+	}
+	return line[slot*p+k%p]
+}

@@ -1,0 +1,113 @@
+package reference
+
+// never is later than any cycle.
+const never = int64(1) << 62
+
+// beat is one word of a row in a stream.
+type beat struct {
+	j      *job
+	word   int32
+	second bool // of the recomputation
+	last   bool
+}
+
+func (b *beat) pass() int {
+	if b.second {
+		return 1
+	}
+	return 0
+}
+
+func (b *beat) flags() int {
+	f := 0
+	if b.last {
+		f |= FlagLast
+	}
+	if b.second {
+		f |= FlagSecondPass
+	}
+	return f
+}
+
+// fifo is SpinalHDL's StreamFifo with its memory read synchronously: what is pushed at t can be popped from
+// t+2, one a cycle; room counts what is in it at the start of the cycle.
+type fifo[T any] struct {
+	items         []T
+	head, n       int
+	depth         int
+	pushAt, popAt int64
+	mask          int
+}
+
+func newFIFO[T any](depth int) fifo[T] {
+	size := 1
+	for size < depth {
+		size *= 2
+	}
+	return fifo[T]{items: make([]T, size), mask: size - 1, depth: depth, pushAt: -8, popAt: -8}
+}
+
+// room reports whether a push at now is taken. The reader of the FIFO has had its turn in this cycle.
+func (f *fifo[T]) room(now int64) bool {
+	n := f.n
+	if f.popAt == now {
+		n++
+	}
+	return n < f.depth
+}
+
+func (f *fifo[T]) push(now int64, v T) {
+	f.items[(f.head+f.n)&f.mask] = v
+	f.n++
+	f.pushAt = now
+}
+
+// valid reports whether the head can be popped at now.
+func (f *fifo[T]) valid(now int64) bool {
+	return f.n > 1 || f.n == 1 && f.pushAt < now-1
+}
+
+// next is the first cycle after now at which the head can be popped by time alone.
+func (f *fifo[T]) next(now int64) int64 {
+	if f.n == 0 {
+		return never
+	}
+	return max(f.pushAt+2, now+1)
+}
+
+func (f *fifo[T]) peek() *T { return &f.items[f.head] }
+
+func (f *fifo[T]) pop(now int64) T {
+	v := f.items[f.head]
+	f.head = (f.head + 1) & f.mask
+	f.n--
+	f.popAt = now
+	return v
+}
+
+// ring is a plain queue that grows.
+type ring[T any] struct {
+	items   []T
+	head, n int
+}
+
+func (r *ring[T]) push(v T) {
+	if r.n == len(r.items) {
+		grown := make([]T, max(16, 2*r.n))
+		for i := range r.n {
+			grown[i] = r.items[(r.head+i)&(len(r.items)-1)]
+		}
+		r.items, r.head = grown, 0
+	}
+	r.items[(r.head+r.n)&(len(r.items)-1)] = v
+	r.n++
+}
+
+func (r *ring[T]) at(i int) *T { return &r.items[(r.head+i)&(len(r.items)-1)] }
+
+func (r *ring[T]) pop() T {
+	v := r.items[r.head]
+	r.head = (r.head + 1) & (len(r.items) - 1)
+	r.n--
+	return v
+}
