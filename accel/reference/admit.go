@@ -45,8 +45,13 @@ func (s *sim) admit(now int64) error {
 		flags = FlagLast
 	}
 	s.event(now, Accept, j, flags)
+	s.accepted++
 	if s.machine.IssueGap > 0 {
-		s.offerAt = never
+		// Both rows of a pair are issued at once.
+		s.inPair = !s.inPair && (j.keyBits == 6 || j.valBits == 6)
+		if !s.inPair {
+			s.offerAt = never
+		}
 	}
 	return nil
 }

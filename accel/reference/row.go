@@ -65,7 +65,6 @@ type job struct {
 	keyBatch, valBatch    int32
 	requantsBefore        int // recomputed rows that must leave before this one
 	wordsLeft             int // words that have not left the top-k
-	answered              bool
 	stamps                Stamps
 	keyReads, requantRead int
 	valReads              int

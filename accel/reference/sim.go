@@ -37,6 +37,9 @@ type sim struct {
 	part               int
 	rows               int
 	ended              bool
+	accepted           int
+	inPair             bool
+	leaving            ring[*job] // answered, in order
 	keyAlloc           allocator
 	lastRegion         int64
 	lastStart          int
@@ -123,11 +126,19 @@ func (s *sim) newJob() *job {
 	return new(job)
 }
 
-// retire counts words of a row that are gone; the row itself goes when it has answered too. The top-k throws
-// words away long after the answer.
+// retire counts words of a row that are gone. The row itself goes when it has answered too, in the order of
+// the answers: the top-k may throw words away long after the answer.
 func (s *sim) retire(j *job, words int) {
 	j.wordsLeft -= words
-	if j.answered && j.wordsLeft == 0 {
+	for s.leaving.n > 0 {
+		j := *s.leaving.at(0)
+		if j.wordsLeft > 0 {
+			return
+		}
+		s.leaving.pop()
+		if s.obs.Row != nil {
+			s.obs.Row(&j.Row, &j.stamps)
+		}
 		s.free = append(s.free, j)
 	}
 }
@@ -142,7 +153,7 @@ func (s *sim) run(every bool) error {
 			return err
 		}
 		s.stepped++
-		if s.ended && s.answered == s.rows && s.offered == nil {
+		if s.ended && s.answered == s.rows && s.leaving.n == 0 {
 			return nil
 		}
 		step := int64(1)

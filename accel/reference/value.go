@@ -200,12 +200,9 @@ func (s *sim) respondRow(now int64, j *job) {
 	s.event(now, Response, j, FlagLast)
 	s.answered++
 	s.lastResponse = now
-	if s.obs.Row != nil {
-		s.obs.Row(&j.Row, st)
-	}
-	if s.machine.IssueGap > 0 {
+	if s.machine.IssueGap > 0 && s.answered == s.accepted {
 		s.offerAt = now + int64(s.machine.IssueGap)
 	}
-	j.answered = true
+	s.leaving.push(j)
 	s.retire(j, 0)
 }
