@@ -82,7 +82,7 @@ func TestMetadata(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if l, ok := m["truths"].(List); !ok || l.Len() != 2 {
+	if l, ok := m["truths"].(List); !ok || l.Len() != 2 || l.String() != "[2]bool" {
 		t.Errorf("truths: %v", m["truths"])
 	}
 	if _, ok := m.Uint("absent"); ok {

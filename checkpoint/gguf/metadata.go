@@ -2,6 +2,7 @@ package gguf
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"slices"
 )
@@ -20,6 +21,9 @@ type List struct {
 
 // Len returns the number of elements.
 func (l List) Len() int { return l.n }
+
+// String says what the list is of, as in "[49152]string".
+func (l List) String() string { return fmt.Sprintf("[%d]%s", l.n, kindNames[l.kind]) }
 
 // Keys returns the names of all values, sorted.
 func (m Metadata) Keys() []string {

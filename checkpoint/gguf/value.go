@@ -33,6 +33,12 @@ var sizes = [...]uint64{
 	kindUint64: 8, kindInt64: 8, kindFloat64: 8,
 }
 
+// kindNames are the names of the kinds in messages.
+var kindNames = [...]string{
+	kindUint8: "uint8", kindInt8: "int8", kindUint16: "uint16", kindInt16: "int16", kindUint32: "uint32", kindInt32: "int32",
+	kindFloat32: "float32", kindBool: "bool", kindString: "string", kindUint64: "uint64", kindInt64: "int64", kindFloat64: "float64",
+}
+
 const (
 	lengthBytes = 8                   // the length before every string
 	keyBytes    = lengthBytes + 4 + 1 // the least that a key and its value take: the key's length, a type, a byte

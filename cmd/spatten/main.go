@@ -62,6 +62,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 // commands lists the verbs in the order of the data's way through the program.
 func commands() []*cobra.Command {
 	return []*cobra.Command{
+		pullCommand(),
+		inspectCommand(),
 		tokenizeCommand(),
 		runCommand(),
 		scheduleCommand(),
