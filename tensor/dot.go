@@ -1,10 +1,19 @@
 package tensor
 
 // Dot returns Σ a[i]·b[i].
-func Dot(a, b []float32) float32 { return active.dot(a, b[:len(a)]) }
+func Dot(a, b []float32) float32 {
+	if len(a) == 0 {
+		return 0
+	}
+	return active.dot(a, b[:len(a)])
+}
 
 // Axpy adds a·x to y.
-func Axpy(y []float32, a float32, x []float32) { active.axpy(y, a, x[:len(y)]) }
+func Axpy(y []float32, a float32, x []float32) {
+	if len(y) > 0 {
+		active.axpy(y, a, x[:len(y)])
+	}
+}
 
 // dotPortable sums four interleaved partial sums.
 func dotPortable(a, b []float32) float32 {

@@ -2,85 +2,79 @@ package tensor
 
 import "math"
 
+// elementwise is the part of a kernel set that works on rows of activations. No function is called with an empty row.
+type elementwise struct {
+	dot          func(a, b []float32) float32
+	axpy         func(y []float32, a float32, x []float32)
+	dotRows      func(dst, q, rows []float32)
+	weightedSum  func(dst, weights, rows []float32)
+	weightedRows func(dst, weights, rows []float32, index []int32)
+
+	add        func(dst, x []float32)
+	scale      func(x []float32, s float32)
+	layerNorm  func(dst, x, gain, bias []float32, eps float32)
+	rmsNorm    func(dst, x, gain []float32, eps float32)
+	largest    func(x []float32) float32
+	expSum     func(x []float32, max float32) float32 // replaces x by exp(x − max) and returns the sum
+	gelu       func(x []float32)
+	geluTanh   func(x []float32)
+	swiglu     func(dst, gate, up []float32)
+	rotate     func(x, y, cos, sin []float32) // pairs (x, y) by their angles
+	neighbours func(x, cos, sin []float32)    // the same for pairs (x[2i], x[2i+1])
+}
+
+var portableElementwise = elementwise{
+	dot: dotPortable, axpy: axpyPortable, dotRows: dotRowsPortable, weightedSum: weightedSumPortable, weightedRows: weightedRowsPortable,
+	add: addPortable, scale: scalePortable, layerNorm: layerNormPortable, rmsNorm: rmsNormPortable,
+	largest: largestPortable, expSum: expSumPortable, gelu: geluPortable, geluTanh: geluTanhPortable, swiglu: swigluPortable,
+	rotate: rotatePortable, neighbours: neighboursPortable,
+}
+
 // Add adds x to dst.
 func Add(dst, x []float32) {
-	x = x[:len(dst)]
-	for i := range dst {
-		dst[i] += x[i]
+	if len(dst) > 0 {
+		active.add(dst, x[:len(dst)])
 	}
 }
 
-// LayerNorm writes (x − mean)/√(variance + eps)·gain + bias.
-func LayerNorm(dst, x, gain, bias []float32, eps float32) {
-	var sum float64
-	for _, v := range x {
-		sum += float64(v)
-	}
-	mean := sum / float64(len(x))
-	var squares float64
-	for _, v := range x {
-		d := float64(v) - mean
-		squares += d * d
-	}
-	scale := float32(1 / math.Sqrt(squares/float64(len(x))+float64(eps)))
-	m := float32(mean)
-	for i, v := range x {
-		dst[i] = float32(float32((v-m)*scale)*gain[i]) + bias[i]
+// Scale multiplies x by s.
+func Scale(x []float32, s float32) {
+	if len(x) > 0 {
+		active.scale(x, s)
 	}
 }
 
-// RMSNorm writes x/√(mean square + eps)·gain.
-func RMSNorm(dst, x, gain []float32, eps float32) {
-	var squares float64
-	for _, v := range x {
-		squares += float64(v) * float64(v)
-	}
-	scale := float32(1 / math.Sqrt(squares/float64(len(x))+float64(eps)))
-	for i, v := range x {
-		dst[i] = float32(v*scale) * gain[i]
-	}
-}
-
-// Softmax turns scores into probabilities in place.
+// Softmax turns scores into probabilities in place, each to 5·10⁻⁷ and the rounding of score − maximum. Where every score is −∞ all become zero.
 func Softmax(x []float32) {
 	if len(x) == 0 {
 		return
 	}
-	top := x[0]
-	for _, v := range x {
-		top = max(top, v)
+	top := active.largest(x)
+	if math.IsInf(float64(top), -1) {
+		clear(x)
+		return
 	}
-	var sum float32
-	for i, v := range x {
-		e := float32(math.Exp(float64(v - top)))
-		x[i] = e
-		sum += e
-	}
-	for i := range x {
-		x[i] /= sum
-	}
+	active.scale(x, 1/active.expSum(x, top))
 }
 
-// GELU is x·Φ(x) by the error function, as BERT has it, in place.
+// GELU is x·Φ(x) by the error function, as BERT has it, in place, to 5·10⁻⁷·|x|.
 func GELU(x []float32) {
-	for i, v := range x {
-		x[i] = float32(0.5 * float64(v) * (1 + math.Erf(float64(v)/math.Sqrt2)))
+	if len(x) > 0 {
+		active.gelu(x)
 	}
 }
 
-// GELUTanh is the approximation by tanh that GPT-2 was trained with ("gelu_new"), in place.
+// GELUTanh is the approximation by tanh that GPT-2 was trained with ("gelu_new"), in place, to 2·10⁻⁶·|x|.
 func GELUTanh(x []float32) {
-	c := math.Sqrt(2 / math.Pi)
-	for i, v := range x {
-		f := float64(v)
-		x[i] = float32(0.5 * f * (1 + math.Tanh(c*(f+0.044715*f*f*f))))
+	if len(x) > 0 {
+		active.geluTanh(x)
 	}
 }
 
-// SwiGLU writes silu(gate)·up.
+// SwiGLU writes silu(gate)·up to dst, which may be gate or up, to a relative 10⁻⁶.
 func SwiGLU(dst, gate, up []float32) {
-	for i, g := range gate {
-		dst[i] = float32(float64(g)/(1+math.Exp(-float64(g)))) * up[i]
+	if len(gate) > 0 {
+		active.swiglu(dst[:len(gate)], gate, up[:len(gate)])
 	}
 }
 
@@ -88,5 +82,55 @@ func SwiGLU(dst, gate, up []float32) {
 func Tanh(x []float32) {
 	for i, v := range x {
 		x[i] = float32(math.Tanh(float64(v)))
+	}
+}
+
+func addPortable(dst, x []float32) {
+	for i, v := range x {
+		dst[i] += v
+	}
+}
+
+func scalePortable(x []float32, s float32) {
+	for i := range x {
+		x[i] *= s
+	}
+}
+
+func largestPortable(x []float32) float32 {
+	top := x[0]
+	for _, v := range x {
+		top = max(top, v)
+	}
+	return top
+}
+
+func expSumPortable(x []float32, max float32) float32 {
+	var sum float32
+	for i, v := range x {
+		e := float32(math.Exp(float64(v - max)))
+		x[i] = e
+		sum += e
+	}
+	return sum
+}
+
+func geluPortable(x []float32) {
+	for i, v := range x {
+		x[i] = float32(0.5 * float64(v) * math.Erfc(-float64(v)/math.Sqrt2))
+	}
+}
+
+func geluTanhPortable(x []float32) {
+	c := math.Sqrt(2 / math.Pi)
+	for i, v := range x {
+		f := float64(v)
+		x[i] = float32(0.5 * f * (1 + math.Tanh(c*(f+0.044715*f*f*f))))
+	}
+}
+
+func swigluPortable(dst, gate, up []float32) {
+	for i, g := range gate {
+		dst[i] = float32(float64(g)/(1+math.Exp(-float64(g)))) * up[i]
 	}
 }

@@ -28,15 +28,14 @@ type kernels struct {
 
 	floatRows, integerRows int
 
-	dot  func(a, b []float32) float32
-	axpy func(y []float32, a float32, x []float32)
+	elementwise
 }
 
 var portable = kernels{
 	name:   "portable",
 	unpack: unpackPortable, restore: restorePortable, widen: widenPortable, quantize: quantizePortable, weave: weavePortable,
 	floatTile: floatTilePortable, integerTile: integerPortable, floatRows: 4, integerRows: 4,
-	dot: dotPortable, axpy: axpyPortable,
+	elementwise: portableElementwise,
 }
 
 // active is the set that the package uses: the fastest of this machine, or the one that SPATTEN_KERNELS names

@@ -4,6 +4,24 @@
 
 #include "textflag.h"
 
+DATA tails<>+0(SB)/4, $0xffffffff
+DATA tails<>+4(SB)/4, $0xffffffff
+DATA tails<>+8(SB)/4, $0xffffffff
+DATA tails<>+12(SB)/4, $0xffffffff
+DATA tails<>+16(SB)/4, $0xffffffff
+DATA tails<>+20(SB)/4, $0xffffffff
+DATA tails<>+24(SB)/4, $0xffffffff
+DATA tails<>+28(SB)/4, $0xffffffff
+DATA tails<>+32(SB)/4, $0x00000000
+DATA tails<>+36(SB)/4, $0x00000000
+DATA tails<>+40(SB)/4, $0x00000000
+DATA tails<>+44(SB)/4, $0x00000000
+DATA tails<>+48(SB)/4, $0x00000000
+DATA tails<>+52(SB)/4, $0x00000000
+DATA tails<>+56(SB)/4, $0x00000000
+DATA tails<>+60(SB)/4, $0x00000000
+GLOBL tails<>(SB), RODATA|NOPTR, $64
+
 DATA fifthSpread<>+0(SB)/8, $0x0000000000000000
 DATA fifthSpread<>+8(SB)/8, $0x0101010101010101
 DATA fifthSpread<>+16(SB)/8, $0x0202020202020202
@@ -7349,5 +7367,1280 @@ eight:
 	ADDQ      $0x20, AX
 	DECQ      DX
 	JNZ       eight
+	VZEROUPPER
+	RET
+
+// func expSumAVX2(x *float32, n int, max float32) float32
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·expSumAVX2(SB), NOSPLIT, $0-28
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVSS        max+16(FP), X0
+	VBROADCASTSS X0, Y0
+	VPXOR        Y1, Y1, Y1
+
+eight:
+	CMPQ         CX, $0x08
+	JL           rest
+	VMOVUPS      (AX), Y2
+	VSUBPS       Y0, Y2, Y2
+	VCMPPS       $0x15, dwordc2ae999a<>+0(SB), Y2, Y3
+	VMOVUPS      dwordc2ae999a<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y4
+	VMOVUPS      dword42b0999a<>+0(SB), Y2
+	VMINPS       Y4, Y2, Y4
+	VMULPS       dword3fb8aa3b<>+0(SB), Y4, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VFNMADD231PS dword3f318000<>+0(SB), Y2, Y4
+	VFNMADD231PS dwordb95e8083<>+0(SB), Y2, Y4
+	VMOVUPS      dword3ab50d37<>+0(SB), Y5
+	VFMADD213PS  dword3c091fe4<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3d2aac8b<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3e2aaa45<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3efffffe<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3f800000<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3f800000<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y2, Y2
+	VPADDD       dword0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y5, Y5
+	VANDPS       Y3, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VMOVUPS      Y5, (AX)
+	ADDQ         $0x20, AX
+	SUBQ         $0x08, CX
+	JMP          eight
+
+rest:
+	TESTQ        CX, CX
+	JZ           done
+	LEAQ         tails<>+0(SB), DX
+	NEGQ         CX
+	VMOVDQU      32(DX)(CX*4), Y2
+	VMASKMOVPS   (AX), Y2, Y3
+	VSUBPS       Y0, Y3, Y3
+	VCMPPS       $0x15, dwordc2ae999a<>+0(SB), Y3, Y0
+	VMOVUPS      dwordc2ae999a<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y4
+	VMOVUPS      dword42b0999a<>+0(SB), Y3
+	VMINPS       Y4, Y3, Y4
+	VMULPS       dword3fb8aa3b<>+0(SB), Y4, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VFNMADD231PS dword3f318000<>+0(SB), Y3, Y4
+	VFNMADD231PS dwordb95e8083<>+0(SB), Y3, Y4
+	VMOVUPS      dword3ab50d37<>+0(SB), Y5
+	VFMADD213PS  dword3c091fe4<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3d2aac8b<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3e2aaa45<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3efffffe<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3f800000<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3f800000<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y3, Y3
+	VPADDD       dword0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VANDPS       Y0, Y5, Y5
+	VANDPS       Y2, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VMASKMOVPS   Y5, Y2, (AX)
+
+done:
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X1, X0, X1
+	VMOVHLPS     X1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDSS       X0, X1, X1
+	MOVSS        X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+DATA dwordc2ae999a<>+0(SB)/4, $0xc2ae999a
+DATA dwordc2ae999a<>+4(SB)/4, $0xc2ae999a
+DATA dwordc2ae999a<>+8(SB)/4, $0xc2ae999a
+DATA dwordc2ae999a<>+12(SB)/4, $0xc2ae999a
+DATA dwordc2ae999a<>+16(SB)/4, $0xc2ae999a
+DATA dwordc2ae999a<>+20(SB)/4, $0xc2ae999a
+DATA dwordc2ae999a<>+24(SB)/4, $0xc2ae999a
+DATA dwordc2ae999a<>+28(SB)/4, $0xc2ae999a
+GLOBL dwordc2ae999a<>(SB), RODATA|NOPTR, $32
+
+DATA dword42b0999a<>+0(SB)/4, $0x42b0999a
+DATA dword42b0999a<>+4(SB)/4, $0x42b0999a
+DATA dword42b0999a<>+8(SB)/4, $0x42b0999a
+DATA dword42b0999a<>+12(SB)/4, $0x42b0999a
+DATA dword42b0999a<>+16(SB)/4, $0x42b0999a
+DATA dword42b0999a<>+20(SB)/4, $0x42b0999a
+DATA dword42b0999a<>+24(SB)/4, $0x42b0999a
+DATA dword42b0999a<>+28(SB)/4, $0x42b0999a
+GLOBL dword42b0999a<>(SB), RODATA|NOPTR, $32
+
+DATA dword3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA dword3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA dword3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA dword3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA dword3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA dword3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA dword3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA dword3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+GLOBL dword3fb8aa3b<>(SB), RODATA|NOPTR, $32
+
+DATA dword3f318000<>+0(SB)/4, $0x3f318000
+DATA dword3f318000<>+4(SB)/4, $0x3f318000
+DATA dword3f318000<>+8(SB)/4, $0x3f318000
+DATA dword3f318000<>+12(SB)/4, $0x3f318000
+DATA dword3f318000<>+16(SB)/4, $0x3f318000
+DATA dword3f318000<>+20(SB)/4, $0x3f318000
+DATA dword3f318000<>+24(SB)/4, $0x3f318000
+DATA dword3f318000<>+28(SB)/4, $0x3f318000
+GLOBL dword3f318000<>(SB), RODATA|NOPTR, $32
+
+DATA dwordb95e8083<>+0(SB)/4, $0xb95e8083
+DATA dwordb95e8083<>+4(SB)/4, $0xb95e8083
+DATA dwordb95e8083<>+8(SB)/4, $0xb95e8083
+DATA dwordb95e8083<>+12(SB)/4, $0xb95e8083
+DATA dwordb95e8083<>+16(SB)/4, $0xb95e8083
+DATA dwordb95e8083<>+20(SB)/4, $0xb95e8083
+DATA dwordb95e8083<>+24(SB)/4, $0xb95e8083
+DATA dwordb95e8083<>+28(SB)/4, $0xb95e8083
+GLOBL dwordb95e8083<>(SB), RODATA|NOPTR, $32
+
+DATA dword3ab50d37<>+0(SB)/4, $0x3ab50d37
+DATA dword3ab50d37<>+4(SB)/4, $0x3ab50d37
+DATA dword3ab50d37<>+8(SB)/4, $0x3ab50d37
+DATA dword3ab50d37<>+12(SB)/4, $0x3ab50d37
+DATA dword3ab50d37<>+16(SB)/4, $0x3ab50d37
+DATA dword3ab50d37<>+20(SB)/4, $0x3ab50d37
+DATA dword3ab50d37<>+24(SB)/4, $0x3ab50d37
+DATA dword3ab50d37<>+28(SB)/4, $0x3ab50d37
+GLOBL dword3ab50d37<>(SB), RODATA|NOPTR, $32
+
+DATA dword3c091fe4<>+0(SB)/4, $0x3c091fe4
+DATA dword3c091fe4<>+4(SB)/4, $0x3c091fe4
+DATA dword3c091fe4<>+8(SB)/4, $0x3c091fe4
+DATA dword3c091fe4<>+12(SB)/4, $0x3c091fe4
+DATA dword3c091fe4<>+16(SB)/4, $0x3c091fe4
+DATA dword3c091fe4<>+20(SB)/4, $0x3c091fe4
+DATA dword3c091fe4<>+24(SB)/4, $0x3c091fe4
+DATA dword3c091fe4<>+28(SB)/4, $0x3c091fe4
+GLOBL dword3c091fe4<>(SB), RODATA|NOPTR, $32
+
+DATA dword3d2aac8b<>+0(SB)/4, $0x3d2aac8b
+DATA dword3d2aac8b<>+4(SB)/4, $0x3d2aac8b
+DATA dword3d2aac8b<>+8(SB)/4, $0x3d2aac8b
+DATA dword3d2aac8b<>+12(SB)/4, $0x3d2aac8b
+DATA dword3d2aac8b<>+16(SB)/4, $0x3d2aac8b
+DATA dword3d2aac8b<>+20(SB)/4, $0x3d2aac8b
+DATA dword3d2aac8b<>+24(SB)/4, $0x3d2aac8b
+DATA dword3d2aac8b<>+28(SB)/4, $0x3d2aac8b
+GLOBL dword3d2aac8b<>(SB), RODATA|NOPTR, $32
+
+DATA dword3e2aaa45<>+0(SB)/4, $0x3e2aaa45
+DATA dword3e2aaa45<>+4(SB)/4, $0x3e2aaa45
+DATA dword3e2aaa45<>+8(SB)/4, $0x3e2aaa45
+DATA dword3e2aaa45<>+12(SB)/4, $0x3e2aaa45
+DATA dword3e2aaa45<>+16(SB)/4, $0x3e2aaa45
+DATA dword3e2aaa45<>+20(SB)/4, $0x3e2aaa45
+DATA dword3e2aaa45<>+24(SB)/4, $0x3e2aaa45
+DATA dword3e2aaa45<>+28(SB)/4, $0x3e2aaa45
+GLOBL dword3e2aaa45<>(SB), RODATA|NOPTR, $32
+
+DATA dword3efffffe<>+0(SB)/4, $0x3efffffe
+DATA dword3efffffe<>+4(SB)/4, $0x3efffffe
+DATA dword3efffffe<>+8(SB)/4, $0x3efffffe
+DATA dword3efffffe<>+12(SB)/4, $0x3efffffe
+DATA dword3efffffe<>+16(SB)/4, $0x3efffffe
+DATA dword3efffffe<>+20(SB)/4, $0x3efffffe
+DATA dword3efffffe<>+24(SB)/4, $0x3efffffe
+DATA dword3efffffe<>+28(SB)/4, $0x3efffffe
+GLOBL dword3efffffe<>(SB), RODATA|NOPTR, $32
+
+DATA dword3f800000<>+0(SB)/4, $0x3f800000
+DATA dword3f800000<>+4(SB)/4, $0x3f800000
+DATA dword3f800000<>+8(SB)/4, $0x3f800000
+DATA dword3f800000<>+12(SB)/4, $0x3f800000
+DATA dword3f800000<>+16(SB)/4, $0x3f800000
+DATA dword3f800000<>+20(SB)/4, $0x3f800000
+DATA dword3f800000<>+24(SB)/4, $0x3f800000
+DATA dword3f800000<>+28(SB)/4, $0x3f800000
+GLOBL dword3f800000<>(SB), RODATA|NOPTR, $32
+
+DATA dword0000007f<>+0(SB)/4, $0x0000007f
+DATA dword0000007f<>+4(SB)/4, $0x0000007f
+DATA dword0000007f<>+8(SB)/4, $0x0000007f
+DATA dword0000007f<>+12(SB)/4, $0x0000007f
+DATA dword0000007f<>+16(SB)/4, $0x0000007f
+DATA dword0000007f<>+20(SB)/4, $0x0000007f
+DATA dword0000007f<>+24(SB)/4, $0x0000007f
+DATA dword0000007f<>+28(SB)/4, $0x0000007f
+GLOBL dword0000007f<>(SB), RODATA|NOPTR, $32
+
+// func largestAVX2(x *float32, n int) float32
+// Requires: AVX, SSE
+TEXT ·largestAVX2(SB), NOSPLIT, $0-20
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS (AX), Y0
+
+eight:
+	CMPQ    CX, $0x08
+	JL      rest
+	VMOVUPS (AX), Y1
+	VMAXPS  Y1, Y0, Y0
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, CX
+	JMP     eight
+
+rest:
+	TESTQ      CX, CX
+	JZ         done
+	LEAQ       tails<>+0(SB), DX
+	NEGQ       CX
+	VMOVDQU    32(DX)(CX*4), Y1
+	VMASKMOVPS (AX), Y1, Y2
+	VBLENDVPS  Y1, Y2, Y0, Y2
+	VMAXPS     Y2, Y0, Y0
+
+done:
+	VEXTRACTF128 $0x01, Y0, X1
+	VMAXPS       X0, X1, X0
+	VMOVHLPS     X0, X0, X1
+	VMAXPS       X1, X0, X0
+	VMOVSHDUP    X0, X1
+	VMAXSS       X1, X0, X0
+	MOVSS        X0, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func swigluAVX2(dst *float32, gate *float32, up *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·swigluAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ gate+8(FP), CX
+	MOVQ up+16(FP), DX
+	MOVQ n+24(FP), BX
+
+eight:
+	CMPQ         BX, $0x08
+	JL           rest
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y0, Y1, Y1
+	VXORPS       dword80000000<>+0(SB), Y0, Y0
+	VCMPPS       $0x15, dwordc2ae999a<>+0(SB), Y0, Y2
+	VMOVUPS      dwordc2ae999a<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y3
+	VMOVUPS      dword42b0999a<>+0(SB), Y0
+	VMINPS       Y3, Y0, Y3
+	VMULPS       dword3fb8aa3b<>+0(SB), Y3, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VFNMADD231PS dword3f318000<>+0(SB), Y0, Y3
+	VFNMADD231PS dwordb95e8083<>+0(SB), Y0, Y3
+	VMOVUPS      dword3ab50d37<>+0(SB), Y4
+	VFMADD213PS  dword3c091fe4<>+0(SB), Y3, Y4
+	VFMADD213PS  dword3d2aac8b<>+0(SB), Y3, Y4
+	VFMADD213PS  dword3e2aaa45<>+0(SB), Y3, Y4
+	VFMADD213PS  dword3efffffe<>+0(SB), Y3, Y4
+	VFMADD213PS  dword3f800000<>+0(SB), Y3, Y4
+	VFMADD213PS  dword3f800000<>+0(SB), Y3, Y4
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       dword0000007f<>+0(SB), Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y4, Y4
+	VANDPS       Y2, Y4, Y4
+	VADDPS       dword3f800000<>+0(SB), Y4, Y4
+	VDIVPS       Y4, Y1, Y1
+	VMOVUPS      Y1, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, AX
+	SUBQ         $0x08, BX
+	JMP          eight
+
+rest:
+	TESTQ        BX, BX
+	JZ           done
+	LEAQ         tails<>+0(SB), SI
+	NEGQ         BX
+	VMOVDQU      32(SI)(BX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VMULPS       Y1, Y2, Y2
+	VXORPS       dword80000000<>+0(SB), Y1, Y1
+	VCMPPS       $0x15, dwordc2ae999a<>+0(SB), Y1, Y3
+	VMOVUPS      dwordc2ae999a<>+0(SB), Y4
+	VMAXPS       Y1, Y4, Y4
+	VMOVUPS      dword42b0999a<>+0(SB), Y1
+	VMINPS       Y4, Y1, Y4
+	VMULPS       dword3fb8aa3b<>+0(SB), Y4, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VFNMADD231PS dword3f318000<>+0(SB), Y1, Y4
+	VFNMADD231PS dwordb95e8083<>+0(SB), Y1, Y4
+	VMOVUPS      dword3ab50d37<>+0(SB), Y5
+	VFMADD213PS  dword3c091fe4<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3d2aac8b<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3e2aaa45<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3efffffe<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3f800000<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3f800000<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y1, Y1
+	VPADDD       dword0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y5, Y5
+	VANDPS       Y3, Y5, Y5
+	VADDPS       dword3f800000<>+0(SB), Y5, Y5
+	VDIVPS       Y5, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA dword80000000<>+0(SB)/4, $0x80000000
+DATA dword80000000<>+4(SB)/4, $0x80000000
+DATA dword80000000<>+8(SB)/4, $0x80000000
+DATA dword80000000<>+12(SB)/4, $0x80000000
+DATA dword80000000<>+16(SB)/4, $0x80000000
+DATA dword80000000<>+20(SB)/4, $0x80000000
+DATA dword80000000<>+24(SB)/4, $0x80000000
+DATA dword80000000<>+28(SB)/4, $0x80000000
+GLOBL dword80000000<>(SB), RODATA|NOPTR, $32
+
+// func geluAVX2(x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluAVX2(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), AX
+	MOVQ n+8(FP), CX
+
+eight:
+	CMPQ         CX, $0x08
+	JL           rest
+	VMOVUPS      (AX), Y0
+	VANDPS       dword7fffffff<>+0(SB), Y0, Y1
+	VMOVUPS      dword3f800000<>+0(SB), Y3
+	VMOVUPS      dword3e593924<>+0(SB), Y2
+	VFMADD213PS  dword3f800000<>+0(SB), Y1, Y2
+	VDIVPS       Y2, Y3, Y2
+	VMOVUPS      dwordbd84a1d0<>+0(SB), Y3
+	VFMADD213PS  dword3e789c26<>+0(SB), Y2, Y3
+	VFMADD213PS  dwordbe83251b<>+0(SB), Y2, Y3
+	VFMADD213PS  dword3e8c37ed<>+0(SB), Y2, Y3
+	VFMADD213PS  dwordbd41db75<>+0(SB), Y2, Y3
+	VFMADD213PS  dword3ddc1650<>+0(SB), Y2, Y3
+	VFMADD213PS  dword3d97e605<>+0(SB), Y2, Y3
+	VFMADD213PS  dword3daed001<>+0(SB), Y2, Y3
+	VFMADD213PS  dword3dad3f9e<>+0(SB), Y2, Y3
+	VFMADD213PS  dword00000000<>+0(SB), Y2, Y3
+	VMULPS       Y1, Y1, Y2
+	VMULPS       dwordbf000000<>+0(SB), Y2, Y2
+	VCMPPS       $0x15, dwordc2ae999a<>+0(SB), Y2, Y4
+	VMOVUPS      dwordc2ae999a<>+0(SB), Y5
+	VMAXPS       Y2, Y5, Y5
+	VMOVUPS      dword42b0999a<>+0(SB), Y2
+	VMINPS       Y5, Y2, Y5
+	VMULPS       dword3fb8aa3b<>+0(SB), Y5, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VFNMADD231PS dword3f318000<>+0(SB), Y2, Y5
+	VFNMADD231PS dwordb95e8083<>+0(SB), Y2, Y5
+	VMOVUPS      dword3ab50d37<>+0(SB), Y6
+	VFMADD213PS  dword3c091fe4<>+0(SB), Y5, Y6
+	VFMADD213PS  dword3d2aac8b<>+0(SB), Y5, Y6
+	VFMADD213PS  dword3e2aaa45<>+0(SB), Y5, Y6
+	VFMADD213PS  dword3efffffe<>+0(SB), Y5, Y6
+	VFMADD213PS  dword3f800000<>+0(SB), Y5, Y6
+	VFMADD213PS  dword3f800000<>+0(SB), Y5, Y6
+	VCVTPS2DQ    Y2, Y2
+	VPADDD       dword0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y6, Y6
+	VANDPS       Y4, Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VPXOR        Y2, Y2, Y2
+	VMAXPS       Y0, Y2, Y2
+	VFNMADD231PS Y6, Y1, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x20, AX
+	SUBQ         $0x08, CX
+	JMP          eight
+
+rest:
+	TESTQ        CX, CX
+	JZ           done
+	LEAQ         tails<>+0(SB), DX
+	NEGQ         CX
+	VMOVDQU      32(DX)(CX*4), Y0
+	VMASKMOVPS   (AX), Y0, Y1
+	VANDPS       dword7fffffff<>+0(SB), Y1, Y2
+	VMOVUPS      dword3f800000<>+0(SB), Y4
+	VMOVUPS      dword3e593924<>+0(SB), Y3
+	VFMADD213PS  dword3f800000<>+0(SB), Y2, Y3
+	VDIVPS       Y3, Y4, Y3
+	VMOVUPS      dwordbd84a1d0<>+0(SB), Y4
+	VFMADD213PS  dword3e789c26<>+0(SB), Y3, Y4
+	VFMADD213PS  dwordbe83251b<>+0(SB), Y3, Y4
+	VFMADD213PS  dword3e8c37ed<>+0(SB), Y3, Y4
+	VFMADD213PS  dwordbd41db75<>+0(SB), Y3, Y4
+	VFMADD213PS  dword3ddc1650<>+0(SB), Y3, Y4
+	VFMADD213PS  dword3d97e605<>+0(SB), Y3, Y4
+	VFMADD213PS  dword3daed001<>+0(SB), Y3, Y4
+	VFMADD213PS  dword3dad3f9e<>+0(SB), Y3, Y4
+	VFMADD213PS  dword00000000<>+0(SB), Y3, Y4
+	VMULPS       Y2, Y2, Y3
+	VMULPS       dwordbf000000<>+0(SB), Y3, Y3
+	VCMPPS       $0x15, dwordc2ae999a<>+0(SB), Y3, Y5
+	VMOVUPS      dwordc2ae999a<>+0(SB), Y6
+	VMAXPS       Y3, Y6, Y6
+	VMOVUPS      dword42b0999a<>+0(SB), Y3
+	VMINPS       Y6, Y3, Y6
+	VMULPS       dword3fb8aa3b<>+0(SB), Y6, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VFNMADD231PS dword3f318000<>+0(SB), Y3, Y6
+	VFNMADD231PS dwordb95e8083<>+0(SB), Y3, Y6
+	VMOVUPS      dword3ab50d37<>+0(SB), Y7
+	VFMADD213PS  dword3c091fe4<>+0(SB), Y6, Y7
+	VFMADD213PS  dword3d2aac8b<>+0(SB), Y6, Y7
+	VFMADD213PS  dword3e2aaa45<>+0(SB), Y6, Y7
+	VFMADD213PS  dword3efffffe<>+0(SB), Y6, Y7
+	VFMADD213PS  dword3f800000<>+0(SB), Y6, Y7
+	VFMADD213PS  dword3f800000<>+0(SB), Y6, Y7
+	VCVTPS2DQ    Y3, Y3
+	VPADDD       dword0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y7, Y7
+	VANDPS       Y5, Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VPXOR        Y3, Y3, Y3
+	VMAXPS       Y1, Y3, Y3
+	VFNMADD231PS Y7, Y2, Y3
+	VMASKMOVPS   Y3, Y0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA dword7fffffff<>+0(SB)/4, $0x7fffffff
+DATA dword7fffffff<>+4(SB)/4, $0x7fffffff
+DATA dword7fffffff<>+8(SB)/4, $0x7fffffff
+DATA dword7fffffff<>+12(SB)/4, $0x7fffffff
+DATA dword7fffffff<>+16(SB)/4, $0x7fffffff
+DATA dword7fffffff<>+20(SB)/4, $0x7fffffff
+DATA dword7fffffff<>+24(SB)/4, $0x7fffffff
+DATA dword7fffffff<>+28(SB)/4, $0x7fffffff
+GLOBL dword7fffffff<>(SB), RODATA|NOPTR, $32
+
+DATA dword3e593924<>+0(SB)/4, $0x3e593924
+DATA dword3e593924<>+4(SB)/4, $0x3e593924
+DATA dword3e593924<>+8(SB)/4, $0x3e593924
+DATA dword3e593924<>+12(SB)/4, $0x3e593924
+DATA dword3e593924<>+16(SB)/4, $0x3e593924
+DATA dword3e593924<>+20(SB)/4, $0x3e593924
+DATA dword3e593924<>+24(SB)/4, $0x3e593924
+DATA dword3e593924<>+28(SB)/4, $0x3e593924
+GLOBL dword3e593924<>(SB), RODATA|NOPTR, $32
+
+DATA dwordbd84a1d0<>+0(SB)/4, $0xbd84a1d0
+DATA dwordbd84a1d0<>+4(SB)/4, $0xbd84a1d0
+DATA dwordbd84a1d0<>+8(SB)/4, $0xbd84a1d0
+DATA dwordbd84a1d0<>+12(SB)/4, $0xbd84a1d0
+DATA dwordbd84a1d0<>+16(SB)/4, $0xbd84a1d0
+DATA dwordbd84a1d0<>+20(SB)/4, $0xbd84a1d0
+DATA dwordbd84a1d0<>+24(SB)/4, $0xbd84a1d0
+DATA dwordbd84a1d0<>+28(SB)/4, $0xbd84a1d0
+GLOBL dwordbd84a1d0<>(SB), RODATA|NOPTR, $32
+
+DATA dword3e789c26<>+0(SB)/4, $0x3e789c26
+DATA dword3e789c26<>+4(SB)/4, $0x3e789c26
+DATA dword3e789c26<>+8(SB)/4, $0x3e789c26
+DATA dword3e789c26<>+12(SB)/4, $0x3e789c26
+DATA dword3e789c26<>+16(SB)/4, $0x3e789c26
+DATA dword3e789c26<>+20(SB)/4, $0x3e789c26
+DATA dword3e789c26<>+24(SB)/4, $0x3e789c26
+DATA dword3e789c26<>+28(SB)/4, $0x3e789c26
+GLOBL dword3e789c26<>(SB), RODATA|NOPTR, $32
+
+DATA dwordbe83251b<>+0(SB)/4, $0xbe83251b
+DATA dwordbe83251b<>+4(SB)/4, $0xbe83251b
+DATA dwordbe83251b<>+8(SB)/4, $0xbe83251b
+DATA dwordbe83251b<>+12(SB)/4, $0xbe83251b
+DATA dwordbe83251b<>+16(SB)/4, $0xbe83251b
+DATA dwordbe83251b<>+20(SB)/4, $0xbe83251b
+DATA dwordbe83251b<>+24(SB)/4, $0xbe83251b
+DATA dwordbe83251b<>+28(SB)/4, $0xbe83251b
+GLOBL dwordbe83251b<>(SB), RODATA|NOPTR, $32
+
+DATA dword3e8c37ed<>+0(SB)/4, $0x3e8c37ed
+DATA dword3e8c37ed<>+4(SB)/4, $0x3e8c37ed
+DATA dword3e8c37ed<>+8(SB)/4, $0x3e8c37ed
+DATA dword3e8c37ed<>+12(SB)/4, $0x3e8c37ed
+DATA dword3e8c37ed<>+16(SB)/4, $0x3e8c37ed
+DATA dword3e8c37ed<>+20(SB)/4, $0x3e8c37ed
+DATA dword3e8c37ed<>+24(SB)/4, $0x3e8c37ed
+DATA dword3e8c37ed<>+28(SB)/4, $0x3e8c37ed
+GLOBL dword3e8c37ed<>(SB), RODATA|NOPTR, $32
+
+DATA dwordbd41db75<>+0(SB)/4, $0xbd41db75
+DATA dwordbd41db75<>+4(SB)/4, $0xbd41db75
+DATA dwordbd41db75<>+8(SB)/4, $0xbd41db75
+DATA dwordbd41db75<>+12(SB)/4, $0xbd41db75
+DATA dwordbd41db75<>+16(SB)/4, $0xbd41db75
+DATA dwordbd41db75<>+20(SB)/4, $0xbd41db75
+DATA dwordbd41db75<>+24(SB)/4, $0xbd41db75
+DATA dwordbd41db75<>+28(SB)/4, $0xbd41db75
+GLOBL dwordbd41db75<>(SB), RODATA|NOPTR, $32
+
+DATA dword3ddc1650<>+0(SB)/4, $0x3ddc1650
+DATA dword3ddc1650<>+4(SB)/4, $0x3ddc1650
+DATA dword3ddc1650<>+8(SB)/4, $0x3ddc1650
+DATA dword3ddc1650<>+12(SB)/4, $0x3ddc1650
+DATA dword3ddc1650<>+16(SB)/4, $0x3ddc1650
+DATA dword3ddc1650<>+20(SB)/4, $0x3ddc1650
+DATA dword3ddc1650<>+24(SB)/4, $0x3ddc1650
+DATA dword3ddc1650<>+28(SB)/4, $0x3ddc1650
+GLOBL dword3ddc1650<>(SB), RODATA|NOPTR, $32
+
+DATA dword3d97e605<>+0(SB)/4, $0x3d97e605
+DATA dword3d97e605<>+4(SB)/4, $0x3d97e605
+DATA dword3d97e605<>+8(SB)/4, $0x3d97e605
+DATA dword3d97e605<>+12(SB)/4, $0x3d97e605
+DATA dword3d97e605<>+16(SB)/4, $0x3d97e605
+DATA dword3d97e605<>+20(SB)/4, $0x3d97e605
+DATA dword3d97e605<>+24(SB)/4, $0x3d97e605
+DATA dword3d97e605<>+28(SB)/4, $0x3d97e605
+GLOBL dword3d97e605<>(SB), RODATA|NOPTR, $32
+
+DATA dword3daed001<>+0(SB)/4, $0x3daed001
+DATA dword3daed001<>+4(SB)/4, $0x3daed001
+DATA dword3daed001<>+8(SB)/4, $0x3daed001
+DATA dword3daed001<>+12(SB)/4, $0x3daed001
+DATA dword3daed001<>+16(SB)/4, $0x3daed001
+DATA dword3daed001<>+20(SB)/4, $0x3daed001
+DATA dword3daed001<>+24(SB)/4, $0x3daed001
+DATA dword3daed001<>+28(SB)/4, $0x3daed001
+GLOBL dword3daed001<>(SB), RODATA|NOPTR, $32
+
+DATA dword3dad3f9e<>+0(SB)/4, $0x3dad3f9e
+DATA dword3dad3f9e<>+4(SB)/4, $0x3dad3f9e
+DATA dword3dad3f9e<>+8(SB)/4, $0x3dad3f9e
+DATA dword3dad3f9e<>+12(SB)/4, $0x3dad3f9e
+DATA dword3dad3f9e<>+16(SB)/4, $0x3dad3f9e
+DATA dword3dad3f9e<>+20(SB)/4, $0x3dad3f9e
+DATA dword3dad3f9e<>+24(SB)/4, $0x3dad3f9e
+DATA dword3dad3f9e<>+28(SB)/4, $0x3dad3f9e
+GLOBL dword3dad3f9e<>(SB), RODATA|NOPTR, $32
+
+DATA dword00000000<>+0(SB)/4, $0x00000000
+DATA dword00000000<>+4(SB)/4, $0x00000000
+DATA dword00000000<>+8(SB)/4, $0x00000000
+DATA dword00000000<>+12(SB)/4, $0x00000000
+DATA dword00000000<>+16(SB)/4, $0x00000000
+DATA dword00000000<>+20(SB)/4, $0x00000000
+DATA dword00000000<>+24(SB)/4, $0x00000000
+DATA dword00000000<>+28(SB)/4, $0x00000000
+GLOBL dword00000000<>(SB), RODATA|NOPTR, $32
+
+DATA dwordbf000000<>+0(SB)/4, $0xbf000000
+DATA dwordbf000000<>+4(SB)/4, $0xbf000000
+DATA dwordbf000000<>+8(SB)/4, $0xbf000000
+DATA dwordbf000000<>+12(SB)/4, $0xbf000000
+DATA dwordbf000000<>+16(SB)/4, $0xbf000000
+DATA dwordbf000000<>+20(SB)/4, $0xbf000000
+DATA dwordbf000000<>+24(SB)/4, $0xbf000000
+DATA dwordbf000000<>+28(SB)/4, $0xbf000000
+GLOBL dwordbf000000<>(SB), RODATA|NOPTR, $32
+
+// func geluTanhAVX2(x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluTanhAVX2(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), AX
+	MOVQ n+8(FP), CX
+
+eight:
+	CMPQ         CX, $0x08
+	JL           rest
+	VMOVUPS      (AX), Y0
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      dword3d922279<>+0(SB), Y1
+	VFMADD213PS  dword3fcc422a<>+0(SB), Y2, Y1
+	VMULPS       Y0, Y1, Y1
+	VXORPS       dword80000000<>+0(SB), Y1, Y1
+	VCMPPS       $0x15, dwordc2ae999a<>+0(SB), Y1, Y2
+	VMOVUPS      dwordc2ae999a<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y3
+	VMOVUPS      dword42b0999a<>+0(SB), Y1
+	VMINPS       Y3, Y1, Y3
+	VMULPS       dword3fb8aa3b<>+0(SB), Y3, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VFNMADD231PS dword3f318000<>+0(SB), Y1, Y3
+	VFNMADD231PS dwordb95e8083<>+0(SB), Y1, Y3
+	VMOVUPS      dword3ab50d37<>+0(SB), Y4
+	VFMADD213PS  dword3c091fe4<>+0(SB), Y3, Y4
+	VFMADD213PS  dword3d2aac8b<>+0(SB), Y3, Y4
+	VFMADD213PS  dword3e2aaa45<>+0(SB), Y3, Y4
+	VFMADD213PS  dword3efffffe<>+0(SB), Y3, Y4
+	VFMADD213PS  dword3f800000<>+0(SB), Y3, Y4
+	VFMADD213PS  dword3f800000<>+0(SB), Y3, Y4
+	VCVTPS2DQ    Y1, Y1
+	VPADDD       dword0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y4, Y4
+	VANDPS       Y2, Y4, Y4
+	VADDPS       dword3f800000<>+0(SB), Y4, Y4
+	VDIVPS       Y4, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x20, AX
+	SUBQ         $0x08, CX
+	JMP          eight
+
+rest:
+	TESTQ        CX, CX
+	JZ           done
+	LEAQ         tails<>+0(SB), DX
+	NEGQ         CX
+	VMOVDQU      32(DX)(CX*4), Y0
+	VMASKMOVPS   (AX), Y0, Y1
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      dword3d922279<>+0(SB), Y2
+	VFMADD213PS  dword3fcc422a<>+0(SB), Y3, Y2
+	VMULPS       Y1, Y2, Y2
+	VXORPS       dword80000000<>+0(SB), Y2, Y2
+	VCMPPS       $0x15, dwordc2ae999a<>+0(SB), Y2, Y3
+	VMOVUPS      dwordc2ae999a<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y4
+	VMOVUPS      dword42b0999a<>+0(SB), Y2
+	VMINPS       Y4, Y2, Y4
+	VMULPS       dword3fb8aa3b<>+0(SB), Y4, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VFNMADD231PS dword3f318000<>+0(SB), Y2, Y4
+	VFNMADD231PS dwordb95e8083<>+0(SB), Y2, Y4
+	VMOVUPS      dword3ab50d37<>+0(SB), Y5
+	VFMADD213PS  dword3c091fe4<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3d2aac8b<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3e2aaa45<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3efffffe<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3f800000<>+0(SB), Y4, Y5
+	VFMADD213PS  dword3f800000<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y2, Y2
+	VPADDD       dword0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y5, Y5
+	VANDPS       Y3, Y5, Y5
+	VADDPS       dword3f800000<>+0(SB), Y5, Y5
+	VDIVPS       Y5, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA dword3d922279<>+0(SB)/4, $0x3d922279
+DATA dword3d922279<>+4(SB)/4, $0x3d922279
+DATA dword3d922279<>+8(SB)/4, $0x3d922279
+DATA dword3d922279<>+12(SB)/4, $0x3d922279
+DATA dword3d922279<>+16(SB)/4, $0x3d922279
+DATA dword3d922279<>+20(SB)/4, $0x3d922279
+DATA dword3d922279<>+24(SB)/4, $0x3d922279
+DATA dword3d922279<>+28(SB)/4, $0x3d922279
+GLOBL dword3d922279<>(SB), RODATA|NOPTR, $32
+
+DATA dword3fcc422a<>+0(SB)/4, $0x3fcc422a
+DATA dword3fcc422a<>+4(SB)/4, $0x3fcc422a
+DATA dword3fcc422a<>+8(SB)/4, $0x3fcc422a
+DATA dword3fcc422a<>+12(SB)/4, $0x3fcc422a
+DATA dword3fcc422a<>+16(SB)/4, $0x3fcc422a
+DATA dword3fcc422a<>+20(SB)/4, $0x3fcc422a
+DATA dword3fcc422a<>+24(SB)/4, $0x3fcc422a
+DATA dword3fcc422a<>+28(SB)/4, $0x3fcc422a
+GLOBL dword3fcc422a<>(SB), RODATA|NOPTR, $32
+
+// func sumAVX2(x *float32, n int) float32
+// Requires: AVX, AVX2, SSE
+TEXT ·sumAVX2(SB), NOSPLIT, $0-20
+	MOVQ  x+0(FP), AX
+	MOVQ  n+8(FP), CX
+	VPXOR Y0, Y0, Y0
+
+eight:
+	CMPQ    CX, $0x08
+	JL      rest
+	VMOVUPS (AX), Y1
+	VADDPS  Y1, Y0, Y0
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, CX
+	JMP     eight
+
+rest:
+	TESTQ      CX, CX
+	JZ         done
+	LEAQ       tails<>+0(SB), DX
+	NEGQ       CX
+	VMOVDQU    32(DX)(CX*4), Y1
+	VMASKMOVPS (AX), Y1, Y1
+	VADDPS     Y1, Y0, Y0
+
+done:
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X0, X1, X0
+	VMOVHLPS     X0, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSHDUP    X0, X1
+	VADDSS       X1, X0, X0
+	MOVSS        X0, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func squaresAVX2(x *float32, n int, mean float32) float32
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·squaresAVX2(SB), NOSPLIT, $0-28
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVSS        mean+16(FP), X0
+	VBROADCASTSS X0, Y0
+	VPXOR        Y1, Y1, Y1
+
+eight:
+	CMPQ        CX, $0x08
+	JL          rest
+	VMOVUPS     (AX), Y2
+	VSUBPS      Y0, Y2, Y2
+	VFMADD231PS Y2, Y2, Y1
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, CX
+	JMP         eight
+
+rest:
+	TESTQ       CX, CX
+	JZ          done
+	LEAQ        tails<>+0(SB), DX
+	NEGQ        CX
+	VMOVDQU     32(DX)(CX*4), Y2
+	VMASKMOVPS  (AX), Y2, Y3
+	VSUBPS      Y0, Y3, Y3
+	VANDPS      Y2, Y3, Y3
+	VFMADD231PS Y3, Y3, Y1
+
+done:
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X1, X0, X1
+	VMOVHLPS     X1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDSS       X0, X1, X1
+	MOVSS        X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func affineAVX2(dst *float32, x *float32, gain *float32, bias *float32, n int, mean float32, scale float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·affineAVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         gain+16(FP), DX
+	MOVQ         bias+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVSS        mean+40(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        scale+44(FP), X1
+	VBROADCASTSS X1, Y1
+
+eight:
+	CMPQ    SI, $0x08
+	JL      rest
+	VMOVUPS (CX), Y2
+	VMOVUPS (DX), Y3
+	VMOVUPS (BX), Y4
+	VSUBPS  Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMULPS  Y3, Y2, Y2
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS Y2, (AX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, BX
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, SI
+	JMP     eight
+
+rest:
+	TESTQ      SI, SI
+	JZ         done
+	LEAQ       tails<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*4), Y2
+	VMASKMOVPS (CX), Y2, Y3
+	VMASKMOVPS (DX), Y2, Y4
+	VMASKMOVPS (BX), Y2, Y5
+	VSUBPS     Y0, Y3, Y3
+	VMULPS     Y1, Y3, Y3
+	VMULPS     Y4, Y3, Y3
+	VADDPS     Y5, Y3, Y3
+	VMASKMOVPS Y3, Y2, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func gainsAVX2(dst *float32, x *float32, gain *float32, n int, scale float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·gainsAVX2(SB), NOSPLIT, $0-36
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         gain+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSS        scale+32(FP), X0
+	VBROADCASTSS X0, Y0
+
+eight:
+	CMPQ    BX, $0x08
+	JL      rest
+	VMOVUPS (CX), Y1
+	VMOVUPS (DX), Y2
+	VMULPS  Y0, Y1, Y1
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, BX
+	JMP     eight
+
+rest:
+	TESTQ      BX, BX
+	JZ         done
+	LEAQ       tails<>+0(SB), SI
+	NEGQ       BX
+	VMOVDQU    32(SI)(BX*4), Y1
+	VMASKMOVPS (CX), Y1, Y2
+	VMASKMOVPS (DX), Y1, Y3
+	VMULPS     Y0, Y2, Y2
+	VMULPS     Y3, Y2, Y2
+	VMASKMOVPS Y2, Y1, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func addAVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·addAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+eight:
+	CMPQ    DX, $0x08
+	JL      rest
+	VMOVUPS (AX), Y0
+	VMOVUPS (CX), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, DX
+	JMP     eight
+
+rest:
+	TESTQ      DX, DX
+	JZ         done
+	LEAQ       tails<>+0(SB), BX
+	NEGQ       DX
+	VMOVDQU    32(BX)(DX*4), Y0
+	VMASKMOVPS (AX), Y0, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func scaleAVX2(x *float32, n int, s float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·scaleAVX2(SB), NOSPLIT, $0-20
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVSS        s+16(FP), X0
+	VBROADCASTSS X0, Y0
+
+eight:
+	CMPQ    CX, $0x08
+	JL      rest
+	VMOVUPS (AX), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, CX
+	JMP     eight
+
+rest:
+	TESTQ      CX, CX
+	JZ         done
+	LEAQ       tails<>+0(SB), DX
+	NEGQ       CX
+	VMOVDQU    32(DX)(CX*4), Y1
+	VMASKMOVPS (AX), Y1, Y2
+	VMULPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y1, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func axpyAVX2(y *float32, a float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVSS        a+8(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVQ         x+16(FP), CX
+	MOVQ         n+24(FP), DX
+
+eight:
+	CMPQ        DX, $0x08
+	JL          rest
+	VMOVUPS     (AX), Y1
+	VMOVUPS     (CX), Y2
+	VFMADD231PS Y2, Y0, Y1
+	VMOVUPS     Y1, (AX)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	SUBQ        $0x08, DX
+	JMP         eight
+
+rest:
+	TESTQ       DX, DX
+	JZ          done
+	LEAQ        tails<>+0(SB), BX
+	NEGQ        DX
+	VMOVDQU     32(BX)(DX*4), Y1
+	VMASKMOVPS  (AX), Y1, Y2
+	VMASKMOVPS  (CX), Y1, Y3
+	VFMADD231PS Y3, Y0, Y2
+	VMASKMOVPS  Y2, Y1, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func dotAVX2(a *float32, b *float32, n int) float32
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·dotAVX2(SB), NOSPLIT, $0-28
+	MOVQ  a+0(FP), AX
+	MOVQ  b+8(FP), CX
+	MOVQ  n+16(FP), DX
+	VPXOR Y0, Y0, Y0
+
+eight:
+	CMPQ        DX, $0x08
+	JL          rest
+	VMOVUPS     (AX), Y1
+	VMOVUPS     (CX), Y2
+	VFMADD231PS Y2, Y1, Y0
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	SUBQ        $0x08, DX
+	JMP         eight
+
+rest:
+	TESTQ       DX, DX
+	JZ          done
+	LEAQ        tails<>+0(SB), BX
+	NEGQ        DX
+	VMOVDQU     32(BX)(DX*4), Y1
+	VMASKMOVPS  (AX), Y1, Y2
+	VMASKMOVPS  (CX), Y1, Y1
+	VFMADD231PS Y1, Y2, Y0
+
+done:
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X0, X1, X0
+	VMOVHLPS     X0, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSHDUP    X0, X1
+	VADDSS       X1, X0, X0
+	MOVSS        X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func rotateAVX2(x *float32, y *float32, cos *float32, sin *float32, n int)
+// Requires: AVX
+TEXT ·rotateAVX2(SB), NOSPLIT, $0-40
+	MOVQ x+0(FP), AX
+	MOVQ y+8(FP), CX
+	MOVQ cos+16(FP), DX
+	MOVQ sin+24(FP), BX
+	MOVQ n+32(FP), SI
+
+eight:
+	CMPQ    SI, $0x08
+	JL      rest
+	VMOVUPS (AX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (DX), Y2
+	VMOVUPS (BX), Y3
+	VMULPS  Y2, Y0, Y4
+	VMULPS  Y3, Y1, Y5
+	VSUBPS  Y5, Y4, Y4
+	VMULPS  Y3, Y0, Y0
+	VMULPS  Y2, Y1, Y5
+	VADDPS  Y5, Y0, Y0
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y4, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, BX
+	SUBQ    $0x08, SI
+	JMP     eight
+
+rest:
+	TESTQ      SI, SI
+	JZ         done
+	LEAQ       tails<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*4), Y0
+	VMASKMOVPS (AX), Y0, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VMASKMOVPS (DX), Y0, Y3
+	VMASKMOVPS (BX), Y0, Y4
+	VMULPS     Y3, Y1, Y5
+	VMULPS     Y4, Y2, Y6
+	VSUBPS     Y6, Y5, Y5
+	VMULPS     Y4, Y1, Y1
+	VMULPS     Y3, Y2, Y6
+	VADDPS     Y6, Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)
+	VMASKMOVPS Y5, Y0, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rotateNeighboursAVX2(x *float32, cos *float32, sin *float32, n int)
+// Requires: AVX
+TEXT ·rotateNeighboursAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), AX
+	MOVQ cos+8(FP), CX
+	MOVQ sin+16(FP), DX
+	MOVQ n+24(FP), BX
+
+group:
+	VMOVUPS    (AX), Y0
+	VMOVUPS    32(AX), Y1
+	VPERM2F128 $0x20, Y1, Y0, Y2
+	VPERM2F128 $0x31, Y1, Y0, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y0
+	VSHUFPS    $0xdd, Y3, Y2, Y1
+	VMOVUPS    (CX), Y4
+	VMOVUPS    (DX), Y3
+	VMULPS     Y4, Y0, Y2
+	VMULPS     Y3, Y1, Y5
+	VSUBPS     Y5, Y2, Y2
+	VMULPS     Y3, Y0, Y3
+	VMULPS     Y4, Y1, Y5
+	VADDPS     Y5, Y3, Y3
+	VUNPCKLPS  Y3, Y2, Y0
+	VUNPCKHPS  Y3, Y2, Y1
+	VPERM2F128 $0x20, Y1, Y0, Y2
+	VPERM2F128 $0x31, Y1, Y0, Y3
+	VMOVUPS    Y2, (AX)
+	VMOVUPS    Y3, 32(AX)
+	ADDQ       $0x40, AX
+	ADDQ       $0x20, CX
+	ADDQ       $0x20, DX
+	DECQ       BX
+	JNZ        group
+	VZEROUPPER
+	RET
+
+// func dotRowsAVX2(dst *float32, q *float32, rows *float32, d int, fours int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·dotRowsAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ q+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ fours+32(FP), BX
+	SHLQ $0x02, DX
+	MOVQ rows+16(FP), SI
+	LEAQ (SI)(DX*2), DI
+	ADDQ DX, DI
+
+four:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	XORQ  R8, R8
+
+step:
+	VMOVUPS      (CX)(R8*1), Y4
+	VFMADD231PS  (SI), Y4, Y0
+	VFMADD231PS  (SI)(DX*1), Y4, Y1
+	VFMADD231PS  (SI)(DX*2), Y4, Y2
+	VFMADD231PS  (DI), Y4, Y3
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, DI
+	ADDQ         $0x20, R8
+	CMPQ         R8, DX
+	JNE          step
+	VPERM2F128   $0x20, Y2, Y0, Y4
+	VPERM2F128   $0x31, Y2, Y0, Y0
+	VADDPS       Y0, Y4, Y0
+	VPERM2F128   $0x20, Y3, Y1, Y4
+	VPERM2F128   $0x31, Y3, Y1, Y1
+	VADDPS       Y1, Y4, Y1
+	VSHUFPS      $0x44, Y1, Y0, Y4
+	VSHUFPS      $0xee, Y1, Y0, Y0
+	VADDPS       Y0, Y4, Y4
+	VSHUFPS      $0x88, Y4, Y4, Y0
+	VSHUFPS      $0xdd, Y4, Y4, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VMOVLHPS     X1, X0, X0
+	VMOVUPS      X0, (AX)
+	LEAQ         (SI)(DX*2), SI
+	ADDQ         DX, SI
+	LEAQ         (DI)(DX*2), DI
+	ADDQ         DX, DI
+	ADDQ         $0x10, AX
+	DECQ         BX
+	JNZ          four
+	VZEROUPPER
+	RET
+
+// func weightedSum8AVX2(dst *float32, weights *float32, rows *float32, d int, n int)
+// Requires: AVX, FMA3
+TEXT ·weightedSum8AVX2(SB), NOSPLIT, $0-40
+	MOVQ    dst+0(FP), AX
+	MOVQ    weights+8(FP), CX
+	MOVQ    rows+16(FP), DX
+	MOVQ    d+24(FP), BX
+	MOVQ    n+32(FP), SI
+	SHLQ    $0x02, BX
+	VMOVUPS (AX), Y0
+
+row:
+	VBROADCASTSS (CX), Y1
+	VFMADD231PS  (DX), Y1, Y0
+	ADDQ         BX, DX
+	ADDQ         $0x04, CX
+	DECQ         SI
+	JNZ          row
+	VMOVUPS      Y0, (AX)
+	VZEROUPPER
+	RET
+
+// func weightedSum64AVX2(dst *float32, weights *float32, rows *float32, d int, n int)
+// Requires: AVX, FMA3
+TEXT ·weightedSum64AVX2(SB), NOSPLIT, $0-40
+	MOVQ    dst+0(FP), AX
+	MOVQ    weights+8(FP), CX
+	MOVQ    rows+16(FP), DX
+	MOVQ    d+24(FP), BX
+	MOVQ    n+32(FP), SI
+	SHLQ    $0x02, BX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	VMOVUPS 128(AX), Y4
+	VMOVUPS 160(AX), Y5
+	VMOVUPS 192(AX), Y6
+	VMOVUPS 224(AX), Y7
+
+row:
+	VBROADCASTSS (CX), Y8
+	VFMADD231PS  (DX), Y8, Y0
+	VFMADD231PS  32(DX), Y8, Y1
+	VFMADD231PS  64(DX), Y8, Y2
+	VFMADD231PS  96(DX), Y8, Y3
+	VFMADD231PS  128(DX), Y8, Y4
+	VFMADD231PS  160(DX), Y8, Y5
+	VFMADD231PS  192(DX), Y8, Y6
+	VFMADD231PS  224(DX), Y8, Y7
+	ADDQ         BX, DX
+	ADDQ         $0x04, CX
+	DECQ         SI
+	JNZ          row
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y2, 64(AX)
+	VMOVUPS      Y3, 96(AX)
+	VMOVUPS      Y4, 128(AX)
+	VMOVUPS      Y5, 160(AX)
+	VMOVUPS      Y6, 192(AX)
+	VMOVUPS      Y7, 224(AX)
+	VZEROUPPER
+	RET
+
+// func weightedSumOf8AVX2(dst *float32, weights *float32, rows *float32, index *int32, d int, n int)
+// Requires: AVX, FMA3
+TEXT ·weightedSumOf8AVX2(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), AX
+	MOVQ    weights+8(FP), CX
+	MOVQ    rows+16(FP), DX
+	MOVQ    d+32(FP), BX
+	MOVQ    n+40(FP), SI
+	MOVQ    index+24(FP), DI
+	SHLQ    $0x02, BX
+	VMOVUPS (AX), Y0
+
+row:
+	VBROADCASTSS (CX), Y1
+	MOVLQSX      (DI), R8
+	IMULQ        BX, R8
+	ADDQ         DX, R8
+	ADDQ         $0x04, DI
+	VFMADD231PS  (R8), Y1, Y0
+	ADDQ         $0x04, CX
+	DECQ         SI
+	JNZ          row
+	VMOVUPS      Y0, (AX)
+	VZEROUPPER
+	RET
+
+// func weightedSumOf64AVX2(dst *float32, weights *float32, rows *float32, index *int32, d int, n int)
+// Requires: AVX, FMA3
+TEXT ·weightedSumOf64AVX2(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), AX
+	MOVQ    weights+8(FP), CX
+	MOVQ    rows+16(FP), DX
+	MOVQ    d+32(FP), BX
+	MOVQ    n+40(FP), SI
+	MOVQ    index+24(FP), DI
+	SHLQ    $0x02, BX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	VMOVUPS 128(AX), Y4
+	VMOVUPS 160(AX), Y5
+	VMOVUPS 192(AX), Y6
+	VMOVUPS 224(AX), Y7
+
+row:
+	VBROADCASTSS (CX), Y8
+	MOVLQSX      (DI), R8
+	IMULQ        BX, R8
+	ADDQ         DX, R8
+	ADDQ         $0x04, DI
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  64(R8), Y8, Y2
+	VFMADD231PS  96(R8), Y8, Y3
+	VFMADD231PS  128(R8), Y8, Y4
+	VFMADD231PS  160(R8), Y8, Y5
+	VFMADD231PS  192(R8), Y8, Y6
+	VFMADD231PS  224(R8), Y8, Y7
+	ADDQ         $0x04, CX
+	DECQ         SI
+	JNZ          row
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y2, 64(AX)
+	VMOVUPS      Y3, 96(AX)
+	VMOVUPS      Y4, 128(AX)
+	VMOVUPS      Y5, 160(AX)
+	VMOVUPS      Y6, 192(AX)
+	VMOVUPS      Y7, 224(AX)
 	VZEROUPPER
 	RET

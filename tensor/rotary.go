@@ -73,13 +73,27 @@ func (s RotaryScaling) llama3(f float64) float64 {
 // Apply rotates one head in place to its position.
 func (r *Rotary) Apply(x []float32, position int) {
 	sin, cos := r.sin[position*r.half:(position+1)*r.half], r.cos[position*r.half:(position+1)*r.half]
-	step, other := 1, r.half
 	if r.interleaved {
-		step, other = 2, 1
+		active.neighbours(x[:2*r.half], cos, sin)
+	} else {
+		active.rotate(x[:r.half], x[r.half:2*r.half], cos, sin)
 	}
-	for i := range r.half {
-		a, b := x[i*step], x[i*step+other]
-		x[i*step] = float32(a*cos[i]) - float32(b*sin[i])
-		x[i*step+other] = float32(a*sin[i]) + float32(b*cos[i])
+}
+
+// rotatePortable turns the pairs (x[i], y[i]).
+func rotatePortable(x, y, cos, sin []float32) {
+	for i, a := range x {
+		b := y[i]
+		x[i] = float32(a*cos[i]) - float32(b*sin[i])
+		y[i] = float32(a*sin[i]) + float32(b*cos[i])
+	}
+}
+
+// neighboursPortable turns the pairs (x[2i], x[2i+1]).
+func neighboursPortable(x, cos, sin []float32) {
+	for i := range cos {
+		a, b := x[2*i], x[2*i+1]
+		x[2*i] = float32(a*cos[i]) - float32(b*sin[i])
+		x[2*i+1] = float32(a*sin[i]) + float32(b*cos[i])
 	}
 }

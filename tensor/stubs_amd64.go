@@ -177,3 +177,63 @@ func widenF16AVX2(dst *float32, src *byte, n int)
 
 // converts n groups of eight numbers to fp32.
 func widenBF16AVX2(dst *float32, src *byte, n int)
+
+// replaces n numbers x by exp(x − max) and returns their sum.
+func expSumAVX2(x *float32, n int, max float32) float32
+
+// returns the largest of n > 0 numbers.
+func largestAVX2(x *float32, n int) float32
+
+// writes gate/(1 + exp(−gate))·up of n numbers.
+func swigluAVX2(dst *float32, gate *float32, up *float32, n int)
+
+// replaces n numbers by x·Φ(x).
+func geluAVX2(x *float32, n int)
+
+// replaces n numbers by the tanh approximation of GELU.
+func geluTanhAVX2(x *float32, n int)
+
+// returns the sum of n numbers.
+func sumAVX2(x *float32, n int) float32
+
+// returns Σ(x − mean)² of n numbers.
+func squaresAVX2(x *float32, n int, mean float32) float32
+
+// writes (x − mean)·scale·gain + bias of n numbers.
+func affineAVX2(dst *float32, x *float32, gain *float32, bias *float32, n int, mean float32, scale float32)
+
+// writes x·scale·gain of n numbers.
+func gainsAVX2(dst *float32, x *float32, gain *float32, n int, scale float32)
+
+// adds n numbers x to dst.
+func addAVX2(dst *float32, x *float32, n int)
+
+// multiplies n numbers x by s.
+func scaleAVX2(x *float32, n int, s float32)
+
+// adds a·x to n numbers y.
+func axpyAVX2(y *float32, a float32, x *float32, n int)
+
+// returns Σa·b of n numbers.
+func dotAVX2(a *float32, b *float32, n int) float32
+
+// turns n pairs x, y by their angles.
+func rotateAVX2(x *float32, y *float32, cos *float32, sin *float32, n int)
+
+// turns n groups of eight neighbouring pairs by their angles.
+func rotateNeighboursAVX2(x *float32, cos *float32, sin *float32, n int)
+
+// writes the products of q with groups of four contiguous rows of d numbers, d a multiple of 8.
+func dotRowsAVX2(dst *float32, q *float32, rows *float32, d int, fours int)
+
+// adds n weighted rows of d numbers to some columns of dst.
+func weightedSum8AVX2(dst *float32, weights *float32, rows *float32, d int, n int)
+
+// adds n weighted rows of d numbers to some columns of dst.
+func weightedSum64AVX2(dst *float32, weights *float32, rows *float32, d int, n int)
+
+// adds n weighted rows of d numbers to some columns of dst.
+func weightedSumOf8AVX2(dst *float32, weights *float32, rows *float32, index *int32, d int, n int)
+
+// adds n weighted rows of d numbers to some columns of dst.
+func weightedSumOf64AVX2(dst *float32, weights *float32, rows *float32, index *int32, d int, n int)

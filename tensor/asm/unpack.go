@@ -25,6 +25,10 @@ var layouts = []layout{
 var spread operand.Mem
 
 func globals() {
+	tails = GLOBL("tails", 8|16)
+	for i := range 16 {
+		DATA(4*i, operand.U32(uint32(int64(i/8)-1)))
+	}
 	spread = GLOBL("fifthSpread", 8|16)
 	for i := range 4 {
 		DATA(8*i, operand.U64(0x0101010101010101*uint64(i)))
