@@ -50,6 +50,21 @@ func (o *Options) chunk(prompt int) int {
 	return DefaultChunk
 }
 
+// Chunks cuts a prompt into the passes that the options ask for. A lone last token would pass for a generated one, and
+// goes with those before it.
+func (o *Options) Chunks(prompt []int32) [][]int32 {
+	var chunks [][]int32
+	for size := o.chunk(len(prompt)); len(prompt) > 0; {
+		n := min(size, len(prompt))
+		if n == len(prompt)-1 {
+			n++
+		}
+		chunks = append(chunks, prompt[:n])
+		prompt = prompt[n:]
+	}
+	return chunks
+}
+
 // limit returns how many tokens to generate.
 func (o *Options) limit(info *model.Info, prompt int) int {
 	room := info.MaxPositions - prompt + 1 // the last token needs no position: nothing follows it
