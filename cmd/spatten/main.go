@@ -67,6 +67,7 @@ func commands() []*cobra.Command {
 		tokenizeCommand(),
 		runCommand(),
 		scheduleCommand(),
+		serveCommand(),
 		traceCommand(),
 	}
 }
