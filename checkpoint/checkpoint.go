@@ -40,7 +40,7 @@ type Checkpoint struct {
 const maxSideFile = 256 << 20
 
 // Open opens a folder (config.json with model.safetensors, a sharded model.safetensors.index.json, or one .gguf), a
-// .gguf file or a .safetensors file. Weights are mapped, not read; the files must not be shortened while they are open.
+// .gguf file (any of its parts, where it is split) or a .safetensors file. Weights are mapped, not read; the files must not be shortened while they are open.
 func Open(name string) (*Checkpoint, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -111,7 +111,7 @@ func (c *Checkpoint) weights() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("checkpoint: %s: %w", c.name, err)
 	}
-	switch len(found) {
+	switch found = gguf.Whole(found); len(found) {
 	case 0:
 		return "", fmt.Errorf("checkpoint: %s holds no model.safetensors, no %s and no .gguf file", c.name, indexFile)
 	case 1:
@@ -119,27 +119,6 @@ func (c *Checkpoint) weights() (string, error) {
 	default:
 		return "", fmt.Errorf("checkpoint: %s holds %d .gguf files (%s); name one of them", c.name, len(found), strings.Join(found, ", "))
 	}
-}
-
-func (c *Checkpoint) loadGGUF(file string, open func(string) (mapped, error)) error {
-	c.format = "gguf"
-	m, err := open(file)
-	if err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
-	}
-	c.maps = append(c.maps, m)
-	f, err := gguf.Parse(m.data)
-	if err != nil {
-		return fmt.Errorf("checkpoint: %s: %w", file, err)
-	}
-	if n, ok := f.Metadata.Uint("split.count"); ok && n > 1 {
-		return fmt.Errorf("checkpoint: %s is one of %d parts; join them first (gguf-split --merge)", file, n)
-	}
-	c.metadata = f.Metadata
-	for _, t := range f.Tensors {
-		c.tensors[t.Name] = Tensor(t)
-	}
-	return nil
 }
 
 // loadShard adds the tensors of one safetensors file; want, where not nil, says which file each belongs in.

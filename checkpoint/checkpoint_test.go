@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"runtime"
 	"testing"
 
 	"spatten/internal/shared"
@@ -32,5 +33,21 @@ func TestPublishedModels(t *testing.T) {
 		if err := ck.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestMapped checks that opening a model costs memory for what describes the weights, not for the weights.
+func TestMapped(t *testing.T) {
+	path := shared.Path(t, "models", "smollm2-135m-instruct")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	ck, err := Open(path)
+	runtime.ReadMemStats(&after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ck.Close()
+	if got := int64(after.TotalAlloc - before.TotalAlloc); got > ck.Bytes()/20 {
+		t.Errorf("opening %d bytes of weights allocated %d", ck.Bytes(), got)
 	}
 }

@@ -21,6 +21,29 @@ func oneTensor(name string) string {
 	return string(binary.LittleEndian.AppendUint64(nil, uint64(len(header)))) + header + "data"
 }
 
+// ggufPart is a GGUF file that says it is part number of count, and holds one tensor of four bytes.
+func ggufPart(name string, number, count uint16) string {
+	b := binary.LittleEndian.AppendUint32([]byte("GGUF"), 3)
+	b = binary.LittleEndian.AppendUint64(b, 1)
+	b = binary.LittleEndian.AppendUint64(b, 3)
+	text := func(s string) {
+		b = binary.LittleEndian.AppendUint64(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	for key, value := range map[string]uint16{"split.no": number - 1, "split.count": count, "split.tensors.count": count} {
+		text(key)
+		b = binary.LittleEndian.AppendUint32(b, 2) // a uint16
+		b = binary.LittleEndian.AppendUint16(b, value)
+	}
+	text(name)
+	b = binary.LittleEndian.AppendUint32(b, 1) // dimensions
+	b = binary.LittleEndian.AppendUint64(b, 4)
+	b = binary.LittleEndian.AppendUint32(b, 24) // I8
+	b = binary.LittleEndian.AppendUint64(b, 0)
+	b = append(b, make([]byte, 31-(len(b)+31)%32)...)
+	return string(b) + "data"
+}
+
 // ggufFile is a GGUF file with one number in its metadata and no tensor.
 func ggufFile(key string, value uint32) string {
 	b := binary.LittleEndian.AppendUint32([]byte("GGUF"), 3)
@@ -46,7 +69,14 @@ var folders = []struct {
 	}, ""},
 	{"nothing", map[string]string{"config.json": "{}"}, "holds no model.safetensors"},
 	{"two GGUF files", map[string]string{"a.gguf": "", "b.gguf": ""}, "2 .gguf files (a.gguf, b.gguf); name one"},
-	{"GGUF in parts", map[string]string{"a.gguf": ggufFile("split.count", 3)}, "one of 3 parts"},
+	{"GGUF in parts", map[string]string{"a-00001-of-00002.gguf": ggufPart("a", 1, 2), "a-00002-of-00002.gguf": ggufPart("b", 2, 2)}, ""},
+	{"GGUF part of another name", map[string]string{"a.gguf": ggufFile("split.count", 3)}, "one of 3 parts"},
+	{"GGUF part missing", map[string]string{"a-00001-of-00002.gguf": ggufPart("a", 1, 2)}, "a-00002-of-00002.gguf"},
+	{"GGUF part twice", map[string]string{"a-00001-of-00002.gguf": ggufPart("a", 1, 2), "a-00002-of-00002.gguf": ggufPart("b", 1, 2)}, "says that it is part 1 of 2"},
+	{"GGUF parts of two models", map[string]string{"a-00001-of-00002.gguf": ggufPart("a", 1, 2), "a-00002-of-00002.gguf": ggufPart("b", 2, 3)}, "says that it is part 2 of 3"},
+	{"GGUF parts with one tensor", map[string]string{"a-00001-of-00002.gguf": ggufPart("a", 1, 2), "a-00002-of-00002.gguf": ggufPart("a", 2, 2)}, `holds tensor "a", which another part holds too`},
+	{"GGUF parts without number", map[string]string{"a-00001-of-00002.gguf": ggufFile("split.count", 2), "a-00002-of-00002.gguf": ggufFile("split.count", 2)}, "says that it is part 1 of 2"},
+	{"GGUF parts without end", map[string]string{"a-00001-of-60000.gguf": ggufPart("a", 1, 60000)}, "at most 1024 parts"},
 	{"weights cut short", map[string]string{"model.safetensors": oneTensor("a")[:20]}, "cut short"},
 	{"weights empty", map[string]string{"model.safetensors": ""}, "cut short"},
 	{"weights a folder", map[string]string{"model.safetensors/x": ""}, "not a regular file"},

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"spatten/checkpoint/gguf"
 )
 
 // beside are the files that a model needs beside its weights.
@@ -36,7 +38,7 @@ func choose(n Name, all []string) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s holds %w", n.Repository(), err)
 		}
-		return []string{file}, nil
+		return n.parts(file, all)
 	}
 	weights := matching(all, single)
 	if len(weights) == 0 && slices.Contains(all, index) {
@@ -47,23 +49,40 @@ func choose(n Name, all []string) ([]string, error) {
 		slices.Sort(weights)
 		return append(chosen, weights...), nil
 	}
-	switch found := matching(all, "*.gguf"); len(found) {
+	switch found := gguf.Whole(matching(all, "*.gguf")); len(found) {
 	case 0:
 		return nil, fmt.Errorf("%s holds no weights in safetensors or GGUF, only: %s", n.Repository(), list(all))
 	case 1:
-		return found, nil
+		return n.parts(found[0], all)
 	default:
 		return nil, fmt.Errorf("%s holds several GGUF files: %s; name one, as in %s:%s", n.Repository(), list(found), n.Repository(), found[0])
 	}
 }
 
-// pickFile returns the file that is called part, or else the only .gguf file whose name contains it, in whatever case.
+// parts returns the names of all files of a model, given the first; all must be there.
+func (n Name) parts(first string, all []string) ([]string, error) {
+	p, ok := gguf.ParsePart(first)
+	if !ok || p.Number != 1 {
+		return []string{first}, nil
+	}
+	var parts []string
+	for ; p.Number <= p.Count; p.Number++ {
+		if !slices.Contains(all, p.String()) {
+			return nil, fmt.Errorf("%s holds %s but not %s", n.Repository(), first, p)
+		}
+		parts = append(parts, p.String())
+	}
+	return parts, nil
+}
+
+// pickFile returns the file that is called part, or else the only .gguf file whose name contains it, in whatever case; of
+// a model in several files, the first.
 func pickFile(part string, all []string) (string, error) {
 	if slices.Contains(all, part) {
 		return part, nil
 	}
 	var found []string
-	for _, name := range all {
+	for _, name := range gguf.Whole(all) {
 		if strings.HasSuffix(name, ".gguf") && strings.Contains(strings.ToLower(name), strings.ToLower(part)) {
 			found = append(found, name)
 		}

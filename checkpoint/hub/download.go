@@ -201,12 +201,12 @@ func (d *download) receive(ctx context.Context, f file, part *os.File, h hash.Ha
 		at += int64(n)
 		d.progress(f, at)
 		switch {
+		case ctx.Err() != nil:
+			return at, context.Cause(ctx)
 		case err == io.EOF && at < f.size:
 			return at, fmt.Errorf("the connection ended after %d of %d bytes", at, f.size)
 		case err == io.EOF:
 			return at, nil
-		case err != nil && ctx.Err() != nil:
-			return at, context.Cause(ctx)
 		case err != nil:
 			return at, fmt.Errorf("the connection broke after %d of %d bytes: %w", at, f.size, err)
 		}

@@ -135,6 +135,26 @@ func TestPullGGUF(t *testing.T) {
 	}
 }
 
+func TestPullParts(t *testing.T) {
+	f := newFake(t)
+	f.files = map[string][]byte{}
+	for _, name := range []string{"m-q4-00001-of-00002.gguf", "m-q4-00002-of-00002.gguf", "m-q8-00001-of-00001.gguf"} {
+		f.putLarge(name, len(f.files)+10)
+	}
+	result, err := Pull(t.Context(), "org/model:q4", quick())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.check(filepath.Dir(result.Path), "m-q4-00001-of-00002.gguf", "m-q4-00002-of-00002.gguf")
+	if path, err := Resolve("org/model:Q4"); err != nil || path != result.Path || filepath.Base(path) != "m-q4-00001-of-00002.gguf" {
+		t.Errorf("pulled to %s, resolved to %s, %v", result.Path, path, err)
+	}
+	delete(f.files, "m-q4-00002-of-00002.gguf")
+	if _, err := Pull(t.Context(), "org/model:q4", quick()); err == nil || !strings.Contains(err.Error(), "m-q4-00002-of-00002.gguf") {
+		t.Errorf("a part is missing: %v", err)
+	}
+}
+
 func TestOffline(t *testing.T) {
 	f := newFake(t)
 	for _, on := range []string{"1", "true", "YES"} {
