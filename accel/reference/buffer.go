@@ -70,7 +70,7 @@ func (b *buffer) write(now int64) bool {
 		k := &b.banks[i]
 		if k.full && now >= b.initDone {
 			b.tags[k.line.addr], b.written[k.line.addr] = k.line.tag, now
-			b.reader.wrote(now, b, k.line.addr, k.line.tag)
+			b.reader.wrote(now, k.line.addr, k.line.tag)
 			k.full = false
 			moved = true
 		}

@@ -147,6 +147,7 @@ func (s *sim) retire(j *job, words int) {
 func (s *sim) run(every bool) error {
 	now := int64(0)
 	for {
+
 		s.moved, s.wake = false, never
 		s.waits = [numStalls]bool{}
 		if err := s.cycle(now); err != nil {
@@ -192,7 +193,7 @@ func (s *sim) cycle(now int64) error {
 	if s.key.write(now) {
 		s.moved = true
 	}
-	s.wakeAt(s.value.reader.next())
+	s.wakeAt(s.value.reader.next(now))
 	s.respond(now)
 	s.answers(now)
 	s.memory(now)
@@ -208,7 +209,7 @@ func (s *sim) cycle(now int64) error {
 	if s.key.reader.step(now, &s.key) {
 		s.moved = true
 	}
-	s.wakeAt(s.key.reader.next())
+	s.wakeAt(s.key.reader.next(now))
 	s.keyStep(now)
 	if now < s.key.initDone && (s.key.busy || s.value.busy) {
 		s.wakeAt(s.key.initDone)
