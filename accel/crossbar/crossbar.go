@@ -1,0 +1,233 @@
+// Package crossbar is blocks (4) and (5): it reads the bursts that the fetcher asks for, carries them through the
+// address crossbar (ports × channels, a FIFO at each port, at most one request a channel and cycle) to the DRAM
+// channels, and writes the answers, put back in the order of the requests by the data crossbar, to the buffers.
+package crossbar
+
+import (
+	"math/bits"
+
+	"spatten/accel/config"
+	"spatten/accel/fetch"
+)
+
+// Channel is one DRAM channel with its controller. Cycles never decrease; a channel catches up with skipped ones.
+type Channel interface {
+	// Push offers a request for a burst at a channel-local byte address in cycle now. It reports false when the
+	// channel has as many requests as it can hold. A write is posted: it is complete once it is taken.
+	Push(now int64, addr uint64, write bool, id uint32) bool
+	// Tick works through cycle now and gives the id of a read that completed.
+	Tick(now int64) (id uint32, ok bool)
+}
+
+// maxPorts bounds the ports so that sets of them fit a word.
+const maxPorts = 32
+
+// Counters are what the crossbars count.
+type Counters struct {
+	Bursts        [fetch.Kinds]int64 // moved, by kind
+	ChannelBursts []int64
+	BusyCycles    int64 // cycles with at least one request under way
+	SourceIdle    int64 // of these, cycles in which no job had an address to give
+	WindowFull    int64 // of these, cycles in which all FIFOs' places were taken
+	Conflicts     int64 // requests that waited at the head of a port because another port had their channel
+	Refused       int64 // requests that a channel's full queue refused
+}
+
+// line is one set of up to ports bursts that were issued in the same cycle and leave in the same cycle.
+type line struct {
+	job       *fetch.Job
+	need, got int32
+	rows      int64 // rows of the job complete when this line is
+	last      bool
+}
+
+type request struct {
+	addr uint64
+	id   uint32
+}
+
+// Memory is the crossbars, their FIFOs and the channels.
+type Memory struct {
+	Counters
+	spec     config.Fetch
+	burst    uint64
+	shift    uint
+	channels []Channel
+	inflight []int32
+	active   uint32 // channels with requests
+	job      *fetch.Job
+	now      int64
+
+	lines      []line // ring of fifo_depth
+	head, tail int64
+	queue      [maxPorts][]request // rings of fifo_depth
+	qhead      [maxPorts]uint32
+	qtail      [maxPorts]uint32
+	waiting    uint32 // ports with requests
+	mask       uint32
+	finished   []*fetch.Job
+}
+
+// New connects channels. The machine must have passed its check.
+func New(m *config.Machine, channels []Channel) *Memory {
+	x := &Memory{spec: m.Fetch, burst: uint64(m.DRAM.BurstBytes), channels: channels, mask: uint32(m.Fetch.FIFODepth - 1)}
+	x.shift = uint(bits.TrailingZeros64(x.burst))
+	x.inflight = make([]int32, len(channels))
+	x.ChannelBursts = make([]int64, len(channels))
+	x.lines = make([]line, m.Fetch.FIFODepth)
+	x.finished = make([]*fetch.Job, 0, 8)
+	for p := range m.Fetch.Ports {
+		x.queue[p] = make([]request, m.Fetch.FIFODepth)
+	}
+	return x
+}
+
+// Now is the cycle that comes next.
+func (x *Memory) Now() int64 { return x.now }
+
+// Idle reports whether nothing is under way.
+func (x *Memory) Idle() bool { return x.job == nil && x.head == x.tail }
+
+// Free reports whether the fetcher can take a job.
+func (x *Memory) Free() bool { return x.job == nil }
+
+// Skip moves an idle memory to a later cycle.
+func (x *Memory) Skip(to int64) { x.now = max(x.now, to) }
+
+// Take gives the fetcher its next job.
+func (x *Memory) Take(j *fetch.Job) {
+	j.Open(x.now)
+	x.job = j
+	if j.Count == 0 {
+		j.Done = x.now + 1
+		x.job = nil
+		x.finished = append(x.finished, j)
+	}
+}
+
+// Step works through one cycle. The jobs whose last burst came back in it are returned; the slice is valid until the
+// next Step.
+func (x *Memory) Step() []*fetch.Job {
+	done := x.finished
+	x.finished = x.finished[:0] // shares its array with done until the next Step
+	if x.head != x.tail {
+		done = x.deliver(done)
+		x.answers()
+		x.requests()
+	}
+	x.issue()
+	x.BusyCycles++
+	x.now++
+	return done
+}
+
+// deliver pops the oldest line when all of its bursts are back: the order of the requests is restored.
+func (x *Memory) deliver(done []*fetch.Job) []*fetch.Job {
+	l := &x.lines[uint32(x.head)&x.mask]
+	if l.got < l.need {
+		return done
+	}
+	j := l.job
+	at := x.now + int64(x.spec.DataCycles+x.spec.ConvertCycles)
+	if l.last {
+		j.Lines.Upto((l.rows+j.PerLine-1)/j.PerLine, at)
+		j.Done = at
+		done = append(done, j)
+	} else {
+		j.Lines.Upto(l.rows/j.PerLine, at)
+	}
+	x.head++
+	return done
+}
+
+// answers lets each channel work for one cycle and takes what it has.
+func (x *Memory) answers() {
+	for set := x.active; set != 0; set &= set - 1 {
+		c := bits.TrailingZeros32(set)
+		id, ok := x.channels[c].Tick(x.now)
+		if !ok {
+			continue
+		}
+		x.lines[id].got++
+		if x.inflight[c]--; x.inflight[c] == 0 {
+			x.active &^= 1 << c
+		}
+	}
+}
+
+// requests moves at most one request to each channel, ports with a lower number first.
+func (x *Memory) requests() {
+	taken := uint32(0)
+	n := uint64(len(x.channels))
+	for set := x.waiting; set != 0; set &= set - 1 {
+		p := bits.TrailingZeros32(set)
+		r := &x.queue[p][x.qhead[p]&x.mask]
+		block := r.addr >> x.shift
+		c := uint(block & (n - 1))
+		if taken>>c&1 != 0 {
+			x.Conflicts++
+			continue
+		}
+		taken |= 1 << c
+		local := block / n << x.shift
+		write, slot := r.id>>16 != 0, r.id&0xffff
+		if !x.channels[c].Push(x.now, local, write, slot) {
+			x.Refused++
+			continue
+		}
+		x.ChannelBursts[c]++
+		if write {
+			x.lines[slot].got++ // posted: the channel's queue has it
+		} else {
+			x.inflight[c]++
+			x.active |= 1 << c
+		}
+		x.qhead[p]++
+		if x.qhead[p] == x.qtail[p] {
+			x.waiting &^= 1 << p
+		}
+	}
+}
+
+// issue takes up to one address for each port from the job.
+func (x *Memory) issue() {
+	j := x.job
+	if j == nil {
+		x.SourceIdle++
+		return
+	}
+	if x.tail-x.head == int64(len(x.lines)) {
+		x.WindowFull++
+		return
+	}
+	slot := uint32(x.tail) & x.mask
+	id := slot
+	if j.Kind == fetch.Write {
+		id |= 1 << 16
+	}
+	n := int32(0)
+	for p := range x.spec.Ports {
+		addr, ok := j.Next(x.now, x.burst)
+		if !ok {
+			break
+		}
+		x.queue[p][x.qtail[p]&x.mask] = request{addr, id}
+		x.qtail[p]++
+		x.waiting |= 1 << p
+		n++
+	}
+	if n == 0 {
+		if !j.Exhausted() {
+			x.SourceIdle++
+			return
+		}
+		// The last row lay wholly in the burst before: an empty line carries its end.
+	}
+	x.Bursts[j.Kind] += int64(n)
+	end := j.Exhausted()
+	x.lines[slot] = line{job: j, need: n, rows: j.Opened(), last: end}
+	x.tail++
+	if end {
+		x.job = nil
+	}
+}

@@ -1,0 +1,96 @@
+package accel
+
+import (
+	"fmt"
+
+	"spatten/accel/config"
+	"spatten/accel/crossbar"
+	"spatten/accel/hbm"
+)
+
+// idealLatency is the time from push to answer of a channel of the standard "ideal", the cold read of HBM2.
+const idealLatency = 19
+
+// dram is the memory's channels, and what they did.
+type dram struct {
+	channels    []crossbar.Channel
+	controllers []*hbm.Controller
+}
+
+// newDRAM makes the channels of a machine. The standard "ideal" has no banks.
+func newDRAM(m *config.Machine) (dram, error) {
+	var d dram
+	if m.DRAM.Standard == "ideal" {
+		for range m.DRAM.Channels {
+			d.channels = append(d.channels, crossbar.NewIdeal(idealLatency, int64(m.DRAM.NBL), m.DRAM.Outstanding))
+		}
+		return d, nil
+	}
+	standard, err := hbm.ByName(m.DRAM.Standard)
+	if err != nil {
+		return d, fmt.Errorf("machine %s: %w", m.Name, err)
+	}
+	if m.DRAM.Mapping != hbm.Mapping {
+		return d, fmt.Errorf("machine %s: dram.mapping %q is unknown; known: %s", m.Name, m.DRAM.Mapping, hbm.Mapping)
+	}
+	standard.Timing.BL = m.DRAM.NBL
+	if !m.DRAM.Refresh {
+		standard.Timing.REFI = 0
+	}
+	for range m.DRAM.Channels {
+		c, err := hbm.NewController(standard, hbm.Options{Outstanding: m.DRAM.Outstanding})
+		if err != nil {
+			return d, fmt.Errorf("machine %s: %w", m.Name, err)
+		}
+		d.controllers = append(d.controllers, c)
+		d.channels = append(d.channels, &channel{c})
+	}
+	return d, nil
+}
+
+// stats sums what the channels did up to a cycle.
+func (d *dram) stats(upto int64) hbm.Stats {
+	var sum hbm.Stats
+	for _, c := range d.controllers {
+		run(c, upto)
+		for c.QueuedWrites() > 0 {
+			c.Step(c.Next())
+		}
+		s := c.Stats()
+		sum.Reads += s.Reads
+		sum.Writes += s.Writes
+		sum.Activations += s.Activations
+		sum.Precharges += s.Precharges
+		sum.Refreshes += s.Refreshes
+		sum.RowHits += s.RowHits
+		sum.RowMisses += s.RowMisses
+		sum.RowConflicts += s.RowConflicts
+		sum.DataCycles += s.DataCycles
+	}
+	return sum
+}
+
+// channel lets the crossbar drive a controller, which is idle between its events.
+type channel struct{ *hbm.Controller }
+
+// run works through the controller's events before a cycle.
+func run(c *hbm.Controller, before int64) {
+	for n := c.Next(); n < before; n = c.Next() {
+		c.Step(n)
+	}
+}
+
+// Push implements crossbar.Channel.
+func (c *channel) Push(now int64, addr uint64, write bool, id uint32) bool {
+	run(c.Controller, now)
+	return c.Controller.Push(now, addr, id, write)
+}
+
+// Tick implements crossbar.Channel.
+func (c *channel) Tick(now int64) (uint32, bool) {
+	if c.Next() <= now {
+		run(c.Controller, now)
+		c.Step(now)
+	}
+	return c.Pop(now)
+}
