@@ -28,4 +28,3 @@ func simulateFile(t testing.TB, m config.Machine, path string, o Options) Result
 	}
 	return r
 }
-
