@@ -45,7 +45,6 @@ func TestPaperFC(t *testing.T) {
 
 // The 22 computation-bound benchmarks reach 1.61 TFLOPS.
 func TestPaperBERT(t *testing.T) {
-	m := machine(t, "spatten")
 	for _, c := range []struct {
 		name   string
 		values float64
@@ -53,13 +52,10 @@ func TestPaperBERT(t *testing.T) {
 		set := synthetic.Static12
 		set.Values = c.values
 		var ops, cycles, bytes int64
-		for _, shape := range []synthetic.Shape{synthetic.BERTBase, synthetic.BERTLarge} {
-			for _, n := range []int{11, 25, 31, 39, 53, 69, 181} {
-				r := simulate(t, m, shape, n, set)
-				t.Logf("%s, %d tokens, %s: %.2f TFLOPS", shape.Name, n, c.name, r.Roof.TFLOPS)
-				ops, cycles, bytes = ops+r.Operations, cycles+r.Cycles, bytes+r.DRAMBytes
-			}
-		}
+		bertMix(t, set, func(shape synthetic.Shape, n int, r Result) {
+			t.Logf("%s, %d tokens, %s: %.2f TFLOPS", shape.Name, n, c.name, r.Roof.TFLOPS)
+			ops, cycles, bytes = ops+r.Operations, cycles+r.Cycles, bytes+r.DRAMBytes
+		})
 		tflops := float64(ops) / float64(cycles) / 1e3
 		t.Logf("%s: %.3f TFLOPS over all, the paper 1.61 (ratio %.3f); %.1f GB/s", c.name, tflops, tflops/1.61, float64(bytes)/float64(cycles))
 		if c.values == 1 && math.Abs(tflops/1.61-1) > 0.1 {

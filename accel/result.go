@@ -3,6 +3,7 @@ package accel
 import (
 	"spatten/accel/config"
 	"spatten/accel/crossbar"
+	"spatten/accel/energy"
 	"spatten/accel/fc"
 	"spatten/accel/fetch"
 	"spatten/accel/hbm"
@@ -198,6 +199,7 @@ func (s *sim) result(d hbm.Stats) Result {
 		{"crossbar", "channel taken by another port (requests)", c.Memory.Conflicts},
 		{"crossbar", "channel full (requests)", c.Memory.Refused},
 	}
+	r.EnergyJ = energy.Joules(s.counts(&c, r.Seconds), m.Energy)
 	ops := r.Operations
 	if m.FC.Enabled {
 		ops += 2 * c.FC.Multiplies
@@ -222,4 +224,32 @@ func share(n, of int64) float64 {
 		return 0
 	}
 	return float64(n) / float64(of)
+}
+
+// counts turns the units' counters into what costs energy.
+func (s *sim) counts(c *Counters, seconds float64) energy.Counts {
+	m := s.machine
+	var bursts int64
+	for _, n := range c.Memory.ChannelBursts {
+		bursts += n
+	}
+	line := func(multipliers int) int64 { return int64(multipliers*m.KeySRAM.WordBits) / 8 }
+	written := func(kinds ...fetch.Kind) (bytes int64) {
+		for _, k := range kinds {
+			bytes += c.Memory.Bursts[k] * int64(m.DRAM.BurstBytes)
+		}
+		return bytes
+	}
+	return energy.Counts{
+		QKMACs: c.QK.Multiplies, PVMACs: c.PV.Multiplies, FCMACs: c.FC.Multiplies,
+		KeySRAMBytes:   c.QK.Lines*line(m.QK.Multipliers) + written(fetch.Key, fetch.LSB),
+		ValueSRAMBytes: c.PV.LinesRead*line(m.PV.Multipliers) + written(fetch.Value),
+		SoftmaxItems:   c.Softmax.Items,
+		Comparisons:    c.Values.Comparisons + c.Tokens.Comparisons,
+		Requests:       bursts,
+		FIFOBytes:      bursts * 2 * int64(m.Fetch.AddressBytes+m.DRAM.BurstBytes),
+		Accumulations:  c.Importance.TokenAdds + c.Importance.HeadAdds,
+		DRAMBits:       8 * (bursts*int64(m.DRAM.BurstBytes) + s.spill), DRAMActivations: c.DRAM.Activations,
+		Seconds: seconds,
+	}
 }

@@ -131,6 +131,7 @@ type Energy struct {
 // Area is the area of each block as a constant and a slope, in mm².
 type Area struct {
 	FetchPort     float64 `yaml:"fetch_port_mm2" json:"fetch_port_mm2"`
+	Crosspoint    float64 `yaml:"crosspoint_mm2" json:"crosspoint_mm2"`
 	QKMultiplier  float64 `yaml:"qk_multiplier_mm2" json:"qk_multiplier_mm2"`
 	PVMultiplier  float64 `yaml:"pv_multiplier_mm2" json:"pv_multiplier_mm2"`
 	SRAMKilobyte  float64 `yaml:"sram_kilobyte_mm2" json:"sram_kilobyte_mm2"`

@@ -69,6 +69,8 @@ func commands() []*cobra.Command {
 		scheduleCommand(),
 		serveCommand(),
 		traceCommand(),
+		simulateCommand(),
+		machineCommand(),
 	}
 }
 

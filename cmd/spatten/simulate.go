@@ -1,0 +1,166 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"spatten/accel"
+	"spatten/accel/config"
+	"spatten/report"
+	"spatten/report/timeline"
+	"spatten/trace"
+)
+
+// simulateFlags are what simulate, and run and generate with --machine, take.
+type simulateFlags struct {
+	machine  string
+	sets     []string
+	json     bool
+	rows     bool
+	dense    bool
+	bits     uint8
+	timeline string
+	parquet  string
+	seed     uint64
+}
+
+// simulateCommand replays a trace on a machine.
+func simulateCommand() *cobra.Command {
+	var f simulateFlags
+	cmd := &cobra.Command{
+		Use:   "simulate TRACE|CSV",
+		Short: "Replay a trace (or a published workload as CSV) on an accelerator, cycle by cycle",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			kind, err := config.Kind(f.machine)
+			if err != nil {
+				return usageError{err}
+			}
+			if kind != config.KindSpAtten {
+				return simulateReference(cmd, &f, args[0])
+			}
+			m, err := config.Load(f.machine, f.sets)
+			if err != nil {
+				return usageError{err}
+			}
+			return simulateTrace(cmd, &f, m, args[0])
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.machine, "machine", "spatten", "machine: a name of 'spatten machine list', or a YAML file")
+	flags.StringArrayVar(&f.sets, "set", nil, "override one number of the machine, as unit.key=value (repeatable)")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	flags.BoolVar(&f.rows, "rows", false, "with --json: every query's cycles")
+	flags.BoolVar(&f.dense, "dense", true, "set the same run without pruning beside it")
+	flags.Uint8Var(&f.bits, "dense-bits", 12, "width at which the dense run stores its operands (32: fp32)")
+	flags.StringVar(&f.timeline, "timeline", "", "write a timeline for the Perfetto viewer to this file")
+	flags.StringVar(&f.parquet, "parquet", "", "write every query's cycles as Parquet to this file")
+	flags.Uint64Var(&f.seed, "seed", 0, "seed of pivots and of positions that the trace does not list")
+	return cmd
+}
+
+// simulateTrace simulates one file on a machine of the paper's family and prints what came of it.
+func simulateTrace(cmd *cobra.Command, f *simulateFlags, m config.Machine, path string) (err error) {
+	hash, err := fileHash(path)
+	if err != nil {
+		return err
+	}
+	o := accel.Options{Seed: f.seed, Rows: f.rows || f.parquet != "", TraceHash: hash}
+	if f.timeline != "" {
+		file, err := os.Create(f.timeline)
+		if err != nil {
+			return fmt.Errorf("timeline: %w", err)
+		}
+		w := timeline.New(file, m.ClockGHz)
+		o.Observer = w
+		defer func() {
+			if cerr := w.Close(); err == nil && cerr != nil {
+				err = fmt.Errorf("timeline %s: %w", f.timeline, cerr)
+			}
+		}()
+	}
+	done := showProgress(cmd.ErrOrStderr(), &o)
+	r, err := simulateOnce(cmd, m, path, 0, o)
+	if err != nil {
+		return err
+	}
+	var dense *accel.Result
+	if f.dense {
+		d, err := simulateOnce(cmd, m, path, f.bits, accel.Options{Seed: f.seed, TraceHash: hash, Progress: o.Progress})
+		if err != nil {
+			return fmt.Errorf("the dense run: %w", err)
+		}
+		dense = &d
+	}
+	done()
+	if f.parquet != "" {
+		if err := parquet.WriteFile(f.parquet, r.Rows); err != nil {
+			return fmt.Errorf("parquet %s: %w", f.parquet, err)
+		}
+	}
+	if !f.json {
+		report.Simulation(cmd.OutOrStdout(), &r, dense)
+		return nil
+	}
+	if !f.rows {
+		r.Rows = nil
+	}
+	return printJSON(cmd.OutOrStdout(), struct {
+		*accel.Result
+		Dense *accel.Result `json:"dense,omitempty"`
+	}{&r, dense})
+}
+
+// simulateOnce simulates a file as it is, or its dense equivalent where bits is not 0.
+func simulateOnce(cmd *cobra.Command, m config.Machine, path string, bits uint8, o accel.Options) (accel.Result, error) {
+	records, err := trace.OpenRecords(path)
+	if err != nil {
+		return accel.Result{}, err
+	}
+	if bits > 0 {
+		records = accel.Dense(records, bits)
+	}
+	r, err := accel.Simulate(cmd.Context(), records, m, o)
+	if err != nil {
+		return r, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
+}
+
+// showProgress shows the simulated cycles while they pass, where errors go to a terminal.
+func showProgress(errs io.Writer, o *accel.Options) (done func()) {
+	file, ok := errs.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return func() {}
+	}
+	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(file), progressbar.OptionSetDescription("cycles"), progressbar.OptionShowCount())
+	o.Progress = func(cycle int64) { bar.Set64(cycle) }
+	return func() { bar.Clear() }
+}
+
+// fileHash is a short fingerprint of a file's bytes.
+func fileHash(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+}
+
+// simulateReference simulates a workload on the machine of the measured RTL.
+func simulateReference(_ *cobra.Command, f *simulateFlags, _ string) error {
+	return usageError{fmt.Errorf("machine %s is of a kind that this build does not simulate", f.machine)}
+}
