@@ -270,3 +270,18 @@ func checkRoundTrip(t interface{ Fatalf(string, ...any) }, tok *Tokenizer, s str
 		t.Fatalf("%q: the decoder gives %q", s, got)
 	}
 }
+
+// TestConcurrentUse: calls share a tokenizer and disturb each other in nothing.
+func TestConcurrentUse(t *testing.T) {
+	g := readGolden(t, "testdata/golden.json.gz")[0]
+	tok, err := FromJSON(g.Tokenizer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 8 {
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			checkGolden(t, tok, g)
+		})
+	}
+}

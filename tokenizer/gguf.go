@@ -50,8 +50,8 @@ var preTokenizers = func() map[string]preTokenizer {
 	return m
 }()
 
-// FromGGUF reads the tokenizer from a GGUF file's metadata: byte-level BPE (model "gpt2") or SentencePiece-style
-// BPE (model "llama"). Errors name the key.
+// FromGGUF reads the tokenizer from a GGUF file's metadata: byte-level BPE (model "gpt2"), SentencePiece-style
+// BPE ("llama") or WordPiece ("bert"). Errors name the key.
 func FromGGUF(m Metadata) (*Tokenizer, error) {
 	kind, ok := m.String("tokenizer.ggml.model")
 	if !ok {
@@ -69,19 +69,28 @@ func FromGGUF(m Metadata) (*Tokenizer, error) {
 	if t.raw, err = newLongestFirst(specials); err != nil {
 		return nil, fmt.Errorf("gguf: tokenizer.ggml.tokens: %w", err)
 	}
+	if err := t.ggufRoles(m); err != nil {
+		return nil, err
+	}
 	addBOS := false
 	switch kind {
+	case "bert":
+		return t, t.ggufWordPiece(m)
 	case "gpt2":
 		addBOS, err = t.ggufBPE(m)
 	case "llama":
 		addBOS, err = true, t.ggufSentencePiece(m)
 	default:
-		err = fmt.Errorf("gguf: tokenizer.ggml.model %q is not supported (gpt2 and llama are)", kind)
+		err = fmt.Errorf("gguf: tokenizer.ggml.model %q is not supported (gpt2, llama and bert are)", kind)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := t.ggufRoles(m, addBOS); err != nil {
+	if add, ok := m.Bool("tokenizer.ggml.add_bos_token"); ok {
+		addBOS = add
+	}
+	addEOS, _ := m.Bool("tokenizer.ggml.add_eos_token")
+	if err := t.surround(addBOS, addEOS); err != nil {
 		return nil, err
 	}
 	t.chat, _ = m.String("tokenizer.chat_template")
@@ -227,8 +236,8 @@ func ranks(scores []float64) []int32 {
 	return out
 }
 
-// ggufRoles reads which token is what, and what a text begins and ends with.
-func (t *Tokenizer) ggufRoles(m Metadata, addBOS bool) error {
+// ggufRoles reads which token is what.
+func (t *Tokenizer) ggufRoles(m Metadata) error {
 	t.roles = map[role]int32{}
 	for key, r := range map[string]role{
 		"bos_token_id": bos, "eos_token_id": eos, "cls_token_id": cls, "seperator_token_id": sep,
@@ -250,11 +259,7 @@ func (t *Tokenizer) ggufRoles(m Metadata, addBOS bool) error {
 			t.ends[int32(id)] = true
 		}
 	}
-	if add, ok := m.Bool("tokenizer.ggml.add_bos_token"); ok {
-		addBOS = add
-	}
-	addEOS, _ := m.Bool("tokenizer.ggml.add_eos_token")
-	return t.surround(addBOS, addEOS)
+	return nil
 }
 
 // surround makes the template of a model that puts BOS before and EOS behind each text.

@@ -103,6 +103,23 @@ func TestHostileGGUF(t *testing.T) {
 	}
 }
 
+// TestPreTokenizers: every name that is listed makes a tokenizer.
+func TestPreTokenizers(t *testing.T) {
+	var tokens []string
+	for _, r := range byteRune {
+		tokens = append(tokens, string(r))
+	}
+	for name := range preTokenizers {
+		tok, err := FromGGUF(values{"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": name, "tokenizer.ggml.tokens": tokens,
+			"tokenizer.ggml.merges": []string{}, "tokenizer.ggml.bos_token_id": uint64(0)})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		checkRoundTrip(t, tok, "It's 12345 <=> é\xff\r\n  x")
+	}
+}
+
 func FuzzTokenizerJSON(f *testing.F) {
 	f.Add([]byte(file("version", `"1.0"`)), "ab a")
 	f.Add([]byte(file("model", `{"type":"WordPiece","unk_token":"a","vocab":{"a":0,"##b":7}}`)), "ab a")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxDepth is how deep sequences may nest.
@@ -160,6 +161,16 @@ func (r *reader) finish() error {
 type pieces [2]string
 
 func (p *pieces) UnmarshalJSON(raw []byte) error {
+	if plain := bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw); plain { // nearly all of many: no escapes to undo
+		parts := strings.Split(string(raw), `"`)
+		if len(parts) == 3 && raw[0] == '"' {
+			return p.parse(parts[1])
+		}
+		if len(parts) == 5 && strings.TrimSpace(parts[2]) == "," {
+			p[0], p[1] = parts[1], parts[3]
+			return nil
+		}
+	}
 	if len(raw) > 0 && raw[0] == '[' {
 		var list []string
 		if err := json.Unmarshal(raw, &list); err != nil {

@@ -5,51 +5,46 @@ import (
 	"fmt"
 )
 
+// modelJSON holds the fields of BPE and WordPiece, so that a long file is read once.
+type modelJSON struct {
+	Type          string           `json:"type"`
+	Vocab         map[string]int32 `json:"vocab"`
+	Unknown       *string          `json:"unk_token"`
+	Prefix        *string          `json:"continuing_subword_prefix"`
+	Merges        []pieces         `json:"merges"`
+	Dropout       *float64         `json:"dropout"`
+	Suffix        *string          `json:"end_of_word_suffix"`
+	FuseUnknown   bool             `json:"fuse_unk"`
+	ByteFallback  bool             `json:"byte_fallback"`
+	IgnoreMerges  bool             `json:"ignore_merges"`
+	CacheCapacity int              `json:"cache_capacity"` // of no effect on tokens
+	MaxRunes      *int             `json:"max_input_chars_per_word"`
+}
+
 // model reads the model component.
 func (r *reader) model(raw json.RawMessage) error {
 	if absent(raw) {
 		return fmt.Errorf("missing")
 	}
-	kind, err := kindOf(raw)
-	if err != nil {
-		return err
-	}
-	var probe map[string]json.RawMessage
-	if kind == "" { // files of old versions do not name the type
-		if err := json.Unmarshal(raw, &probe); err != nil {
-			return err
+	var c modelJSON
+	if err := strict(raw, &c); err != nil {
+		if kind, _ := kindOf(raw); kind != "BPE" && kind != "WordPiece" && kind != "" {
+			return fmt.Errorf("type %q is not supported (BPE and WordPiece are)", kind)
 		}
-		if _, ok := probe["merges"]; ok {
-			kind = "BPE"
-		} else if _, ok := probe["max_input_chars_per_word"]; ok {
-			kind = "WordPiece"
-		}
+		return named(c.Type, err)
 	}
-	switch kind {
-	case "BPE":
-		return named(kind, r.bpeModel(raw))
-	case "WordPiece":
-		return named(kind, r.wordPieceModel(raw))
+	switch { // files of old versions do not name the type
+	case c.Type == "BPE" || c.Type == "" && c.Merges != nil:
+		return named("BPE", r.bpeModel(&c))
+	case c.Type == "WordPiece" || c.Type == "" && c.MaxRunes != nil:
+		return named("WordPiece", r.wordPieceModel(&c))
 	}
-	return fmt.Errorf("type %q is not supported (BPE and WordPiece are)", kind)
+	return fmt.Errorf("type %q is not supported (BPE and WordPiece are)", c.Type)
 }
 
-func (r *reader) bpeModel(raw json.RawMessage) error {
-	var c struct {
-		Type          string           `json:"type"`
-		Dropout       *float64         `json:"dropout"`
-		Unknown       *string          `json:"unk_token"`
-		Prefix        *string          `json:"continuing_subword_prefix"`
-		Suffix        *string          `json:"end_of_word_suffix"`
-		FuseUnknown   bool             `json:"fuse_unk"`
-		ByteFallback  bool             `json:"byte_fallback"`
-		IgnoreMerges  bool             `json:"ignore_merges"`
-		Vocab         map[string]int32 `json:"vocab"`
-		Merges        []pieces         `json:"merges"`
-		CacheCapacity int              `json:"cache_capacity"`
-	}
-	if err := strict(raw, &c); err != nil {
-		return err
+func (r *reader) bpeModel(c *modelJSON) error {
+	if c.MaxRunes != nil {
+		return fmt.Errorf("max_input_chars_per_word is not supported")
 	}
 	if c.Dropout != nil && *c.Dropout != 0 {
 		return fmt.Errorf("dropout %g is not supported: it makes tokens random", *c.Dropout)
@@ -62,12 +57,11 @@ func (r *reader) bpeModel(raw json.RawMessage) error {
 	for i, m := range c.Merges {
 		pairs[i] = m
 	}
-	prefix := deref(c.Prefix)
-	b, err := newBPE(v, pairs, prefix)
+	b, err := newBPE(v, pairs, deref(c.Prefix, ""))
 	if err != nil {
 		return err
 	}
-	b.suffix, b.fuseUnknown, b.wholeWords = deref(c.Suffix), c.FuseUnknown, c.IgnoreMerges
+	b.suffix, b.fuseUnknown, b.wholeWords = deref(c.Suffix, ""), c.FuseUnknown, c.IgnoreMerges
 	if c.ByteFallback {
 		b.fallback = byteTokens(v)
 	}
@@ -82,34 +76,27 @@ func (r *reader) bpeModel(raw json.RawMessage) error {
 	return nil
 }
 
-func (r *reader) wordPieceModel(raw json.RawMessage) error {
-	var c struct {
-		Type    string           `json:"type"`
-		Unknown string           `json:"unk_token"`
-		Prefix  string           `json:"continuing_subword_prefix"`
-		Max     int              `json:"max_input_chars_per_word"`
-		Vocab   map[string]int32 `json:"vocab"`
-	}
-	c.Unknown, c.Prefix, c.Max = "[UNK]", "##", 100
-	if err := strict(raw, &c); err != nil {
-		return err
+func (r *reader) wordPieceModel(c *modelJSON) error {
+	if c.Merges != nil || c.Dropout != nil || c.Suffix != nil || c.FuseUnknown || c.ByteFallback || c.IgnoreMerges {
+		return fmt.Errorf("fields of BPE are not supported")
 	}
 	v, err := newVocabulary(c.Vocab)
 	if err != nil {
 		return err
 	}
-	unknown, ok := v.ids[c.Unknown]
+	name := deref(c.Unknown, "[UNK]")
+	unknown, ok := v.ids[name]
 	if !ok {
-		return fmt.Errorf("unk_token %q is not in the vocabulary", c.Unknown)
+		return fmt.Errorf("unk_token %q is not in the vocabulary", name)
 	}
 	r.t.vocab, r.t.encoder = v, true
-	r.t.model = &wordPiece{vocab: v, prefix: c.Prefix, unknown: unknown, maxRunes: c.Max}
+	r.t.model = &wordPiece{vocab: v, prefix: deref(c.Prefix, "##"), unknown: unknown, maxRunes: deref(c.MaxRunes, 100)}
 	return nil
 }
 
-func deref(s *string) string {
-	if s == nil {
-		return ""
+func deref[T any](p *T, missing T) T {
+	if p == nil {
+		return missing
 	}
-	return *s
+	return *p
 }

@@ -93,10 +93,7 @@ func (r *reader) postProcessor(raw json.RawMessage, depth int) error {
 	case "ByteLevel":
 		trims()
 	case "BertProcessing":
-		r.t.template = template{
-			single: []slot{{ids: cls}, {text: 0}, {ids: sep}},
-			pair:   []slot{{ids: cls}, {text: 0}, {ids: sep}, {text: 1, segment: 1}, {ids: sep, segment: 1}},
-		}
+		r.t.template = bertTemplate(cls, sep)
 	case "RobertaProcessing":
 		trims()
 		r.t.template = template{

@@ -19,6 +19,14 @@ var plain = template{
 	pair:   []slot{{text: 0}, {text: 1, segment: 1}},
 }
 
+// bertTemplate is [CLS] A [SEP], and [CLS] A [SEP] B [SEP].
+func bertTemplate(cls, sep []int32) template {
+	return template{
+		single: []slot{{ids: cls}, {text: 0}, {ids: sep}},
+		pair:   []slot{{ids: cls}, {text: 0}, {ids: sep}, {text: 1, segment: 1}, {ids: sep, segment: 1}},
+	}
+}
+
 // specials returns how many tokens the slots add to the texts.
 func specials(slots []slot) int {
 	n := 0

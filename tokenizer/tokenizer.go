@@ -55,16 +55,15 @@ type Tokenizer struct {
 	// encoder says that the tokenizer is that of an encoder such as BERT.
 	encoder bool
 	limit   int // of tokens in an input, 0 for none
-	pool    sync.Pool
+
+	lock sync.Mutex
+	idle []*workspace
 }
 
 // Encode cuts a text into tokens. Bytes that are not UTF-8 are kept by byte-level models and count as U+FFFD in others.
 func (t *Tokenizer) Encode(text string, o Options) []Token {
-	w, _ := t.pool.Get().(*workspace)
-	if w == nil {
-		w = new(workspace)
-	}
-	defer t.pool.Put(w)
+	w := t.borrow()
+	defer t.giveBack(w)
 
 	slots := t.template.single
 	if o.Pair != nil {

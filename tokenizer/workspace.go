@@ -2,7 +2,7 @@ package tokenizer
 
 import "strings"
 
-// workspace is what one call of Encode works with; it is pooled. Its cache of pieces is bounded.
+// workspace is what one call of Encode works with; the next call gets it again. Its cache of pieces is bounded.
 type workspace struct {
 	cache map[string][]unit
 	links chain
@@ -12,7 +12,37 @@ type workspace struct {
 const (
 	maxCachedPieces = 1 << 14
 	maxCachedBytes  = 48 // of one piece
+
+	maxIdleCandidates = 1 << 12
 )
+
+// maxIdle is how many workspaces wait for the next call.
+const maxIdle = 4
+
+// borrow returns a workspace that no other call has.
+func (t *Tokenizer) borrow() *workspace {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	n := len(t.idle)
+	if n == 0 {
+		return new(workspace)
+	}
+	w := t.idle[n-1]
+	t.idle = t.idle[:n-1]
+	return w
+}
+
+// giveBack keeps a workspace for the next call, unless it has grown out of proportion.
+func (t *Tokenizer) giveBack(w *workspace) {
+	if cap(w.links.heap) > maxIdleCandidates {
+		w.links, w.units = chain{}, nil
+	}
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	if len(t.idle) < maxIdle {
+		t.idle = append(t.idle, w)
+	}
+}
 
 // known returns the tokens of a piece that was cut before.
 func (w *workspace) known(piece string) ([]unit, bool) {
