@@ -66,11 +66,15 @@ func commands() []*cobra.Command {
 		inspectCommand(),
 		tokenizeCommand(),
 		runCommand(),
+		generateCommand(),
+		logitsCommand(),
+		embedCommand(),
 		scheduleCommand(),
 		serveCommand(),
 		traceCommand(),
 		simulateCommand(),
 		machineCommand(),
+		evalCommand(),
 	}
 }
 

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"spatten/eval"
+	"spatten/model"
+	"spatten/tokenizer"
+)
+
+// embedCommand prints the embedding of a text, dense and in fp32.
+func embedCommand() *cobra.Command {
+	var m modelFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "embed [TEXT]",
+		Short: "The embedding of a text, dense and in fp32",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := textArgument(cmd, args)
+			if err != nil {
+				return err
+			}
+			o, err := m.open()
+			if err != nil {
+				return err
+			}
+			defer o.close()
+			tokens := o.encode(text)
+			r := eval.Runner{Model: o.model, CPU: o.cpu, Tokenizer: o.tokenizer}
+			embedding, err := r.Answer(tokenizer.IDs(tokens), segments(tokens), model.Embedding)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), struct {
+					IDs       []int32   `json:"ids"`
+					Embedding []float32 `json:"embedding"`
+				}{tokenizer.IDs(tokens), embedding})
+			}
+			for _, v := range embedding {
+				fmt.Fprintln(cmd.OutOrStdout(), v)
+			}
+			return nil
+		},
+	}
+	m.register(cmd, "sentiment", "")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
