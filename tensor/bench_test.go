@@ -111,3 +111,24 @@ func BenchmarkEncode(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkMemory is the roof over BenchmarkDecode: as many bytes, only read.
+func BenchmarkMemory(b *testing.B) {
+	data := make([]byte, 1<<27)
+	for i := range data {
+		data[i] = byte(i)
+	}
+	for threads := 1; threads <= 2; threads++ {
+		b.Run(fmt.Sprintf("threads=%d", threads), func(b *testing.B) {
+			c := NewCPU(threads, F32)
+			defer c.Close()
+			best := time.Hour
+			for b.Loop() {
+				start := time.Now()
+				c.Read(data)
+				best = min(best, time.Since(start))
+			}
+			b.ReportMetric(float64(len(data))/best.Seconds()/1e9, "GB/s")
+		})
+	}
+}

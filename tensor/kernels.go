@@ -27,6 +27,7 @@ type kernels struct {
 	direct [len(forms)]func(total *float32, x, src *byte, stride, n int, bias *float32)
 
 	floatRows, integerRows int
+	read                   func(data []byte) uint64 // a multiple of 256 bytes
 
 	elementwise
 }
@@ -35,6 +36,7 @@ var portable = kernels{
 	name:   "portable",
 	unpack: unpackPortable, restore: restorePortable, widen: widenPortable, quantize: quantizePortable, weave: weavePortable,
 	floatTile: floatTilePortable, integerTile: integerPortable, floatRows: 4, integerRows: 4,
+	read:        readPortable,
 	elementwise: portableElementwise,
 }
 

@@ -24,6 +24,7 @@ func available() []*kernels {
 		unpack: unpackAVX2, restore: restoreBlocksAVX2, widen: widenAVX2, quantize: quantizeBlocksAVX2,
 		weave:     func(dst, src []byte, n int) { weaveAVX2(&dst[0], &src[0], n) },
 		floatTile: floatTile256, integerTile: integerTile256, floatRows: 3, integerRows: 4,
+		read:        func(data []byte) uint64 { return readAVX2(&data[0], len(data)/256) },
 		elementwise: elementwiseAVX2,
 	}
 	avx2.direct[dtype.Q4_0] = directQ4_0AVX2

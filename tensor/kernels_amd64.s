@@ -8644,3 +8644,45 @@ row:
 	VMOVUPS      Y7, 224(AX)
 	VZEROUPPER
 	RET
+
+// func readAVX2(data *byte, n int) uint64
+// Requires: AVX, AVX2
+TEXT ·readAVX2(SB), NOSPLIT, $0-24
+	MOVQ  data+0(FP), AX
+	MOVQ  n+8(FP), CX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+
+group:
+	VPXOR        (AX), Y0, Y0
+	VPXOR        32(AX), Y1, Y1
+	VPXOR        64(AX), Y2, Y2
+	VPXOR        96(AX), Y3, Y3
+	VPXOR        128(AX), Y4, Y4
+	VPXOR        160(AX), Y5, Y5
+	VPXOR        192(AX), Y6, Y6
+	VPXOR        224(AX), Y7, Y7
+	ADDQ         $0x00000100, AX
+	DECQ         CX
+	JNZ          group
+	VPXOR        Y4, Y0, Y0
+	VPXOR        Y5, Y1, Y1
+	VPXOR        Y6, Y2, Y2
+	VPXOR        Y7, Y3, Y3
+	VPXOR        Y2, Y0, Y0
+	VPXOR        Y3, Y1, Y1
+	VPXOR        Y1, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPXOR        X0, X1, X0
+	VPSRLDQ      $0x08, X0, X1
+	VPXOR        X0, X1, X0
+	VMOVQ        X0, AX
+	MOVQ         AX, ret+16(FP)
+	VZEROUPPER
+	RET

@@ -237,3 +237,6 @@ func weightedSumOf8AVX2(dst *float32, weights *float32, rows *float32, index *in
 
 // adds n weighted rows of d numbers to some columns of dst.
 func weightedSumOf64AVX2(dst *float32, weights *float32, rows *float32, index *int32, d int, n int)
+
+// returns the exclusive or of the words of n groups of 256 bytes.
+func readAVX2(data *byte, n int) uint64

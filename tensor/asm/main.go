@@ -64,6 +64,7 @@ func main() {
 	weightedSum("weightedSum64AVX2", 8, false)
 	weightedSum("weightedSumOf8AVX2", 1, true)
 	weightedSum("weightedSumOf64AVX2", 8, true)
+	read()
 	Generate()
 }
 
