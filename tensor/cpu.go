@@ -42,12 +42,17 @@ type CPU struct {
 	closed    atomic.Bool
 
 	task    Task
-	claims  atomic.Uint64 // low half: items claimed of the running task; high half: items it has
-	done    atomic.Uint32 // items finished
-	product product       // the running product, kept so that a call allocates nothing
+	product product // the running product, kept so that a call allocates nothing
 
 	integers []byte    // its activations, quantized
 	floats   []float32 // its activations, gathered
+
+	// What the threads write while they work has cache lines of its own.
+	_      [cacheLine]byte
+	claims atomic.Uint64 // low half: items claimed of the running task; high half: items it has
+	_      [cacheLine]byte
+	done   atomic.Uint32 // items finished
+	_      [cacheLine]byte
 }
 
 // helper is how a worker other than the caller sleeps.
@@ -56,9 +61,9 @@ type helper struct {
 	wake   chan struct{}
 }
 
-// spins is how often an idle worker looks for work before it sleeps: some 20 µs, longer than the gaps between the
-// products of one token.
-const spins = 10_000
+// spins is how often an idle worker looks for work before it sleeps: some 200 µs, longer than what lies between the
+// products of a token, since a worker that sleeps takes 10 µs to wake on an idle machine and far longer on a busy one.
+const spins = 400_000
 
 // NewCPU starts a pool; threads ≤ 0 stands for all cores.
 func NewCPU(threads int, p Precision) *CPU {
@@ -108,7 +113,7 @@ func (c *CPU) Do(n int, t Task) {
 	}
 	c.work(0)
 	for spin := 1; c.done.Load() != uint32(n); spin++ {
-		if spin%256 == 0 {
+		if spin%4096 == 0 {
 			runtime.Gosched()
 		}
 	}
@@ -138,10 +143,7 @@ func (c *CPU) pending() bool {
 func (c *CPU) help(h *helper, worker int) {
 	for !c.closed.Load() {
 		c.work(worker)
-		for spin := 1; spin < c.spins && !c.pending(); spin++ {
-			if spin%1024 == 0 {
-				runtime.Gosched()
-			}
+		for spin := 0; spin < c.spins && !c.pending(); spin++ {
 		}
 		h.parked.Store(true)
 		if (c.pending() || c.closed.Load()) && h.parked.CompareAndSwap(true, false) {
