@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"spatten/attention/kernel"
 	"spatten/attention/quant"
 	"spatten/attention/record"
 	"spatten/attention/topk"
@@ -12,55 +13,70 @@ import (
 
 var inf = float32(math.Inf(1))
 
-// blockQueries is the number of queries of one head that one thread does in one go. It bounds the memory of partial
-// sums and does not change a number.
-const blockQueries = 128
+// The grid of the work. It depends on nothing but the numbers of rows, so that results do not depend on threads.
+const (
+	blockKeys   = 512 // keys whose weighted values are summed in one go: the order of that sum
+	tileQueries = 16  // queries of a head that go over the keys together
+	mostSpans   = 16  // parts into which a head's queries are cut, at most
+)
+
+// job is a part of a layer's attention that is cut into independent items.
+type job uint8
+
+const (
+	jobAppend job = iota // a key/value head's new rows
+	jobPanels            // summarization: a block of a key/value head's rows, made ready for tiles
+	jobSpan              // summarization: some queries of one head
+	jobScores            // generation: the scores of a group's query heads over a segment of its keys
+	jobChoose            // generation: one head's probabilities, LSBs and choice of values
+	jobValues            // generation: a group's query heads over a block of its values
+)
 
 // work is the memory of one layer's attention, reused from layer to layer.
 type work struct {
-	rank      ranking
-	s         *Sequence
-	q, out    []float32
-	heads     []int32
-	blocks    int
-	index     []int32 // rows of the cache that live for the head, with granularity head; nil for all
-	see       []int32 // of each row of the batch: how many of the live keys it sees
-	panels    []panel // of each group
+	s    *Sequence
+	l    *layer
+	rank ranking
+	job  job
+	attention
 	workers   []worker
-	items     []item
 	perHead   []headWork
-	building  bool
+	onlyTiles bool           // generated tokens take the prompt's path, for comparison
+	reads     []record.Group // of each group
+	unions    []union
 	sums      []float32
 	queries   []float32
-	mark      []bool
-	positions []int32        // of index
-	alive     []float32      // with granularity head: 1 where the row's token lives for the head; empty for all
-	reads     []record.Group // of each group
+	positions []int32 // of index
 }
 
-// panel is one key/value head's rows as fp32.
-type panel struct {
-	high []float32 // keys from their most significant bits
-	full []float32 // keys from both planes; the same slice where there is one
-	v    []float32
-	mem  [3][]float32
+// attention is what the current heads compute with.
+type attention struct {
+	q, k, v, out []float32
+	heads        []int32
+	n            int     // live keys
+	rawKeys      bool    // keys enter products as codes, queries as 8-bit integers
+	rawValues    bool    // values enter products as codes
+	index        []int32 // rows of the cache that live for the head, with granularity head; nil for all
+	see          []int32 // of each row of the batch: how many of the live keys it sees
+	starts       []int   // where each row's list begins among those of its head
+	dead         []bool  // with granularity head: the row's token has fallen before the head; empty for none
+	panels       []panel // of each group
+	items        []item
+	spans, span  int // parts of a head's queries, and rows of one
+	step         generation
 }
 
 // worker is one thread's memory.
 type worker struct {
-	q, scores, probs, weights []float32
-	chosen, again             []int32
-	top                       topk.Selector
-	_                         [64]byte // threads do not share cache lines
-}
-
-// item is what one thread leaves behind of one block of one head.
-type item struct {
-	sums   []float32 // probability that each key received from counted queries
-	output float32   // Σ|O|
-	values []bool    // value rows multiplied
-	lsbs   []bool    // keys fetched again
-	anyLSB bool      // of any
+	q, scores, full, tile []float32
+	rows, panel, weights  []float32
+	factor, offset        []float32
+	codes                 []int16
+	chosen                []int32
+	mark                  []bool
+	scratch               quant.Scratch
+	top                   topk.Selector
+	_                     [64]byte // threads do not share cache lines
 }
 
 // headWork gathers one head's queries.
@@ -78,15 +94,18 @@ func (p *Pass) Attend(cpu *tensor.CPU, q, k, v, out []float32) {
 	s := p.seq
 	p.open()
 	l := &s.layers[p.layer]
-	s.append(l, k, v)
 	w := &s.work
-	w.s, w.q, w.out = s, q, out
-	w.prepare(cpu.Threads())
+	w.s, w.l, w.q, w.k, w.v, w.out = s, l, q, k, v, out
+	w.prepare(cpu)
+	w.do(cpu, jobAppend, len(l.groups))
+	for _, row := range p.rows {
+		l.positions = append(l.positions, int32(p.first)+row)
+	}
 	if s.schedule.Granularity == ByHead {
 		s.attendByHead(cpu, l)
 	} else {
 		w.index = nil
-		s.run(cpu, l, l.heads, l.positions)
+		s.run(cpu, l.heads, l.positions)
 		s.settle(l.heads, l.positions, false)
 	}
 	s.countDense()
@@ -96,76 +115,80 @@ func (p *Pass) Attend(cpu *tensor.CPU, q, k, v, out []float32) {
 	s.finish(l)
 }
 
-// append adds the pass's keys and values to the layer.
-func (s *Sequence) append(l *layer, k, v []float32) {
-	d := s.shape.HeadDim
-	stride := s.shape.KVHeads * d
-	for i, row := range s.pass.rows {
-		for _, g := range l.groups {
-			at := i*stride + int(g)*d
-			l.keys[g].Append(k[at : at+d])
-			l.values[g].Append(v[at : at+d])
-		}
-		l.positions = append(l.positions, int32(s.pass.first)+row)
+// do runs n items of a job.
+func (w *work) do(cpu *tensor.CPU, j job, n int) {
+	w.job = j
+	cpu.Do(n, w)
+}
+
+// Run implements tensor.Task.
+func (w *work) Run(thread, i int) {
+	t := &w.workers[thread]
+	switch w.job {
+	case jobAppend:
+		w.append(int(w.l.groups[i]))
+	case jobPanels:
+		w.fill(t, i)
+	case jobSpan:
+		w.spanOf(t, i)
+	case jobScores:
+		w.segmentScores(t, i)
+	case jobChoose:
+		w.choose(t, i)
+	case jobValues:
+		w.blockValues(t, i)
 	}
 }
 
-// prepare makes the memory of threads and heads.
-func (w *work) prepare(threads int) {
+// append adds the pass's keys and values to a key/value head.
+func (w *work) append(g int) {
+	d := w.s.shape.HeadDim
+	stride := w.s.shape.KVHeads * d
+	for i := range w.s.pass.rows {
+		at := i*stride + g*d
+		w.l.keys[g].Append(w.k[at : at+d])
+		w.l.values[g].Append(w.v[at : at+d])
+	}
+}
+
+// prepare makes the memory of threads and heads, and settles how products are computed.
+func (w *work) prepare(cpu *tensor.CPU) {
 	s := w.s
-	for len(w.workers) < threads {
+	for len(w.workers) < cpu.Threads() {
 		w.workers = append(w.workers, worker{})
 	}
 	if w.perHead == nil {
 		w.perHead = make([]headWork, s.shape.Heads)
 		w.panels = make([]panel, s.shape.KVHeads)
 		w.reads = make([]record.Group, s.shape.KVHeads)
+		w.unions = make([]union, s.shape.KVHeads)
 	}
 	for h := range w.perHead {
 		w.perHead[h].queries = slices.Grow(w.perHead[h].queries[:0], len(s.pass.rows))[:len(s.pass.rows)]
 	}
+	integer := cpu.Precision() == tensor.Int8 && s.shape.HeadDim%kernel.Lanes == 0
+	key, value := w.l.keys[w.l.groups[0]].Format(), w.l.values[w.l.groups[0]].Format()
+	w.rawKeys = integer && key.MSB <= 8 && key.LSB <= 8
+	w.rawValues = integer && value.MSB <= 8
 }
 
 // run attends with the given heads over the keys at the given positions.
-func (s *Sequence) run(cpu *tensor.CPU, l *layer, heads []int32, positions []int32) {
+func (s *Sequence) run(cpu *tensor.CPU, heads []int32, positions []int32) {
 	w := &s.work
-	rows := s.pass.rows
-	w.heads = heads
+	w.heads, w.n = heads, len(positions)
 	w.sight(positions)
 	for _, h := range heads {
-		w.ready(&w.perHead[h], len(rows))
+		w.ready(&w.perHead[h], len(s.pass.rows))
 	}
-	n := len(positions)
-	w.building = true
-	cpu.Do(len(l.groups), w)
-	w.building = false
-	w.blocks = (len(rows) + blockQueries - 1) / blockQueries
-	for len(w.items) < w.blocks*len(heads) {
-		w.items = append(w.items, item{})
+	if len(s.pass.rows) == 1 && w.index == nil && !w.onlyTiles {
+		w.generate(cpu)
+	} else {
+		w.summarize(cpu)
 	}
-	for i := range w.items[:w.blocks*len(heads)] {
-		it := &w.items[i]
-		it.sums = cleared(it.sums, n)
-		it.output, it.anyLSB = 0, false
-		if s.schedule.Values.At(s.pass.layer) < 1 {
-			it.values = clearedBools(it.values, n)
-		}
-		if s.schedule.Key.Ask == AskKey {
-			it.lsbs = clearedBools(it.lsbs, n)
-		}
-	}
-	cpu.Do(w.blocks*len(heads), w)
-	// The sums are added in the order of heads and blocks, whoever computed them.
-	w.sums = cleared(w.sums, n)
-	for i := range w.items[:w.blocks*len(heads)] {
-		tensor.Add(w.sums, w.items[i].sums[:n])
-		s.headScores[heads[i/w.blocks]] += w.items[i].output
-	}
-	s.union(heads, n)
 	if !s.seen.want.None {
-		w.queries = cleared(w.queries, n)
-		s.countSight(n)
-		if w.index != nil && len(heads) == 1 && heads[0] != l.heads[0] {
+		w.queries = cleared(w.queries, w.n)
+		s.countSight(w.n)
+		if w.index != nil && len(heads) == 1 && heads[0] != w.l.heads[0] {
 			clear(w.queries) // a query counts once a layer, with its first head
 		}
 		s.seen.add(s.pass.layer, positions, w.sums, w.queries)
@@ -215,63 +238,11 @@ func (s *Sequence) counts(row int32) bool {
 	return s.seen.counts(s.pass.first+int(row), s.length, s.pass.stage == record.Summarization)
 }
 
-// Run implements tensor.Task: one group's panel, or one block of queries of one head.
-func (w *work) Run(thread, i int) {
-	if w.building {
-		w.build(int(w.s.layers[w.s.pass.layer].groups[i]))
-		return
-	}
-	h, block := w.heads[i/w.blocks], i%w.blocks
-	rows := w.s.pass.rows
-	for r := block * blockQueries; r < min((block+1)*blockQueries, len(rows)); r++ {
-		if len(w.alive) > 0 && w.alive[r] == 0 {
-			w.perHead[h].queries[r] = record.Query{}
-			continue
-		}
-		w.query(&w.workers[thread], &w.items[i], int(h), r)
-	}
-}
+// room returns s with n elements, whatever they hold.
+func room[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }
 
-// build fills the panel of a group.
-func (w *work) build(g int) {
-	l, p := &w.s.layers[w.s.pass.layer], &w.panels[g]
-	p.high = rowsOf(&p.mem[0], l.keys[g], w.index, false)
-	p.full = p.high
-	if l.keys[g].Format().LSB > 0 {
-		p.full = rowsOf(&p.mem[1], l.keys[g], w.index, true)
-	}
-	p.v = rowsOf(&p.mem[2], l.values[g], w.index, true)
-}
-
-// rowsOf returns rows as contiguous fp32: in place where they are stored so, else in mem.
-func rowsOf(mem *[]float32, r *quant.Rows, index []int32, lsb bool) []float32 {
-	if floats := r.Floats(); floats != nil && index == nil {
-		return floats
-	}
-	d := r.Dim()
-	n := r.Len()
-	if index != nil {
-		n = len(index)
-	}
-	*mem = slices.Grow((*mem)[:0], n*d)[:n*d]
-	for i := range n {
-		at := i
-		if index != nil {
-			at = int(index[i])
-		}
-		r.Row((*mem)[i*d:(i+1)*d], at, lsb)
-	}
-	return *mem
-}
-
-func cleared(s []float32, n int) []float32 {
-	s = slices.Grow(s[:0], n)[:n]
-	clear(s)
-	return s
-}
-
-func clearedBools(s []bool, n int) []bool {
-	s = slices.Grow(s[:0], n)[:n]
+func cleared[T any](s []T, n int) []T {
+	s = room(s, n)
 	clear(s)
 	return s
 }

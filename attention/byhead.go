@@ -21,10 +21,10 @@ func (s *Sequence) attendByHead(cpu *tensor.CPU, l *layer) {
 		if i > 0 {
 			s.fall(l, h, float64(i)/float64(len(l.heads)))
 		}
-		s.hide(h)
-		s.run(cpu, l, l.heads[i:i+1], w.positions)
+		w.hide()
+		s.run(cpu, l.heads[i:i+1], w.positions)
 		s.settle(l.heads[i:i+1], w.positions, true)
-		s.unhide()
+		w.dead = w.dead[:0]
 	}
 }
 
@@ -53,25 +53,16 @@ func (s *Sequence) fall(l *layer, h int32, progress float64) {
 	w.index, w.positions = w.index[:to], w.positions[:to]
 }
 
-// hide takes the rows of the batch whose tokens have fallen before head h out of the pass while the head runs; their
-// outputs are zero.
-func (s *Sequence) hide(h int32) {
-	w, d := &s.work, s.shape.HeadDim
-	w.alive = cleared(w.alive, len(s.pass.rows))
+// hide marks the rows of the batch whose tokens have fallen before the head that runs next; their outputs are zero.
+func (w *work) hide() {
+	p := &w.s.pass
+	w.dead = room(w.dead, len(p.rows))
 	at := 0
-	for i, row := range s.pass.rows {
-		own := int32(s.pass.first) + row
+	for i, row := range p.rows {
+		own := int32(p.first) + row
 		for at < len(w.positions) && w.positions[at] < own {
 			at++
 		}
-		if at < len(w.positions) && w.positions[at] == own {
-			w.alive[i] = 1
-			continue
-		}
-		from := i*s.shape.Heads*d + int(h)*d
-		clear(w.out[from : from+d])
+		w.dead[i] = at == len(w.positions) || w.positions[at] != own
 	}
 }
-
-// unhide ends what hide began.
-func (s *Sequence) unhide() { s.work.alive = s.work.alive[:0] }

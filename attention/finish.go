@@ -23,15 +23,6 @@ func (w *work) listRows(lists *[][]int32, chosen []int32, row int) {
 	(*lists)[row] = list
 }
 
-// list keeps a query's row of probabilities or scores at its place among those of its head.
-func (w *work) list(all *[]float32, values []float32, row int) {
-	at := 0
-	for _, n := range w.see[:row] {
-		at += int(n)
-	}
-	copy((*all)[at:], values)
-}
-
 // ready makes room for the lists of a head's queries.
 func (w *work) ready(h *headWork, rows int) {
 	s := w.s
@@ -42,7 +33,9 @@ func (w *work) ready(h *headWork, rows int) {
 		return
 	}
 	total := 0
+	w.starts = w.starts[:0]
 	for _, n := range w.see {
+		w.starts = append(w.starts, total)
 		total += int(n)
 	}
 	if s.wants.Probabilities {
@@ -106,46 +99,112 @@ func flatten(lists [][]int32, positions []int32) []int32 {
 	return out
 }
 
-// union adds what the heads that have just run read to the counts of their groups.
-func (s *Sequence) union(heads []int32, n int) {
-	w := &s.work
-	for i := 0; i < len(heads); {
-		g := s.shape.group(int(heads[i]))
-		last := i
-		for last < len(heads) && s.shape.group(int(heads[last])) == g {
-			last++
+// union marks, in summarization, the rows that the heads that have just run read for their groups.
+func (w *work) union() {
+	values := w.s.schedule.Values.At(w.s.pass.layer) < 1
+	for i, h := range w.heads {
+		g := w.s.shape.group(int(h))
+		r, u := &w.reads[g], &w.unions[g]
+		r.Keys = max(r.Keys, int32(w.n)) // of a group's heads the first sees the most
+		for j := range w.items[i*w.spans : (i+1)*w.spans] {
+			it := &w.items[i*w.spans+j]
+			if values {
+				u.values.mark(it.values, w.index, w.n, len(w.l.positions))
+			}
+			if w.s.schedule.Key.Ask == AskKey {
+				u.lsbs.mark(it.lsbs, w.index, w.n, len(w.l.positions))
+			} else if it.anyLSB {
+				r.LSBs = max(r.LSBs, int32(w.coded(g)))
+			}
 		}
-		items := w.items[i*w.blocks : last*w.blocks]
-		r := &w.reads[g]
-		r.Keys = max(r.Keys, int32(n))
-		if s.schedule.Values.At(s.pass.layer) < 1 {
-			r.Values = max(r.Values, w.marked(items, n, func(it *item) []bool { return it.values }))
+		if !values {
+			r.Values = max(r.Values, int32(w.n))
 		} else {
-			r.Values = max(r.Values, int32(n))
+			r.Values = u.values.count
 		}
-		switch {
-		case s.schedule.Key.Ask == AskKey:
-			r.LSBs = max(r.LSBs, w.marked(items, n, func(it *item) []bool { return it.lsbs }))
-		case slices.ContainsFunc(items, func(it item) bool { return it.anyLSB }):
-			r.LSBs = max(r.LSBs, int32(n))
+		if w.s.schedule.Key.Ask == AskKey {
+			r.LSBs = u.lsbs.count
 		}
-		i = last
 	}
 }
 
-// marked counts the rows that any of the items marked.
-func (w *work) marked(items []item, n int, marks func(*item) []bool) int32 {
-	w.mark = clearedBools(w.mark, n)
-	count := int32(0)
-	for i := range items {
-		for k, m := range marks(&items[i])[:n] {
-			if m && !w.mark[k] {
-				w.mark[k] = true
-				count++
-			}
+// union is the set of a group's rows that any query of any of its heads has read.
+type union struct{ values, lsbs rowSet }
+
+// rowSet is a set of rows of the cache.
+type rowSet struct {
+	in    []bool
+	count int32
+}
+
+// mark adds the live rows whose mark is set.
+func (u *rowSet) mark(marks []float32, index []int32, n, rows int) {
+	if len(u.in) != rows {
+		u.in = cleared(u.in, rows)
+	}
+	for i, m := range marks[:n] {
+		at := i
+		if index != nil {
+			at = int(index[i])
+		}
+		if m != 0 && !u.in[at] {
+			u.in[at] = true
+			u.count++
+		}
+	}
+}
+
+func (u *rowSet) clear() { u.in, u.count = u.in[:0], 0 }
+
+// countBlock counts, in generation, the distinct rows of a block that a group's heads read.
+func (w *work) countBlock(t *worker, group, b, from, to int) {
+	g := &w.step
+	heads := g.perHead[g.first[group]:g.first[group+1]]
+	c := &g.counts[group*blocks(w.n)+b]
+	c.Values = int32(to - from)
+	if w.chosen() {
+		c.Values = 0
+		t.mark = cleared(t.mark, to-from)
+		for i := range heads {
+			c.Values += distinct(t.mark, heads[i].values, from, to)
+		}
+	}
+	t.mark = cleared(t.mark, to-from)
+	for i := range heads {
+		if heads[i].again {
+			c.LSBs = int32(max(0, min(to, w.l.keys[w.l.groups[group]].Coded())-from))
+			return
+		}
+		c.LSBs += distinct(t.mark, heads[i].lsbs, from, to)
+	}
+}
+
+// distinct marks the rows of a block that are in the ascending list and counts those that were not marked.
+func distinct(mark []bool, list []int32, from, to int) (count int32) {
+	at, _ := slices.BinarySearch(list, int32(from))
+	for _, row := range list[at:] {
+		if int(row) >= to {
+			break
+		}
+		if !mark[int(row)-from] {
+			mark[int(row)-from] = true
+			count++
 		}
 	}
 	return count
+}
+
+// countStep adds up the blocks' counts.
+func (w *work) countStep() {
+	nb := blocks(w.n)
+	for i, g := range w.l.groups {
+		r := &w.reads[g]
+		r.Keys = int32(w.n)
+		for _, c := range w.step.counts[i*nb : (i+1)*nb] {
+			r.Values += c.Values
+			r.LSBs += c.LSBs
+		}
+	}
 }
 
 // finish counts and records what the layer read for each key/value head.
@@ -160,5 +219,7 @@ func (s *Sequence) finish(l *layer) {
 			s.recorder.Group(r)
 		}
 		*r = record.Group{}
+		s.work.unions[g].values.clear()
+		s.work.unions[g].lsbs.clear()
 	}
 }

@@ -36,11 +36,12 @@ type Options struct {
 // Sequence is the state of one sequence's attention: keys and values of the tokens that live in each layer, and what is
 // known of their importance. It is not safe for use by several goroutines.
 type Sequence struct {
-	shape      Shape
-	schedule   *Schedule
-	importance Importance
-	recorder   record.Recorder
-	wants      record.Wants
+	shape       Shape
+	schedule    *Schedule
+	importance  Importance
+	prunesHeads bool
+	recorder    record.Recorder
+	wants       record.Wants
 
 	length     int // tokens so far
 	promptEnd  int // tokens of the summarization stage so far
@@ -90,6 +91,7 @@ func NewSequence(shape Shape, s *Schedule, o Options) (*Sequence, error) {
 	}
 	q := &Sequence{shape: shape, schedule: s, importance: importance, recorder: o.Recorder, headScores: make([]float32, shape.Heads)}
 	q.seen = newAccumulator(importance.Sums(), shape.Layers)
+	q.prunesHeads = len(s.Heads) > 0 && s.Heads[len(s.Heads)-1] < 1
 	if !s.prunesTokens() {
 		q.seen.want.None = true // nobody will ask
 	}

@@ -2,6 +2,8 @@
 // significant bits apart from the least significant ones so that either can be read alone (section III-D of the paper).
 package quant
 
+import "spatten/attention/kernel"
+
 // Plane is a growing list of rows of unsigned codes of a fixed width, each row contiguous. A width is stored as sub-rows
 // of 8, 4, 2 and 1 bits, the most significant first (6 bits: all high nibbles, then all low pairs), so that each part
 // unpacks with whole-byte operations. Within a part, element i of a row of D lies in byte i mod B, B being the part's bytes,
@@ -23,26 +25,28 @@ func (p *Plane) Bits() int { return p.bits }
 // RowBytes returns the bytes of one row.
 func (p *Plane) RowBytes() int { return p.rowBytes }
 
-// Row returns the packed row i.
-func (p *Plane) Row(i int) []byte { return p.data[i*p.rowBytes : (i+1)*p.rowBytes] }
-
 // Bytes returns the memory that the plane holds.
 func (p *Plane) Bytes() int { return cap(p.data) }
 
 // Append adds a row of codes.
 func (p *Plane) Append(codes []uint16) {
 	at := len(p.data)
-	for range p.rowBytes {
-		p.data = append(p.data, 0)
+	for len(p.data)+p.rowBytes > cap(p.data) {
+		p.data = append(p.data[:cap(p.data)], 0)
 	}
-	row := p.data[at:]
+	row := p.data[at : at+p.rowBytes]
+	p.data = p.data[:at+p.rowBytes]
+	clear(row)
 	left := p.bits
 	for _, width := range parts {
 		for left >= width {
 			left -= width
 			size := p.dim * width / 8
-			for i, c := range codes {
-				row[i%size] |= byte(c>>left&(1<<width-1)) << (i / size * width)
+			mask := uint16(1<<width - 1)
+			for shift, from := 0, codes; len(from) > 0; shift, from = shift+width, from[size:] {
+				for j, c := range from[:size] {
+					row[j] |= byte(c >> left & mask << shift)
+				}
 			}
 			row = row[size:]
 		}
@@ -52,17 +56,36 @@ func (p *Plane) Append(codes []uint16) {
 // parts are the widths that a code is cut into.
 var parts = [...]int{8, 4, 2, 1}
 
-// Unpack writes the codes of row i, shifted left by shift, onto dst: dst[j] |= code << shift.
-func (p *Plane) Unpack(dst []uint16, i, shift int) {
-	row := p.Row(i)
+// Codes returns the codes of rows as a byte each, for planes of at most 8 bits: of the rows listed, or without a list of
+// n rows from the first on. Codes of 8 bits that lie together are returned in place, others in mem.
+func (p *Plane) Codes(mem *[]byte, rows []int32, first, n int) []byte {
+	if p.bits == 8 && rows == nil {
+		return p.data[first*p.dim : (first+n)*p.dim]
+	}
+	if rows != nil {
+		n, first = len(rows), 0
+	}
+	if cap(*mem) < n*p.dim {
+		*mem = make([]byte, n*p.dim)
+	}
+	codes := (*mem)[:n*p.dim]
+	kernel.Unpack(codes, p.data[first*p.rowBytes:], rows, n, p.dim, p.bits)
+	return codes
+}
+
+// unpack writes the codes of row i, shifted left by shift, onto dst: dst[j] |= code << shift. It takes every width.
+func (p *Plane) unpack(dst []uint16, i, shift int) {
+	row := p.data[i*p.rowBytes : (i+1)*p.rowBytes]
 	left := p.bits
 	for _, width := range parts {
 		for left >= width {
 			left -= width
 			size := p.dim * width / 8
 			mask := byte(1<<width - 1)
-			for j := range dst {
-				dst[j] |= uint16(row[j%size]>>(j/size*width)&mask) << (left + shift)
+			for down, to := 0, dst; len(to) > 0; down, to = down+width, to[size:] {
+				for j, b := range row[:size] {
+					to[j] |= uint16(b>>down&mask) << (left + shift)
+				}
 			}
 			row = row[size:]
 		}
@@ -72,15 +95,17 @@ func (p *Plane) Unpack(dst []uint16, i, shift int) {
 // Keep leaves only the rows at the given ascending indices, moved together; memory that is not needed any more is freed
 // once less than half of it is used.
 func (p *Plane) Keep(indices []int32) {
-	if p.bits == 0 {
-		return
-	}
+	p.data = compact(p.data, indices, p.rowBytes)
+}
+
+// compact moves the rows of the given ascending indices together and cuts the list there.
+func compact[T any](data []T, indices []int32, width int) []T {
 	for to, from := range indices {
 		if int(from) != to {
-			copy(p.Row(to), p.Row(int(from)))
+			copy(data[to*width:(to+1)*width], data[int(from)*width:])
 		}
 	}
-	p.data = shrink(p.data[:len(indices)*p.rowBytes])
+	return shrink(data[:len(indices)*width])
 }
 
 // shrink gives memory back where more than half of it is unused.

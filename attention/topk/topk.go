@@ -11,12 +11,23 @@ var negInf = float32(math.Inf(-1))
 // Selector holds the memory and the random pivots of selections. The zero Selector is ready.
 type Selector struct {
 	left, right []float32
+	indices     []int32
 	pivots      uint64
 }
 
 // Threshold returns the k-th largest of scores, and how many of those equal to it belong to the top k. It needs
 // 0 < k ≤ len(scores).
 func (s *Selector) Threshold(scores []float32, k int) (kth float32, equals int) {
+	if len(scores) >= many {
+		if kth, equals, ok := s.narrow(scores, k); ok {
+			return kth, equals
+		}
+	}
+	return s.partition(scores, k)
+}
+
+// partition is quick-select as it is usually done: what cannot hold the k-th largest is left behind at every round.
+func (s *Selector) partition(scores []float32, k int) (kth float32, equals int) {
 	current := append(s.left[:0], scores...)
 	for i, v := range current {
 		if v != v {
@@ -67,6 +78,9 @@ func (s *Selector) Select(dst []int32, scores []float32, k int) []int32 {
 		return dst
 	}
 	kth, equals := s.Threshold(scores, k)
+	if len(scores) >= many && kth > negInf {
+		return s.filter(dst, scores, k, kth, equals)
+	}
 	for i, v := range scores {
 		switch {
 		case v > kth:

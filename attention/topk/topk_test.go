@@ -103,3 +103,52 @@ func BenchmarkSelect(b *testing.B) {
 		dst = s.Select(dst[:0], scores, 820)
 	}
 }
+
+// TestManyScores compares both ways to the k-th largest on lists long enough for the counting one, ties, infinities and NaNs included.
+func TestManyScores(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	var s Selector
+	for round := range 3000 {
+		n := many + r.IntN(700)
+		scores := make([]float32, n)
+		for i := range scores {
+			switch round % 4 {
+			case 0:
+				scores[i] = r.Float32()
+			case 1:
+				scores[i] = float32(r.IntN(20) - 10)
+			case 2:
+				scores[i] = float32(math.Exp(r.NormFloat64() * 80)) // reaches 0 and infinity
+			default:
+				scores[i] = float32(math.Log(r.NormFloat64())) // half of them NaN
+			}
+		}
+		k := 1 + r.IntN(n)
+		if got, want := s.Select(nil, scores, k), bySorting(scores, k); !slices.Equal(got, want) {
+			t.Fatalf("round %d: top %d of %d: %d indices differ from the sort's", round, k, n, len(got))
+		}
+		kth, equals := s.Threshold(scores, k)
+		if want, wanted := s.partition(scores, k); kth != want || equals != wanted {
+			t.Fatalf("round %d: threshold %g (%d equals), by partition %g (%d)", round, kth, equals, want, wanted)
+		}
+	}
+}
+
+// TestEliminate: the shift network does what a filter does, for every pattern up to ten elements.
+func TestEliminate(t *testing.T) {
+	for n := range 11 {
+		for pattern := range 1 << n {
+			x, keep := make([]int, n), make([]bool, n)
+			var want []int
+			for i := range x {
+				x[i], keep[i] = i, pattern>>i&1 == 1
+				if keep[i] {
+					want = append(want, i)
+				}
+			}
+			if got := Eliminate(x, keep, make([]int32, n)); !slices.Equal(got, want) {
+				t.Fatalf("pattern %b of %d: %v, want %v", pattern, n, got, want)
+			}
+		}
+	}
+}

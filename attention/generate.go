@@ -1,0 +1,351 @@
+package attention
+
+import (
+	"slices"
+
+	"spatten/attention/kernel"
+	"spatten/attention/quant"
+	"spatten/attention/record"
+	"spatten/tensor"
+)
+
+// generation is the memory of one generated token's attention: every key and value is read once, from where it lies.
+type generation struct {
+	ld       int       // keys, padded
+	scores   []float32 // heads × ld: scores, then probabilities
+	q        []float32 // heads × D
+	integers []int16   // heads × D, or with a scale for each channel blocks × heads × D: 8-bit queries
+	factors  []float32 // of those
+	offsets  []float32
+	segments []segment
+	first    []int // of each group: the place of its first head among heads, and the number of heads at the end
+	partial  []float32
+	perHead  []chosen
+	counts   []record.Group // of each group and block of keys
+}
+
+// chosen is what one head chose.
+type chosen struct {
+	values  []int32
+	weights []float32 // of the chosen values
+	lsbs    []int32
+	again   bool // all LSBs
+	max     float32
+}
+
+// segment is a run of keys that one thread scores in one go.
+type segment struct {
+	first, last int // rows
+	block       int // first block, where scales are by channel
+}
+
+// segmentBlocks is the number of blocks with a scale for each channel in a segment.
+const segmentBlocks = 8
+
+// generate attends with the one query of every head.
+func (w *work) generate(cpu *tensor.CPU) {
+	s, g := w.s, &w.step
+	d, groups := s.shape.HeadDim, len(w.l.groups)
+	g.ld = kernel.Pad(w.n)
+	g.scores = room(g.scores, len(w.heads)*g.ld)
+	g.partial = room(g.partial, blocks(w.n)*len(w.heads)*kernel.Pad(d))
+	g.counts = cleared(g.counts, blocks(w.n)*groups)
+	for len(g.perHead) < len(w.heads) {
+		g.perHead = append(g.perHead, chosen{})
+	}
+	g.first = g.first[:0]
+	for i, h := range w.heads {
+		if i == 0 || s.shape.group(int(h)) != s.shape.group(int(w.heads[i-1])) {
+			g.first = append(g.first, i)
+		}
+	}
+	g.first = append(g.first, len(w.heads))
+	w.cutSegments()
+	w.stepQueries()
+	w.do(cpu, jobScores, groups*len(g.segments))
+	w.do(cpu, jobChoose, len(w.heads))
+	w.do(cpu, jobValues, groups*blocks(w.n))
+	w.sums = cleared(w.sums, g.ld)
+	for i, h := range w.heads {
+		w.collect(i, int(h))
+	}
+	w.countStep()
+}
+
+// cutSegments cuts the keys into segments.
+func (w *work) cutSegments() {
+	g, keys := &w.step, w.l.keys[w.l.groups[0]]
+	g.segments = g.segments[:0]
+	at := 0
+	if w.rawKeys && keys.Format().PerChannel {
+		for b := 0; b < len(keys.Blocks()); b += segmentBlocks {
+			next := at
+			for _, n := range keys.Blocks()[b:min(b+segmentBlocks, len(keys.Blocks()))] {
+				next += int(n)
+			}
+			g.segments = append(g.segments, segment{at, next, b})
+			at = next
+		}
+	}
+	for ; at < w.n; at += blockKeys {
+		g.segments = append(g.segments, segment{at, min(at+blockKeys, w.n), -1})
+	}
+}
+
+// stepQueries copies the queries, as 8-bit integers too where keys enter as codes.
+func (w *work) stepQueries() {
+	s, g, d := w.s, &w.step, w.s.shape.HeadDim
+	keys := w.l.keys[w.l.groups[0]]
+	sets := 1
+	if keys.Format().PerChannel {
+		sets = len(keys.Blocks())
+	}
+	g.q = room(g.q, len(w.heads)*d)
+	if w.rawKeys {
+		g.integers = room(g.integers, sets*len(w.heads)*d)
+		g.factors, g.offsets = room(g.factors, sets*len(w.heads)), room(g.offsets, sets*len(w.heads))
+	}
+	for i, h := range w.heads {
+		q := g.q[i*d : (i+1)*d]
+		copy(q, w.q[int(h)*d:])
+		quantizeQuery(q, s.schedule.Query.Bits.At(s.pass.layer))
+		if w.rawKeys && !keys.Format().PerChannel {
+			g.factors[i], g.offsets[i] = integers(g.integers[i*d:(i+1)*d], q)
+		}
+	}
+}
+
+// segmentScores scores a segment of a group's keys with the queries of all its heads.
+func (w *work) segmentScores(t *worker, i int) {
+	g := &w.step
+	seg := g.segments[i%len(g.segments)]
+	group := i / len(g.segments)
+	keys := w.l.keys[w.l.groups[group]]
+	first, last := g.first[group], g.first[group+1]
+	switch {
+	case w.rawKeys && seg.block >= 0:
+		w.channelScores(t, keys, seg, first, last)
+	case w.rawKeys && !keys.Format().PerChannel:
+		w.tokenScores(t, keys, seg, first, last)
+	default:
+		w.floatScores(t, keys, seg, first, last, false, g.scores[first*g.ld:])
+	}
+}
+
+// subBlock is the number of rows whose codes are unpacked together: they stay in the first-level cache.
+const subBlock = 128
+
+// tokenScores scores keys with a scale a row, codes against 8-bit queries.
+func (w *work) tokenScores(t *worker, keys *quant.Rows, seg segment, first, last int) {
+	g, d, f := &w.step, w.s.shape.HeadDim, keys.Format()
+	up := float32(uint32(1) << f.LSB)
+	offset := f.Offset(f.LSB == 0) / up
+	for at := seg.first; at < seg.last; at += subBlock {
+		n := min(subBlock, seg.last-at)
+		codes := keys.High().Codes(t.scratch.Bytes(), nil, at, n)
+		for i := first; i < last; i++ {
+			dst := g.scores[i*g.ld+at : i*g.ld+at+n]
+			kernel.Dots(dst, g.integers[i*d:(i+1)*d], codes)
+			kernel.Rescale(dst, offset*g.offsets[i], keys.Scales()[at:], g.factors[i]*up)
+		}
+	}
+}
+
+// channelScores scores keys with scales for each channel: the scales of a block go into the queries, which are then
+// quantized for the block.
+func (w *work) channelScores(t *worker, keys *quant.Rows, seg segment, first, last int) {
+	g, d, f := &w.step, w.s.shape.HeadDim, keys.Format()
+	up := float32(uint32(1) << f.LSB)
+	offset := f.Offset(f.LSB == 0) / up
+	t.q = room(t.q, d)
+	at := seg.first
+	for b := seg.block; at < seg.last; b++ {
+		n := int(keys.Blocks()[b])
+		codes := keys.High().Codes(t.scratch.Bytes(), nil, at, n)
+		for i := first; i < last; i++ {
+			set := b*len(w.heads) + i
+			copy(t.q, g.q[i*d:(i+1)*d])
+			kernel.Rescale(t.q, 0, keys.Scales()[b*d:], 1)
+			q := g.integers[set*d : (set+1)*d]
+			g.factors[set], g.offsets[set] = integers(q, t.q)
+			dst := g.scores[i*g.ld+at : i*g.ld+at+n]
+			kernel.Dots(dst, q, codes)
+			kernel.Affine(dst, offset*g.offsets[set], g.factors[set]*up)
+		}
+		at += n
+	}
+}
+
+// floatScores scores keys as fp32, 16 rows at a time, into dst, rows of which are ld apart.
+func (w *work) floatScores(t *worker, keys *quant.Rows, seg segment, first, last int, lsb bool, dst []float32) {
+	g, d := &w.step, w.s.shape.HeadDim
+	floats := keys.Floats()
+	t.panel, t.rows = room(t.panel, kernel.Lanes*d), room(t.rows, kernel.Lanes*d)
+	for at := seg.first; at < seg.last; at += kernel.Lanes {
+		n := min(kernel.Lanes, seg.last-at)
+		rows := t.rows
+		if floats != nil && n == kernel.Lanes {
+			rows = floats[at*d:]
+		} else {
+			clear(rows[n*d:])
+			keys.Read(rows[:n*d], &t.scratch, nil, at, lsb, false)
+		}
+		kernel.Transpose(t.panel, rows, d)
+		kernel.Tile(dst[at:], g.ld, g.q[first*d:], d, last-first, t.panel, kernel.Lanes, d, false)
+	}
+	for i := range last - first {
+		kernel.Scale(dst[i*g.ld+seg.first:i*g.ld+seg.last], rootOf(d))
+	}
+}
+
+// choose makes one head's probabilities and chooses its values.
+func (w *work) choose(t *worker, i int) {
+	s, g, c := w.s, &w.step, &w.step.perHead[i]
+	head := int(w.heads[i])
+	row := g.scores[i*g.ld : (i+1)*g.ld]
+	q := &w.perHead[head].queries[0]
+	*q = record.Query{Keys: int32(w.n)}
+	for j := w.n; j < g.ld; j++ {
+		row[j] = -inf
+	}
+	w.progress(t, c, q, row, i, head)
+	q.MaxProb = c.max
+	if s.wants.Probabilities {
+		copy(w.perHead[head].probs, row[:w.n])
+	}
+	keep := max(1, floor(w.n, s.schedule.Values.At(s.pass.layer)))
+	if q.Values = int32(min(keep, w.n)); keep >= w.n {
+		c.values = c.values[:0]
+		return
+	}
+	c.values = t.top.Select(c.values[:0], row[:w.n], keep)
+	c.weights = room(c.weights, len(c.values))
+	var sum float32
+	for j, v := range c.values {
+		c.weights[j] = row[v]
+		sum += row[v]
+	}
+	if s.schedule.Renormalize && sum > 0 {
+		kernel.Scale(c.weights, 1/sum)
+	}
+	if w.rawValues {
+		scales := w.l.values[s.shape.group(head)].Scales()
+		for j, v := range c.values {
+			c.weights[j] *= quant.BFloat(scales[v])
+		}
+	}
+	w.listRows(&w.perHead[head].values, c.values, 0)
+}
+
+// chosen reports whether heads leave values out.
+func (w *work) chosen() bool {
+	return max(1, floor(w.n, w.s.schedule.Values.At(w.s.pass.layer))) < w.n
+}
+
+// blockValues sums a block of a group's values, weighted by each of its heads.
+func (w *work) blockValues(t *worker, i int) {
+	g, d := &w.step, w.s.shape.HeadDim
+	wide := kernel.Pad(d)
+	b, group := i%blocks(w.n), i/blocks(w.n)
+	values := w.l.values[w.l.groups[group]]
+	from, to := b*blockKeys, min((b+1)*blockKeys, w.n)
+	first, last := g.first[group], g.first[group+1]
+	partial := g.partial[(b*len(w.heads)+first)*wide:]
+	w.countBlock(t, group, b, from, to)
+	if w.chosen() {
+		for h := first; h < last; h++ {
+			c := &g.perHead[h]
+			lo, _ := slices.BinarySearch(c.values, int32(from))
+			hi, _ := slices.BinarySearch(c.values, int32(to))
+			w.weighRows(t, values, c.values[lo:hi], 0, c.weights[lo:hi], partial[(h-first)*wide:(h-first)*wide+wide])
+		}
+		return
+	}
+	if !w.rawValues {
+		rows := values.Floats()
+		if rows == nil || wide != d {
+			t.rows = room(t.rows, (to-from)*wide)
+			w.readWide(t, t.rows, values, nil, from, to-from)
+			rows = t.rows
+		} else {
+			rows = rows[from*d:]
+		}
+		for c := 0; c < wide; c += kernel.Lanes {
+			kernel.Tile(partial[c:], wide, g.scores[first*g.ld+from:], g.ld, last-first, rows[c:], wide, to-from, false)
+		}
+		return
+	}
+	t.weights = room(t.weights, kernel.Pad(to-from))
+	for h := first; h < last; h++ {
+		copy(t.weights, g.scores[h*g.ld+from:h*g.ld+to])
+		kernel.Rescale(t.weights[:to-from], 0, values.Scales()[from:], 1)
+		w.weighRows(t, values, nil, from, t.weights[:to-from], partial[(h-first)*wide:(h-first)*wide+wide])
+	}
+}
+
+// weighRows writes Σ weights·rows to out: of the rows listed, or without a list of as many as there are weights, from the
+// first on.
+func (w *work) weighRows(t *worker, values *quant.Rows, rows []int32, first int, weights, out []float32) {
+	d := w.s.shape.HeadDim
+	clear(out)
+	if len(weights) == 0 {
+		return
+	}
+	if !w.rawValues {
+		wide := kernel.Pad(d)
+		t.rows = room(t.rows, len(weights)*wide)
+		w.readWide(t, t.rows, values, rows, first, len(weights))
+		for c := 0; c < wide; c += kernel.Lanes {
+			kernel.Tile(out[c:], wide, weights, len(weights), 1, t.rows[c:], wide, len(weights), false)
+		}
+		return
+	}
+	for at := 0; at < len(weights); at += blockKeys {
+		n := min(blockKeys, len(weights)-at)
+		var list []int32
+		if rows != nil {
+			list = rows[at : at+n]
+		}
+		kernel.Weigh(out, weights[at:at+n], values.High().Codes(t.scratch.Bytes(), list, first+at, n))
+	}
+	t.tile = append(t.tile[:0], weights...)
+	for len(t.tile)%kernel.Lanes != 0 {
+		t.tile = append(t.tile, 0)
+	}
+	kernel.Affine(out, values.Format().Offset(true)*kernel.Sum(t.tile), 1)
+}
+
+// readWide reads rows into rows of the padded width.
+func (w *work) readWide(t *worker, dst []float32, values *quant.Rows, rows []int32, first, n int) {
+	d := w.s.shape.HeadDim
+	wide := kernel.Pad(d)
+	if wide == d {
+		values.Read(dst[:n*d], &t.scratch, rows, first, true, false)
+		return
+	}
+	for i := range n {
+		var list []int32
+		if rows != nil {
+			list = rows[i : i+1]
+		}
+		values.Read(dst[i*wide:i*wide+d], &t.scratch, list, first+i, true, false)
+		clear(dst[i*wide+d : (i+1)*wide])
+	}
+}
+
+// collect adds up one head's partial sums in the order of blocks, and its importance.
+func (w *work) collect(i, head int) {
+	s, g, d := w.s, &w.step, w.s.shape.HeadDim
+	wide := kernel.Pad(d)
+	out := w.out[head*d : (head+1)*d]
+	clear(out)
+	for b := range blocks(w.n) {
+		kernel.Add(out, g.partial[(b*len(w.heads)+i)*wide:])
+	}
+	if !s.seen.want.None && s.counts(s.pass.rows[0]) {
+		kernel.Add(w.sums, g.scores[i*g.ld:(i+1)*g.ld])
+	}
+	if s.prunesHeads {
+		s.headScores[head] += magnitude(out)
+	}
+}

@@ -1,0 +1,131 @@
+package kernel
+
+// Tile computes c[i][j] = Σ_k a[i][k]·b[k][j] for m rows of a and 16 columns of b, or adds that to c. Rows start lda, ldb
+// and ldc elements apart; the sum runs over k upwards from zero.
+func Tile(c []float32, ldc int, a []float32, lda, m int, b []float32, ldb, k int, add bool) {
+	if m > 0 {
+		active.tile(c, ldc, a, lda, m, b, ldb, k, add)
+	}
+}
+
+// Transpose turns 16 rows of d elements (a multiple of 8) into d rows of 16.
+func Transpose(dst, src []float32, d int) { active.transpose(dst[:Lanes*d], src[:Lanes*d], d) }
+
+// Exp replaces x by exp(x − top) and returns the sum; len(x) is a multiple of Lanes. What lies more than 87 below top becomes 0.
+func Exp(x []float32, top float32) float32 { return active.exp(x, top) }
+
+// Sum adds up x, whose length is a multiple of Lanes.
+func Sum(x []float32) float32 { return active.sum(x) }
+
+// Max returns the largest of x, whose length is a multiple of Lanes.
+func Max(x []float32) float32 { return active.max(x) }
+
+// AbsMax returns the largest magnitude in x, whose length is a multiple of Lanes.
+func AbsMax(x []float32) float32 { return active.absmax(x) }
+
+// The functions from here on take any length: what does not fill the lanes is done one by one, with the same result.
+
+// Scale multiplies x by s.
+func Scale(x []float32, s float32) {
+	n := len(x) &^ (Lanes - 1)
+	if n > 0 {
+		active.scale(x[:n], s)
+	}
+	scalePortable(x[n:], s)
+}
+
+// Add adds x to dst.
+func Add(dst, x []float32) {
+	n := len(dst) &^ (Lanes - 1)
+	if n > 0 {
+		active.add(dst[:n], x[:n])
+	}
+	addPortable(dst[n:], x[n:len(dst)])
+}
+
+// Count returns how many of x are greater than t.
+func Count(x []float32, t float32) int {
+	n := len(x) &^ (Lanes - 1)
+	count := countPortable(x[n:], t)
+	if n > 0 {
+		count += active.count(x[:n], t)
+	}
+	return count
+}
+
+// Above writes the indices of all x ≥ t to dst, ascending, and returns their number. dst has room for len(x) + Lanes.
+func Above(dst []int32, x []float32, t float32) int {
+	n, found := len(x)&^(Lanes-1), 0
+	if n > 0 {
+		found = active.above(dst, x[:n], t)
+	}
+	for i := n; i < len(x); i++ {
+		if x[i] >= t {
+			dst[found] = int32(i)
+			found++
+		}
+	}
+	return found
+}
+
+// Cut zeroes all x < t, sets marks to 1 where x ≥ t, and returns the sum of what is left; len(x) is a multiple of Lanes.
+func Cut(x []float32, t float32, marks []float32) float32 { return active.cut(x, t, marks[:len(x)]) }
+
+// Quantize writes x·inverse rounded to the nearest integer, ties to even, and returns their sum; len(x) is a multiple of Lanes.
+func Quantize(dst []int16, x []float32, inverse float32) int {
+	return active.quantize(dst[:len(x)], x, inverse)
+}
+
+// Dots writes to dst[j] the exact Σ_i q[i]·codes[j][i] for len(dst) rows of len(q) codes, len(q) a multiple of Lanes; |q| is
+// at most 127.
+func Dots(dst []float32, q []int16, codes []byte) {
+	if len(dst) > 0 {
+		active.dots(dst, q, codes[:len(dst)*len(q)])
+	}
+}
+
+// Rescale turns integer products into scores: x[j] = (x[j] + offset)·(scales[j]·factor), scales being bfloat16.
+func Rescale(x []float32, offset float32, scales []uint16, factor float32) {
+	n := len(x) &^ (Lanes - 1)
+	if n > 0 {
+		active.rescale(x[:n], offset, scales[:n], factor)
+	}
+	rescalePortable(x[n:], offset, scales[n:len(x)], factor)
+}
+
+// Affine computes x = (x + offset)·factor.
+func Affine(x []float32, offset, factor float32) {
+	n := len(x) &^ (Lanes - 1)
+	if n > 0 {
+		active.affine(x[:n], offset, factor)
+	}
+	affinePortable(x[n:], offset, factor)
+}
+
+// Weigh adds Σ_j w[j]·codes[j][i] to out[i] for len(w) rows of len(out) codes, len(out) a multiple of Lanes; the sum
+// runs over j upwards from zero.
+func Weigh(out, w []float32, codes []byte) {
+	if len(w) > 0 {
+		active.weigh(out, w, codes[:len(w)*len(out)])
+	}
+}
+
+// Unpack writes the codes of packed rows (see quant.Plane) of dim codes of 1 to 8 bits as a byte each: of the rows
+// listed, or without a list of the first n.
+func Unpack(dst, src []byte, rows []int32, n, dim, bits int) {
+	if rows != nil {
+		n = len(rows)
+	}
+	if n > 0 {
+		active.unpack(dst[:n*dim], src, rows, n, dim, bits)
+	}
+}
+
+// Widen turns fp16 into fp32.
+func Widen(dst []float32, src []uint16) {
+	n := len(dst) &^ (Lanes - 1)
+	if n > 0 {
+		active.widen(dst[:n], src[:n])
+	}
+	widenPortable(dst[n:], src[n:len(dst)])
+}

@@ -1,0 +1,57 @@
+// Package kernel is part of stage 4, the arithmetic of attention: products of queries with keys and of probabilities with
+// values, the exponential, counting and cutting for selection, integer products with codes. Portable Go comes first; assembly
+// stands beside it, chosen once at start. Integer results of all sets agree bit for bit; every float result has one order
+// of summation, which depends on the place of a number in its row and on nothing else, so that a query's result is the
+// same alone and among others.
+package kernel
+
+import "os"
+
+// Lanes is what lengths are padded to: rows of scores, widths of tiles.
+const Lanes = 16
+
+// Pad rounds n up to a multiple of Lanes.
+func Pad(n int) int { return (n + Lanes - 1) &^ (Lanes - 1) }
+
+// set is one implementation of everything. n, where it stands for a length, is a multiple of Lanes.
+type set struct {
+	name      string
+	tile      func(c []float32, ldc int, a []float32, lda, m int, b []float32, ldb, k int, add bool)
+	transpose func(dst, src []float32, d int)
+	max       func(x []float32) float32
+	sum       func(x []float32) float32
+	exp       func(x []float32, top float32) float32
+	scale     func(x []float32, s float32)
+	add       func(dst, x []float32)
+	count     func(x []float32, t float32) int
+	above     func(dst []int32, x []float32, t float32) int
+	cut       func(x []float32, t float32, marks []float32) float32
+	quantize  func(dst []int16, x []float32, inverse float32) int
+	dots      func(dst []float32, q []int16, codes []byte)
+	rescale   func(x []float32, offset float32, scales []uint16, factor float32)
+	weigh     func(out, w []float32, codes []byte)
+	unpack    func(dst, src []byte, rows []int32, n, dim, bits int)
+	affine    func(x []float32, offset, factor float32)
+	absmax    func(x []float32) float32
+	widen     func(dst []float32, src []uint16)
+}
+
+var portable = set{
+	name: "portable",
+	tile: tilePortable, transpose: transposePortable, max: maxPortable, sum: sumPortable, exp: expPortable, scale: scalePortable, add: addPortable,
+	count: countPortable, above: abovePortable, cut: cutPortable, quantize: quantizePortable, dots: dotsPortable,
+	rescale: rescalePortable, weigh: weighPortable, unpack: unpackPortable, affine: affinePortable, absmax: absmaxPortable, widen: widenPortable,
+}
+
+// active is the fastest set of this machine, or the one that SPATTEN_KERNELS names where the machine has it.
+var active = choose(os.Getenv("SPATTEN_KERNELS"))
+
+func choose(name string) *set {
+	sets := available()
+	for _, s := range sets {
+		if s.name == name {
+			return s
+		}
+	}
+	return sets[0]
+}

@@ -1,0 +1,241 @@
+package kernel
+
+import (
+	"math"
+
+	"spatten/tensor"
+)
+
+func tilePortable(c []float32, ldc int, a []float32, lda, m int, b []float32, ldb, k int, add bool) {
+	for i := range m {
+		row := a[i*lda : i*lda+k]
+		for j := 0; j < Lanes; j += 4 {
+			var s0, s1, s2, s3 float32
+			at := j
+			for _, v := range row {
+				w := b[at : at+4 : at+4]
+				s0 += float32(v * w[0])
+				s1 += float32(v * w[1])
+				s2 += float32(v * w[2])
+				s3 += float32(v * w[3])
+				at += ldb
+			}
+			out := c[i*ldc+j : i*ldc+j+4 : i*ldc+j+4]
+			if add {
+				s0, s1, s2, s3 = s0+out[0], s1+out[1], s2+out[2], s3+out[3]
+			}
+			out[0], out[1], out[2], out[3] = s0, s1, s2, s3
+		}
+	}
+}
+
+func transposePortable(dst, src []float32, d int) {
+	for i := range Lanes {
+		row := src[i*d : (i+1)*d]
+		for c, v := range row {
+			dst[c*Lanes+i] = v
+		}
+	}
+}
+
+func maxPortable(x []float32) float32 {
+	top := x[0]
+	for _, v := range x {
+		if v > top {
+			top = v
+		}
+	}
+	return top
+}
+
+// The exponential: 2^n·p(r) with n = round(x·log₂e) and |r| ≤ ln2/2, p the Taylor series of degree 6, whose error there is
+// under 2·10⁻⁷. ln2 is split so that n·ln2High is exact (Cody and Waite, 1980).
+const (
+	log2e    = float32(math.Log2E)
+	ln2High  = float32(0.693359375)
+	ln2Low   = float32(-2.12194440e-4)
+	expFloor = float32(-87)
+)
+
+func expPortable(x []float32, top float32) float32 {
+	var sum float32
+	for i, v := range x {
+		v -= top
+		if !(v >= expFloor) {
+			if v == v {
+				x[i] = 0
+				continue
+			}
+			x[i] = v // NaN stays visible
+			sum += v
+			continue
+		}
+		n := float32(math.RoundToEven(float64(float32(v * log2e))))
+		r := v - float32(n*ln2High)
+		r -= float32(n * ln2Low)
+		p := float32(1.0 / 720)
+		p = float32(p*r) + 1.0/120
+		p = float32(p*r) + 1.0/24
+		p = float32(p*r) + 1.0/6
+		p = float32(p*r) + 0.5
+		p = float32(p*r) + 1
+		p = float32(p*r) + 1
+		e := math.Float32frombits(math.Float32bits(p) + uint32(int32(n))<<23)
+		x[i] = e
+		sum += e
+	}
+	return sum
+}
+
+func scalePortable(x []float32, s float32) {
+	for i := range x {
+		x[i] *= s
+	}
+}
+
+func addPortable(dst, x []float32) {
+	for i, v := range x {
+		dst[i] += v
+	}
+}
+
+func countPortable(x []float32, t float32) int {
+	n := 0
+	for _, v := range x {
+		if v > t {
+			n++
+		}
+	}
+	return n
+}
+
+func abovePortable(dst []int32, x []float32, t float32) int {
+	n := 0
+	for i, v := range x {
+		if v >= t {
+			dst[n] = int32(i)
+			n++
+		}
+	}
+	return n
+}
+
+func cutPortable(x []float32, t float32, marks []float32) float32 {
+	var sum float32
+	for i, v := range x {
+		if v >= t {
+			marks[i] = 1
+			sum += v
+		} else {
+			x[i] = 0
+		}
+	}
+	return sum
+}
+
+func quantizePortable(dst []int16, x []float32, inverse float32) int {
+	sum := 0
+	for i, v := range x {
+		q := int16(math.RoundToEven(float64(v * inverse)))
+		dst[i] = q
+		sum += int(q)
+	}
+	return sum
+}
+
+func dotsPortable(dst []float32, q []int16, codes []byte) {
+	for j := range dst {
+		row := codes[:len(q)]
+		var a, b int32
+		for i := 0; i+1 < len(q); i += 2 {
+			a += int32(q[i]) * int32(row[i])
+			b += int32(q[i+1]) * int32(row[i+1])
+		}
+		dst[j] = float32(a + b)
+		codes = codes[len(q):]
+	}
+}
+
+func rescalePortable(x []float32, offset float32, scales []uint16, factor float32) {
+	for j, s := range scales {
+		x[j] = float32(x[j]+offset) * float32(math.Float32frombits(uint32(s)<<16)*factor)
+	}
+}
+
+func weighPortable(out, w []float32, codes []byte) {
+	d := len(out)
+	for i := 0; i < d; i += 4 {
+		var s0, s1, s2, s3 float32
+		at := i
+		for _, v := range w {
+			c := codes[at : at+4 : at+4]
+			s0 += float32(v * float32(c[0]))
+			s1 += float32(v * float32(c[1]))
+			s2 += float32(v * float32(c[2]))
+			s3 += float32(v * float32(c[3]))
+			at += d
+		}
+		out[i] += s0
+		out[i+1] += s1
+		out[i+2] += s2
+		out[i+3] += s3
+	}
+}
+
+// parts are the widths that a code is cut into, the most significant first.
+var parts = [...]int{8, 4, 2, 1}
+
+func unpackPortable(dst, src []byte, rows []int32, n, dim, bits int) {
+	size := dim * bits / 8
+	for i := range n {
+		at := i
+		if rows != nil {
+			at = int(rows[i])
+		}
+		out, in := dst[i*dim:(i+1)*dim], src[at*size:(at+1)*size]
+		clear(out)
+		left := bits
+		for _, width := range parts {
+			if left < width {
+				continue
+			}
+			left -= width
+			part := dim * width / 8
+			mask := byte(1<<width - 1)
+			for shift, to := 0, out; len(to) > 0; shift, to = shift+width, to[part:] {
+				for j, b := range in[:part] {
+					to[j] |= b >> shift & mask << left
+				}
+			}
+			in = in[part:]
+		}
+	}
+}
+
+func widenPortable(dst []float32, src []uint16) {
+	for i, h := range src {
+		dst[i] = tensor.F16(h)
+	}
+}
+
+func sumPortable(x []float32) float32 {
+	var sum float32
+	for _, v := range x {
+		sum += v
+	}
+	return sum
+}
+
+func affinePortable(x []float32, offset, factor float32) {
+	for i, v := range x {
+		x[i] = float32(v+offset) * factor
+	}
+}
+
+func absmaxPortable(x []float32) float32 {
+	var top float32
+	for _, v := range x {
+		top = max(top, v, -v)
+	}
+	return top
+}

@@ -1,0 +1,144 @@
+package attention
+
+import (
+	"slices"
+
+	"spatten/attention/kernel"
+	"spatten/attention/quant"
+	"spatten/attention/record"
+)
+
+// progress is progressive for the one query of a generated token: it reads least significant bits from their own plane and
+// adds what they change to the scores.
+func (w *work) progress(t *worker, c *chosen, q *record.Query, row []float32, i, head int) {
+	s, layer := w.s, w.s.pass.layer
+	k, keys := &s.schedule.Key, w.l.keys[s.shape.group(head)]
+	threshold := k.Threshold.At(layer)
+	progressive := k.LSB.At(layer) > 0
+	if progressive {
+		t.weights = append(t.weights[:0], row...)
+	}
+	if s.wants.Scores {
+		copy(w.perHead[head].scores, row[:w.n])
+	}
+	c.max, c.again, c.lsbs = softmax(row, w.n), false, c.lsbs[:0]
+	switch {
+	case !progressive:
+		return
+	case k.Ask == AskKey:
+		if threshold > 0 && c.max >= threshold {
+			return
+		}
+		c.lsbs = t.top.Select(c.lsbs, t.weights[:w.n], max(1, floor(w.n, k.Share.At(layer))))
+		n, _ := slices.BinarySearch(c.lsbs, int32(keys.Coded())) // what waits for its block is read in full anyway
+		c.lsbs = c.lsbs[:n]
+		if n > 0 {
+			w.refetch(t, t.weights, keys, c.lsbs, i)
+		}
+		q.LSBs = int32(n)
+		w.listRows(&w.perHead[head].lsbs, c.lsbs, 0)
+	case c.max < threshold:
+		w.refetch(t, t.weights, keys, nil, i)
+		c.again = true
+		q.LSBs = int32(keys.Coded())
+	default:
+		return
+	}
+	copy(row, t.weights[:w.n])
+	for j := w.n; j < len(row); j++ {
+		row[j] = -inf
+	}
+	if s.wants.Scores {
+		copy(w.perHead[head].scores, row[:w.n])
+	}
+	softmax(row, w.n)
+}
+
+// refetch corrects the scores of the listed keys, or of all, by their least significant bits.
+func (w *work) refetch(t *worker, scores []float32, keys *quant.Rows, list []int32, i int) {
+	switch {
+	case !w.rawKeys && list == nil:
+		w.floatScores(t, keys, segment{0, w.n, -1}, i, i+1, true, scores)
+	case !w.rawKeys:
+		w.floatRefetch(t, scores, keys, list, i)
+	case !keys.Format().PerChannel:
+		w.tokenRefetch(t, scores, keys, list, i)
+	default:
+		w.channelRefetch(t, scores, keys, list, i)
+	}
+}
+
+// floatRefetch scores the listed keys anew as fp32.
+func (w *work) floatRefetch(t *worker, scores []float32, keys *quant.Rows, list []int32, i int) {
+	d := w.s.shape.HeadDim
+	q := w.step.q[i*d : (i+1)*d]
+	t.panel, t.rows, t.tile = room(t.panel, kernel.Lanes*d), room(t.rows, kernel.Lanes*d), room(t.tile, kernel.Lanes)
+	for len(list) > 0 {
+		n := min(kernel.Lanes, len(list))
+		clear(t.rows[n*d:])
+		keys.Read(t.rows[:n*d], &t.scratch, list[:n], 0, true, false)
+		kernel.Transpose(t.panel, t.rows, d)
+		kernel.Tile(t.tile, kernel.Lanes, q, d, 1, t.panel, kernel.Lanes, d, false)
+		for j, row := range list[:n] {
+			scores[row] = t.tile[j] * rootOf(d)
+		}
+		list = list[n:]
+	}
+}
+
+// tokenRefetch adds to scores what the low codes add to integer products, with a scale a row.
+func (w *work) tokenRefetch(t *worker, scores []float32, keys *quant.Rows, list []int32, i int) {
+	g, d := &w.step, w.s.shape.HeadDim
+	middle := -keys.Format().Middle() * g.offsets[i]
+	q := g.integers[i*d : (i+1)*d]
+	if list == nil {
+		for at := 0; at < w.n; at += subBlock {
+			n := min(subBlock, w.n-at)
+			t.tile = room(t.tile, n)
+			kernel.Dots(t.tile, q, keys.Low().Codes(t.scratch.Bytes(), nil, at, n))
+			kernel.Rescale(t.tile, middle, keys.Scales()[at:], g.factors[i])
+			kernel.Add(scores[at:at+n], t.tile)
+		}
+		return
+	}
+	for len(list) > 0 {
+		n := min(subBlock, len(list))
+		t.tile = room(t.tile, n)
+		kernel.Dots(t.tile, q, keys.Low().Codes(t.scratch.Bytes(), list[:n], 0, n))
+		for j, row := range list[:n] {
+			scores[row] += (t.tile[j] + middle) * (quant.BFloat(keys.Scales()[row]) * g.factors[i])
+		}
+		list = list[n:]
+	}
+}
+
+// channelRefetch is tokenRefetch with the queries of every block.
+func (w *work) channelRefetch(t *worker, scores []float32, keys *quant.Rows, list []int32, i int) {
+	g, d := &w.step, w.s.shape.HeadDim
+	all, at := list == nil, 0
+	for b, rows := range keys.Blocks() {
+		end, n := at+int(rows), int(rows)
+		if !all {
+			n, _ = slices.BinarySearch(list, int32(end))
+		}
+		if n > 0 {
+			set := b*len(w.heads) + i
+			t.tile = room(t.tile, n)
+			var some []int32
+			if !all {
+				some = list[:n]
+			}
+			kernel.Dots(t.tile, g.integers[set*d:(set+1)*d], keys.Low().Codes(t.scratch.Bytes(), some, at, n))
+			kernel.Affine(t.tile, -keys.Format().Middle()*g.offsets[set], g.factors[set])
+			if all {
+				kernel.Add(scores[at:end], t.tile)
+			} else {
+				for j, row := range some {
+					scores[row] += t.tile[j]
+				}
+				list = list[n:]
+			}
+		}
+		at = end
+	}
+}
