@@ -25,7 +25,7 @@ func TestPathsAgree(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				pass(t, fast, cpu, 540, 7)
+				pass(t, fast, cpu, 530, 7)
 				slow := fast.Fork()
 				slow.work.onlyTiles = true
 				want, got := pass(t, slow, cpu, 1, 7), pass(t, fast, cpu, 1, 7)
