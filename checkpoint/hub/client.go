@@ -49,7 +49,9 @@ func newClient(transport http.RoundTripper) (*client, error) {
 		base:   base,
 		follow: &http.Client{Transport: transport, CheckRedirect: checkRedirect},
 		head: &http.Client{Transport: transport, CheckRedirect: func(next *http.Request, via []*http.Request) error {
-			if next.Response.Header.Get("X-Repo-Commit") != "" || next.URL.Host != base.Host {
+			// A large file is described by the answer that sends away to another host, a small one by the last answer.
+			h := next.Response.Header
+			if next.URL.Host != base.Host || h.Get("X-Linked-Etag") != "" && h.Get("X-Linked-Size") != "" {
 				return http.ErrUseLastResponse
 			}
 			return checkRedirect(next, via)

@@ -81,7 +81,17 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, strings.Replace(r.URL.Path, "/old/", "/model/", 1), http.StatusTemporaryRedirect) // renamed
 		return
 	}
-	name, ok := strings.CutPrefix(r.URL.Path, "/org/model/resolve/"+commit+"/")
+	const cached = "/api/resolve-cache/models/org/model/" + commit + "/" // where the hub sends those who ask for small files
+	name, ok := strings.CutPrefix(strings.Replace(r.URL.Path, "/resolve/main/", "/resolve/"+commit+"/", 1), "/org/model/resolve/"+commit+"/")
+	if _, exists := f.files[name]; ok && exists && !f.large[name] {
+		w.Header().Set("X-Repo-Commit", commit)
+		w.Header().Set("Location", cached+name+"?etag=x")
+		w.WriteHeader(http.StatusTemporaryRedirect)
+		return
+	}
+	if !ok {
+		name, ok = strings.CutPrefix(r.URL.Path, cached)
+	}
 	content, exists := f.files[name]
 	switch {
 	case strings.Contains(r.URL.Path, "/org/gated/"):
