@@ -19,8 +19,11 @@ type added struct {
 	afterNormalize bool
 }
 
-// maxAdded is the longest added token, in bytes.
-const maxAdded = 1024
+// Limits on added tokens.
+const (
+	maxAdded = 1024    // bytes of one
+	maxNodes = 1 << 18 // bytes of all, beginnings in common counted once
+)
 
 // part is a stretch of text: an added token, or text still to be cut (id −1).
 type part struct {
@@ -57,6 +60,9 @@ func newTrie(tokens []added) (*trie, error) {
 			next, ok := t.nodes[at][tok.text[i]]
 			if !ok {
 				next = int32(len(t.nodes))
+				if next == maxNodes {
+					return nil, fmt.Errorf("added tokens of more than %d bytes", maxNodes)
+				}
 				t.nodes = append(t.nodes, map[byte]int32{})
 				t.leaf = append(t.leaf, -1)
 				t.nodes[at][tok.text[i]] = next
@@ -85,6 +91,24 @@ func (t *trie) longest(s string, i int) *added {
 		}
 	}
 	return best
+}
+
+// occurring returns which tokens stand anywhere in s, by their index.
+func (t *trie) occurring(s string) []bool {
+	found := make([]bool, len(t.tokens))
+	for i := range len(s) {
+		at := int32(0)
+		for k := i; k < len(s) && (k > i || t.first[s[i]]); k++ {
+			next, ok := t.nodes[at][s[k]]
+			if !ok {
+				break
+			}
+			if at = next; t.leaf[at] >= 0 {
+				found[t.leaf[at]] = true
+			}
+		}
+	}
+	return found
 }
 
 func (t *trie) parts(s string, special bool) []part {
@@ -136,17 +160,12 @@ func touched(s string, start, stop int) bool {
 
 // longestFirst takes the tokens one after the other, the longest first, and finds each in what the ones before
 // have left (llama.cpp). User-defined tokens are found always, special ones only if asked for.
-type longestFirst []added
+type longestFirst struct{ *trie }
 
 func newLongestFirst(tokens []added) (longestFirst, error) {
-	tokens = slices.DeleteFunc(tokens, func(t added) bool { return t.text == "" })
-	for _, t := range tokens {
-		if len(t.text) > maxAdded {
-			return nil, fmt.Errorf("added token %d is %d bytes long (at most %d)", t.id, len(t.text), maxAdded)
-		}
-	}
 	slices.SortStableFunc(tokens, func(a, b added) int { return len(b.text) - len(a.text) })
-	return tokens, nil
+	t, err := newTrie(tokens)
+	return longestFirst{t}, err
 }
 
 func (f longestFirst) parts(s string, special bool) []part {
@@ -154,8 +173,9 @@ func (f longestFirst) parts(s string, special bool) []part {
 		return nil
 	}
 	parts := []part{{-1, 0, len(s)}}
-	for _, tok := range f {
-		if tok.special && !special || !strings.Contains(s, tok.text) {
+	for k, occurs := range f.occurring(s) {
+		tok := &f.tokens[k]
+		if !occurs || tok.special && !special {
 			continue
 		}
 		var next []part

@@ -49,6 +49,12 @@ func TestHostileJSON(t *testing.T) {
 		{"look-behind", file("pre_tokenizer", `{"type":"Split","pattern":{"Regex":"(?<=a)b"},"behavior":"Isolated"}`), "look-around"},
 		{"possessive", file("pre_tokenizer", `{"type":"Split","pattern":{"Regex":"a++"},"behavior":"Isolated"}`), "possessive"},
 		{"huge repeat", file("pre_tokenizer", `{"type":"Split","pattern":{"Regex":"(a{1000}){1000}"},"behavior":"Isolated"}`), "invalid repeat"},
+		{"large program", file("pre_tokenizer", `{"type":"Split","pattern":{"Regex":"(a?b?){900}"},"behavior":"Isolated"}`), "too large"},
+		{"growing text", file("normalizer", `{"type":"Sequence","normalizers":[`+strings.Repeat(`{"type":"Replace","pattern":{"String":"a"},"content":"aa"},`, 40)+`{"type":"NFC"}]}`), "times as long"},
+		{"many steps", file("normalizer", `{"type":"Sequence","normalizers":[`+strings.Repeat(`{"type":"NFC"},`, 400)+`{"type":"NFC"}]}`), "more than 64 components"},
+		{"long words", file("model", `{"type":"WordPiece","max_input_chars_per_word":1000000000,"vocab":{"[UNK]":0}}`), "max_input_chars_per_word 1000000000"},
+		{"long prefix", file("model", `{"type":"BPE","continuing_subword_prefix":"`+strings.Repeat("#", 100)+`","vocab":{"a":0},"merges":[]}`), "more than 64 bytes"},
+		{"long mark", file("pre_tokenizer", `{"type":"Metaspace","replacement":"  "}`), "not one character"},
 		{"bad behavior", file("pre_tokenizer", `{"type":"Split","pattern":{"String":"a"},"behavior":"Gone"}`), "behavior"},
 		{"bytes, then more", file("pre_tokenizer", `{"type":"Sequence","pretokenizers":[{"type":"ByteLevel"},{"type":"Whitespace"}]}`), "Whitespace after ByteLevel"},
 		{"template of unknown", file("post_processor", `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"[CLS]","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[],"special_tokens":{}}`), `"[CLS]" has no ids`},
@@ -126,6 +132,9 @@ func FuzzTokenizerJSON(f *testing.F) {
 	f.Add([]byte(file("pre_tokenizer", `{"type":"Split","pattern":{"Regex":"\\s+(?!\\S)|\\s+"},"behavior":"Contiguous","invert":true}`)), "a  b")
 	f.Add([]byte(file("normalizer", `{"type":"Replace","pattern":{"String":""},"content":"x"}`)), "a")
 	f.Add([]byte(file("added_tokens", `[{"id":3,"content":" ","lstrip":true,"rstrip":true,"normalized":true,"special":false,"single_word":true}]`)), "a   b")
+	for _, g := range readGolden(f, "testdata/golden.json.gz") {
+		f.Add([]byte(g.Tokenizer), g.Cases[9].Text)
+	}
 	f.Fuzz(func(t *testing.T, raw []byte, text string) {
 		tok, err := FromJSON(raw)
 		if err != nil {

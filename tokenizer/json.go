@@ -69,6 +69,9 @@ type reader struct {
 	bpe       *bpe // the model, if it is one
 	byteLevel bool // the pre-tokenizers end with ByteLevel
 	fused     bool // the decoders so far have joined the tokens
+
+	components int     // read so far
+	growth     float64 // of a text by replacements
 }
 
 // strict decodes JSON into v; a field that v lacks is an error.

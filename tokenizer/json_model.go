@@ -5,6 +5,12 @@ import (
 	"fmt"
 )
 
+// Limits on what makes cutting a word slow.
+const (
+	maxAffix = 64  // bytes of a prefix or suffix of pieces
+	maxWord  = 512 // characters of a word for WordPiece
+)
+
 // modelJSON holds the fields of BPE and WordPiece, so that a long file is read once.
 type modelJSON struct {
 	Type          string           `json:"type"`
@@ -49,6 +55,9 @@ func (r *reader) bpeModel(c *modelJSON) error {
 	if c.Dropout != nil && *c.Dropout != 0 {
 		return fmt.Errorf("dropout %g is not supported: it makes tokens random", *c.Dropout)
 	}
+	if len(deref(c.Prefix, "")) > maxAffix || len(deref(c.Suffix, "")) > maxAffix {
+		return fmt.Errorf("continuing_subword_prefix or end_of_word_suffix of more than %d bytes", maxAffix)
+	}
 	v, err := newVocabulary(c.Vocab)
 	if err != nil {
 		return err
@@ -79,6 +88,9 @@ func (r *reader) bpeModel(c *modelJSON) error {
 func (r *reader) wordPieceModel(c *modelJSON) error {
 	if c.Merges != nil || c.Dropout != nil || c.Suffix != nil || c.FuseUnknown || c.ByteFallback || c.IgnoreMerges {
 		return fmt.Errorf("fields of BPE are not supported")
+	}
+	if n := deref(c.MaxRunes, 100); n < 0 || n > maxWord || len(deref(c.Prefix, "")) > maxAffix {
+		return fmt.Errorf("max_input_chars_per_word %d (at most %d), or continuing_subword_prefix of more than %d bytes", n, maxWord, maxAffix)
 	}
 	v, err := newVocabulary(c.Vocab)
 	if err != nil {

@@ -180,6 +180,9 @@ func (r *reader) decoder(raw json.RawMessage, depth int) error {
 	if err != nil {
 		return err
 	}
+	if err := r.count(); err != nil {
+		return err
+	}
 	var c struct {
 		Type           string            `json:"type"`
 		Decoders       []json.RawMessage `json:"decoders"`
@@ -227,6 +230,9 @@ func (r *reader) decoder(raw json.RawMessage, depth int) error {
 		add(metaspaceStep(m.mark, m.prefix != "never"))
 	case "Replace":
 		p, err := c.Pattern.pattern()
+		if err == nil {
+			err = r.grow(p, c.Content)
+		}
 		if err != nil {
 			return named(kind, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"unicode"
+	"unicode/utf8"
 )
 
 // patternJSON is {"String": …} or {"Regex": …}.
@@ -22,6 +23,37 @@ func (p patternJSON) pattern() (pattern, error) {
 	return nil, fmt.Errorf("pattern is neither String nor Regex")
 }
 
+// Limits on components, so that a short text stays one.
+const (
+	maxComponents = 64
+	maxGrowth     = 64   // times that all Replaces of a file may lengthen a text
+	maxContent    = 1024 // bytes of a replacement or of what is put before a text
+)
+
+// count counts a component.
+func (r *reader) count() error {
+	if r.components++; r.components > maxComponents {
+		return fmt.Errorf("more than %d components", maxComponents)
+	}
+	return nil
+}
+
+// grow counts by how much a replacement may lengthen a text.
+func (r *reader) grow(p pattern, content string) error {
+	shortest := 1
+	if l, ok := p.(literal); ok {
+		shortest = max(len(l), 1)
+	}
+	factor := max(float64(len(content))/float64(shortest), 1)
+	if p == nil {
+		factor = 1
+	}
+	if r.growth = max(r.growth, 1) * factor; r.growth > maxGrowth || len(content) > maxContent {
+		return fmt.Errorf("replacements that may make a text more than %d times as long, or of more than %d bytes", maxGrowth, maxContent)
+	}
+	return nil
+}
+
 // normalizer reads a normalizer; nil stands for none.
 func (r *reader) normalizer(raw json.RawMessage, depth int) (normalizer, error) {
 	if absent(raw) {
@@ -29,6 +61,9 @@ func (r *reader) normalizer(raw json.RawMessage, depth int) (normalizer, error) 
 	}
 	kind, err := kindOf(raw)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.count(); err != nil {
 		return nil, err
 	}
 	var c struct {
@@ -84,9 +119,12 @@ func (r *reader) normalizer(raw json.RawMessage, depth int) (normalizer, error) 
 	case "Strip":
 		return strip{c.StripLeft, c.StripRight}, nil
 	case "Prepend":
-		return prependText(c.Prepend), nil
+		return prependText(c.Prepend), named(kind, r.grow(nil, c.Prepend))
 	case "Replace":
 		p, err := c.Pattern.pattern()
+		if err == nil {
+			err = r.grow(p, c.Content)
+		}
 		return replace{p, c.Content}, named(kind, err)
 	}
 	return nil, fmt.Errorf("type %q is not supported", kind)
@@ -99,6 +137,9 @@ func (r *reader) preTokenizer(raw json.RawMessage, depth int) error {
 	}
 	kind, err := kindOf(raw)
 	if err != nil {
+		return err
+	}
+	if err := r.count(); err != nil {
 		return err
 	}
 	if r.byteLevel {
@@ -192,6 +233,9 @@ func newMetaspace(mark, scheme string, addPrefix, split *bool) (metaspace, error
 	m := metaspace{mark: mark, prefix: scheme, cut: split == nil || *split}
 	if m.mark == "" {
 		m.mark = "▁"
+	}
+	if utf8.RuneCountInString(m.mark) != 1 {
+		return m, fmt.Errorf("replacement %.16q is not one character", m.mark)
 	}
 	if scheme == "" {
 		m.prefix = "always"

@@ -85,8 +85,11 @@ const (
 	qwen2Expression  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
-// maxExpression is the longest regular expression that is compiled, in bytes.
-const maxExpression = 4096
+// Limits on a regular expression.
+const (
+	maxExpression = 4096 // bytes
+	maxProgram    = 2000 // instructions: each character may cost as many steps
+)
 
 // compile returns the pattern for a regular expression in the dialect of tokenizer files (Oniguruma, Unicode
 // classes). What needs look-around beyond a last \s+(?!\S)|\s+, or possessive quantifiers, is an error.
@@ -127,7 +130,14 @@ func compileExpression(expr string) (pattern, error) {
 	if err != nil {
 		return nil, fmt.Errorf("regular expression %q: %w", expr, err)
 	}
-	if parsed, err := syntax.Parse(goExpr, syntax.Perl); err == nil && parsed.Op == syntax.OpConcat && re.SubexpIndex("blanks") > 0 {
+	parsed, err := syntax.Parse(goExpr, syntax.Perl)
+	if err != nil {
+		return nil, fmt.Errorf("regular expression %q: %w", expr, err)
+	}
+	if program, err := syntax.Compile(parsed.Simplify()); err != nil || len(program.Inst) > maxProgram {
+		return nil, fmt.Errorf("regular expression %.64q is too large", expr)
+	}
+	if parsed.Op == syntax.OpConcat && re.SubexpIndex("blanks") > 0 {
 		return nil, fmt.Errorf("regular expression %q: \\s+(?!\\S) must be an alternative of its own", expr)
 	}
 	return expression{re: re, blanks: max(re.SubexpIndex("blanks"), 0)}, nil
