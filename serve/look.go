@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"spatten/attention"
@@ -17,10 +18,11 @@ import (
 
 // lookRequest is POST /api/look: one text through one model, with everything that the page shows of it.
 type lookRequest struct {
-	Model     string          `json:"model"`
-	Text      string          `json:"text"`
-	MaxTokens int             `json:"max_tokens"` // of a language model: 0 only reads
-	Spatten   *openai.Pruning `json:"spatten"`
+	Model     string           `json:"model"`
+	Text      string           `json:"text"`
+	Messages  []openai.Message `json:"messages"`   // instead of text: a chat
+	MaxTokens int              `json:"max_tokens"` // of a language model: 0 only reads
+	Spatten   *openai.Pruning  `json:"spatten"`
 }
 
 // Limits of the page's requests: it draws every token.
@@ -31,8 +33,9 @@ const (
 
 // lookWord is one token of the text.
 type lookWord struct {
-	Text string `json:"text"`
-	ID   int32  `json:"id"`
+	Text    string `json:"text"` // with the space before it
+	ID      int32  `json:"id"`
+	Message int    `json:"message"` // of a chat: which one the word belongs to; −1 for what the template wrote
 }
 
 // lookRead is what reading the text did: the first event.
@@ -69,13 +72,13 @@ func (s *Server) look(w http.ResponseWriter, r *http.Request) {
 	if e == nil && (q.MaxTokens < 0 || q.MaxTokens > lookGenerated) {
 		e = openai.BadRequest("max_tokens", "max_tokens is %d; the page generates 0 to %d tokens", q.MaxTokens, lookGenerated)
 	}
-	var tokens []tokenizer.Token
+	var t lookText
 	if e == nil {
-		tokens, e = m.words(q.Text)
+		t, e = m.lookText(&q)
 	}
 	var schedule *attention.Schedule
 	if e == nil {
-		schedule, e = m.pruning(q.Spatten, len(tokens)+q.MaxTokens)
+		schedule, e = m.pruning(q.Spatten, len(t.tokens)+q.MaxTokens)
 	}
 	if e != nil {
 		e.Write(w)
@@ -86,62 +89,103 @@ func (s *Server) look(w http.ResponseWriter, r *http.Request) {
 	out := &sse{w: w, c: http.NewResponseController(w)}
 	watched := &watcher{}
 	if m.engine == nil {
-		m.lookOnce(out, tokens, q.Text, schedule, watched)
+		m.lookOnce(out, t, schedule, watched)
 		return
 	}
-	m.lookStream(r.Context(), out, tokens, q.Text, q.MaxTokens, schedule, watched)
+	m.lookStream(r.Context(), out, t, q.MaxTokens, schedule, watched)
 }
 
-// words tokenizes the page's text.
-func (m *Model) words(text string) ([]tokenizer.Token, *openai.Error) {
-	if len(text) > m.server.config.PromptSize {
-		return nil, openai.BadRequest("text", "the text has %d bytes, at most %d are allowed", len(text), m.server.config.PromptSize)
-	}
+// lookText is the text that the page shows, cut into tokens.
+type lookText struct {
+	text   string
+	tokens []tokenizer.Token
+	starts []int // of the messages of a chat, in the text
+	ends   []int
+}
+
+// lookText tokenizes the page's text, or its chat as the model's template writes it.
+func (m *Model) lookText(q *lookRequest) (t lookText, e *openai.Error) {
 	o := m.gen.Tokenizer.DefaultOptions()
 	o.AddSpecial = true
-	tokens := m.gen.Tokenizer.Encode(text, o)
-	if most := min(lookTokens, m.gen.Model.Info().MaxPositions); len(tokens) == 0 || len(tokens) > most {
-		return nil, openai.BadRequest("text", "the text has %d tokens; the page shows 1 to %d", len(tokens), most)
+	t.text = q.Text
+	if len(q.Messages) > 0 {
+		if len(q.Messages) > openai.MaxMessages {
+			return t, openai.BadRequest("messages", "%d messages; there are at most %d", len(q.Messages), openai.MaxMessages)
+		}
+		if t.text, e = m.write(q.Messages, m.server.config.PromptSize); e != nil {
+			return t, e
+		}
+		o.AddSpecial, o.ParseSpecial = false, true
+		at := 0
+		for _, msg := range q.Messages {
+			content := strings.TrimSpace(string(msg.Content))
+			if i := strings.Index(t.text[at:], content); i >= 0 {
+				at += i
+			}
+			t.starts = append(t.starts, at)
+			at = min(len(t.text), at+len(content))
+			t.ends = append(t.ends, at)
+		}
 	}
-	return tokens, nil
+	if len(t.text) > m.server.config.PromptSize {
+		return t, openai.BadRequest("text", "the text has %d bytes, at most %d are allowed", len(t.text), m.server.config.PromptSize)
+	}
+	t.tokens = m.gen.Tokenizer.Encode(t.text, o)
+	if most := min(lookTokens, m.gen.Model.Info().MaxPositions); len(t.tokens) == 0 || len(t.tokens) > most {
+		return t, openai.BadRequest("text", "the text has %d tokens; the page shows 1 to %d", len(t.tokens), most)
+	}
+	return t, nil
+}
+
+// words are the tokens with the text that they stand for.
+func (t *lookText) words() []lookWord {
+	var words []lookWord
+	at := 0
+	for _, token := range t.tokens {
+		w := lookWord{ID: token.ID, Message: -1, Text: t.text[min(at, token.Start):token.End]}
+		if token.Start == token.End {
+			w.Text = token.Piece
+		}
+		at = max(at, token.End)
+		for i := range t.starts {
+			if token.Start >= t.starts[i] && token.End <= t.ends[i] && token.Start < token.End {
+				w.Message = i
+			}
+		}
+		words = append(words, w)
+	}
+	return words
 }
 
 // read begins the answer with what the watcher saw.
-func (m *Model) read(tokens []tokenizer.Token, text string, s *attention.Schedule, v *watcher) *lookRead {
-	read := &lookRead{Layers: v.live.Layers, Heads: m.gen.Model.Info().Heads, Importance: v.importance(), Peaks: v.peaks[:]}
+func (m *Model) read(t lookText, s *attention.Schedule, v *watcher) *lookRead {
+	read := &lookRead{Words: t.words(), Layers: v.live.Layers, Heads: m.gen.Model.Info().Heads, Importance: v.importance(), Peaks: v.peaks[:]}
 	if s != nil {
 		read.Schedule, read.Threshold = s.YAML(), s.Key.Threshold.At(m.gen.Model.Info().Layers-1)
-	}
-	for _, t := range tokens {
-		word := text[t.Start:t.End]
-		if t.Start == t.End {
-			word = t.Piece
-		}
-		read.Words = append(read.Words, lookWord{word, t.ID})
 	}
 	return read
 }
 
 // lookOnce passes the text through an encoder.
-func (m *Model) lookOnce(out *sse, tokens []tokenizer.Token, text string, s *attention.Schedule, v *watcher) {
+func (m *Model) lookOnce(out *sse, t lookText, s *attention.Schedule, v *watcher) {
 	m.server.turn.Lock()
-	once, err := eval.Forward(m.gen.Model, m.gen.CPU, m.gen.Tokenizer, tokens, s, 0, v)
+	once, err := eval.Forward(m.gen.Model, m.gen.CPU, m.gen.Tokenizer, t.tokens, s, 0, v)
 	m.server.turn.Unlock()
 	if err != nil {
 		out.send(event("error", openai.BadRequest("text", "%v", err)))
 		return
 	}
-	read := m.read(tokens, text, s, v)
+	read := m.read(t, s, v)
 	read.Pruned, read.Dense, read.Cost = &once.Outcome, &once.Dense, once.Cost
 	out.send(event("read", read))
 	out.send(event("end", map[string]any{"cost": once.Cost}))
 }
 
 // lookStream lets a language model read the text and go on with it, pruned and, beside it, dense.
-func (m *Model) lookStream(ctx context.Context, out *sse, tokens []tokenizer.Token, text string, most int, s *attention.Schedule, v *watcher) {
+func (m *Model) lookStream(ctx context.Context, out *sse, t lookText, most int, s *attention.Schedule, v *watcher) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ids := tokenizer.IDs(tokens)
+	ids := tokenizer.IDs(t.tokens)
 	o := generate.Options{Schedule: s, MaxTokens: max(1, most), CacheBits: m.cacheBits, Recorder: v}
 	pruned, err := m.engine.Submit(ctx, ids, o)
 	var dense *Job
@@ -173,7 +217,7 @@ func (m *Model) lookStream(ctx context.Context, out *sse, tokens []tokenizer.Tok
 		if first {
 			first = false
 			v.mu.Lock()
-			read := m.read(tokens, text, s, v)
+			read := m.read(t, s, v)
 			v.mu.Unlock()
 			out.send(event("read", read))
 		}

@@ -92,8 +92,17 @@ func (m *Model) encode(text string, most int) ([]int32, *openai.Error) {
 
 // render turns a chat into a prompt.
 func (m *Model) render(messages []openai.Message, most int) ([]int32, *openai.Error) {
+	text, e := m.write(messages, most)
+	if e != nil {
+		return nil, e
+	}
+	return m.tokens("messages", text, most+len(messages)*256+4096, false)
+}
+
+// write turns a chat into the text that the model's template makes of it.
+func (m *Model) write(messages []openai.Message, most int) (string, *openai.Error) {
 	if !m.chats() {
-		return nil, openai.BadRequest("model", "%s has no chat template; use /v1/completions", m.ID)
+		return "", openai.BadRequest("model", "%s has no chat template; use /v1/completions", m.ID)
 	}
 	c := template.Conversation{AddGenerationPrompt: true}
 	size := 0
@@ -102,7 +111,7 @@ func (m *Model) render(messages []openai.Message, most int) ([]int32, *openai.Er
 		c.Messages = append(c.Messages, template.Message{Role: msg.Role, Content: string(msg.Content)})
 	}
 	if size > most {
-		return nil, openai.BadRequest("messages", "the chat has %d bytes, at most %d are allowed", size, most)
+		return "", openai.BadRequest("messages", "the chat has %d bytes, at most %d are allowed", size, most)
 	}
 	if id, ok := m.gen.Tokenizer.BOS(); ok {
 		c.BOS = m.gen.Tokenizer.Piece(id)
@@ -112,9 +121,9 @@ func (m *Model) render(messages []openai.Message, most int) ([]int32, *openai.Er
 	}
 	text, err := m.template.Render(c)
 	if err != nil {
-		return nil, openai.BadRequest("messages", "the model's chat template cannot render this chat: %v", err)
+		return "", openai.BadRequest("messages", "the model's chat template cannot render this chat: %v", err)
 	}
-	return m.tokens("messages", text, most+len(messages)*256+4096, false)
+	return text, nil
 }
 
 func (m *Model) tokens(param, text string, most int, special bool) ([]int32, *openai.Error) {

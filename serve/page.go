@@ -20,6 +20,8 @@ func (s *Server) page(mux *http.ServeMux) {
 	})
 	mux.HandleFunc("GET /api/setup", s.setup)
 	mux.HandleFunc("POST /api/look", s.look)
+	mux.HandleFunc("POST /api/trace", s.saveTrace)
+	mux.HandleFunc("POST /api/simulate", s.simulate)
 }
 
 // pageModel is a model as the page lists it.
@@ -43,5 +45,5 @@ func (s *Server) setup(w http.ResponseWriter, _ *http.Request) {
 		}
 		models = append(models, p)
 	}
-	writeJSON(w, map[string]any{"models": models, "schedules": attention.ScheduleNames()})
+	writeJSON(w, map[string]any{"models": models, "schedules": attention.ScheduleNames(), "machines": machines()})
 }
