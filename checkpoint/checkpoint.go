@@ -103,13 +103,23 @@ func (c *Checkpoint) load(file string, open func(string) (mapped, error)) error 
 // weights names the file of a folder that holds or lists the weights.
 func (c *Checkpoint) weights() (string, error) {
 	for _, name := range []string{"model.safetensors", indexFile} {
-		if _, err := fs.Stat(c.side, name); err == nil {
+		_, err := fs.Stat(c.side, name)
+		if err == nil {
 			return name, nil
 		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("checkpoint: %s: %w", c.name, err)
+		}
 	}
-	found, err := fs.Glob(c.side, "*.gguf")
+	entries, err := fs.ReadDir(c.side, ".")
 	if err != nil {
 		return "", fmt.Errorf("checkpoint: %s: %w", c.name, err)
+	}
+	var found []string
+	for _, e := range entries {
+		if path.Ext(e.Name()) == ".gguf" {
+			found = append(found, e.Name())
+		}
 	}
 	switch found = gguf.Whole(found); len(found) {
 	case 0:

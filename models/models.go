@@ -6,7 +6,7 @@ import (
 	"io/fs"
 )
 
-//go:embed all:*
+//go:embed */*
 var files embed.FS
 
 // Names returns the names of the embedded models.

@@ -83,7 +83,7 @@ func (r *reader) value(field string) any {
 		at = r.at
 		k = kind(r.uint32(field))
 	}
-	if int(k) >= len(sizes) || k == kindArray {
+	if k >= kind(len(sizes)) || k == kindArray {
 		r.fail(at, field, fmt.Errorf("value type %d is unknown, or a list in a list", k))
 	}
 	switch {

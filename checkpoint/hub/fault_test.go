@@ -318,3 +318,19 @@ func TestTwoAtOnce(t *testing.T) {
 		t.Errorf("the weights were fetched %d times", n)
 	}
 }
+
+// TestNoCache has a file where the cache should be.
+func TestNoCache(t *testing.T) {
+	newFake(t)
+	cache := filepath.Join(t.TempDir(), "cache")
+	if err := os.WriteFile(cache, []byte("mine"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HF_HUB_CACHE", cache)
+	if _, err := Pull(t.Context(), "org/model", quick()); err == nil || !strings.Contains(err.Error(), cache) {
+		t.Errorf("got %v; want an error that names %s", err, cache)
+	}
+	if content, err := os.ReadFile(cache); err != nil || string(content) != "mine" {
+		t.Errorf("the file was changed: %q, %v", content, err)
+	}
+}
