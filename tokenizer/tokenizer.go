@@ -28,6 +28,8 @@ type Options struct {
 	// ParseSpecial reads the names of special tokens in the text ("<|im_end|>") as those tokens. Text that a user
 	// wrote should not be parsed; a rendered chat template must be.
 	ParseSpecial bool
+	// Shielded takes out the marks that Shield has put into names of special tokens.
+	Shielded bool
 	// Pair is a second text, for models that compare two.
 	Pair *string
 	// MaxTokens is the most tokens to return, added ones included; 0 is no limit. The end of the text is cut off;
@@ -76,14 +78,14 @@ func (t *Tokenizer) Encode(text string, o Options) []Token {
 	if o.MaxTokens > 0 {
 		room = max(o.MaxTokens-specials(slots), 0)
 	}
-	tokens := t.encodeText(w, text, o.ParseSpecial)
+	tokens := t.encodeText(w, text, o)
 	if o.Pair == nil {
 		if o.MaxTokens > 0 && len(tokens) > room {
 			tokens = tokens[:room]
 		}
 		tokens = t.fill(slots, tokens)
 	} else {
-		second := t.encodeText(w, *o.Pair, o.ParseSpecial)
+		second := t.encodeText(w, *o.Pair, o)
 		if o.MaxTokens > 0 {
 			tokens, second = shorten(tokens, second, room)
 		}
@@ -96,7 +98,8 @@ func (t *Tokenizer) Encode(text string, o Options) []Token {
 }
 
 // encodeText cuts one text into tokens, without what surrounds it.
-func (t *Tokenizer) encodeText(w *workspace, text string, special bool) []Token {
+func (t *Tokenizer) encodeText(w *workspace, text string, o Options) []Token {
+	special := o.ParseSpecial
 	var tokens []Token
 	emit := func(a aligned, id int32, i, j int) {
 		start, end := a.span(i, j)
@@ -111,7 +114,12 @@ func (t *Tokenizer) encodeText(w *workspace, text string, special bool) []Token 
 			at += u.n
 		}
 	}
-	cutText := func(a aligned) { t.splitters.split(a, cutPiece) }
+	cutText := func(a aligned) {
+		if o.Shielded {
+			a = unshield.normalize(a)
+		}
+		t.splitters.split(a, cutPiece)
+	}
 	whole := aligned{text: text}
 	for _, p := range t.raw.parts(text, special) {
 		if p.id >= 0 {
