@@ -108,7 +108,7 @@ func (m *Model) write(messages []openai.Message, most int) (string, *openai.Erro
 	size := 0
 	for _, msg := range messages {
 		size += len(msg.Content)
-		c.Messages = append(c.Messages, template.Message{Role: msg.Role, Content: string(msg.Content)})
+		c.Messages = append(c.Messages, template.Message{Role: msg.Role, Content: m.gen.Tokenizer.Shield(string(msg.Content))})
 	}
 	if size > most {
 		return "", openai.BadRequest("messages", "the chat has %d bytes, at most %d are allowed", size, most)
@@ -133,7 +133,7 @@ func (m *Model) tokens(param, text string, most int, special bool) ([]int32, *op
 	o := m.gen.Tokenizer.DefaultOptions()
 	o.AddSpecial = special
 	if !special {
-		o.ParseSpecial = true // the template wrote them
+		o.ParseSpecial, o.Shielded = true, true // the template wrote them, and no one else
 	}
 	ids := tokenizer.IDs(m.gen.Tokenizer.Encode(text, o))
 	info := m.gen.Model.Info()
