@@ -65,7 +65,7 @@ by encoders, as plain text by others (--parse-special). Encoders read at most as
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&model, "model", "sentiment", "the model: embedded name, folder, file or hub name")
+	flags.StringVarP(&model, "model", "m", "sentiment", "the model: embedded name, folder, file or hub name")
 	flags.StringVar(&pair, "pair", "", "a second text, for models that compare two")
 	flags.BoolVar(&special, "special", true, "add the tokens around the text that the model expects")
 	flags.BoolVar(&parse, "parse-special", false, "read names of special tokens in the text as those tokens")
