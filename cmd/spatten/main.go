@@ -71,6 +71,7 @@ func commands() []*cobra.Command {
 		embedCommand(),
 		scheduleCommand(),
 		serveCommand(),
+		benchCommand(),
 		traceCommand(),
 		simulateCommand(),
 		machineCommand(),

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"spatten/attention"
+	"spatten/bench"
+	"spatten/tensor"
+)
+
+// benchFlags are the flags of bench.
+type benchFlags struct {
+	modelFlags
+	schedule         string
+	against          []string
+	onnx             string
+	text             string
+	depths, prefills []int
+	encodes          []int
+	rounds, steps    int
+	batch            int
+	json             bool
+}
+
+// benchCommand measures speed, dense and pruned, beside the peers.
+func benchCommand() *cobra.Command {
+	var f benchFlags
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure prefill, decode and encode speed, dense and pruned, interleaved with other programs",
+		Long: `Measure how fast a model reads and writes, dense and with a schedule. Contenders take turns, so that a drift of the
+machine meets all alike; medians and ratios are printed.
+
+  --against llama.cpp=PATH            llama-bench, with an f16 cache and without flash attention (its fastest setting here)
+  --against onnxruntime=PYTHON        an interpreter with onnxruntime, with --onnx FILE`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	f.register(cmd, "", "int8")
+	flags := cmd.Flags()
+	flags.Lookup("threads").Usage = "threads (0: one, and all cores)"
+	flags.StringVarP(&f.schedule, "schedule", "s", "", "also measure with this schedule: a name or a YAML file")
+	flags.StringArrayVar(&f.against, "against", nil, "a peer: llama.cpp=PATH of llama-bench, or onnxruntime=PYTHON")
+	flags.StringVar(&f.onnx, "onnx", "", "the peer's .onnx file")
+	flags.StringVar(&f.text, "text", "", "take prompts from this text (default: random tokens)")
+	flags.IntSliceVar(&f.depths, "depth", []int{128}, "decode at these depths")
+	flags.IntSliceVar(&f.prefills, "prefill", []int{512}, "read prompts of these lengths")
+	flags.IntSliceVar(&f.encodes, "encode", []int{128, 512}, "pass texts of these lengths through an encoder")
+	flags.IntVar(&f.rounds, "rounds", 3, "measurements of each")
+	flags.IntVar(&f.steps, "steps", 32, "tokens that a decode test writes")
+	flags.IntVar(&f.batch, "batch", 1, "texts that an encoder passes together")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	return cmd
+}
+
+func (f *benchFlags) run(cmd *cobra.Command) error {
+	if f.rounds < 1 || f.steps < 1 || f.batch < 1 {
+		return usageError{errors.New("--rounds, --steps and --batch are at least 1")}
+	}
+	o, err := f.open()
+	if err != nil {
+		return err
+	}
+	defer o.close()
+	ours, err := f.ours(o)
+	if err != nil {
+		return err
+	}
+	contenders := make([]bench.Contender, 0, len(ours)+len(f.against))
+	for _, c := range ours {
+		defer c.Close()
+		contenders = append(contenders, c)
+	}
+	peers, err := f.peers()
+	if err != nil {
+		return err
+	}
+	contenders = append(contenders, peers...)
+	bar := progressbar.NewOptions(1, progressbar.OptionSetWriter(cmd.ErrOrStderr()), progressbar.OptionClearOnFinish(), progressbar.OptionSetElapsedTime(true),
+		progressbar.OptionSetVisibility(colored(cmd.ErrOrStderr())))
+	rows, err := bench.Run(cmd.Context(), contenders, f.tests(o.model.Info().Causal), f.rounds, func(done, of int, what string) {
+		bar.ChangeMax(max(1, of))
+		bar.Describe(what)
+		bar.Set(done)
+	})
+	bar.Finish()
+	if err != nil {
+		return err
+	}
+	bandwidth := bench.Bandwidth()
+	if f.json {
+		return printJSON(cmd.OutOrStdout(), map[string]any{"rows": rows, "precision": o.cpu.Precision().String(), "read_bandwidth_gb_per_s": bandwidth})
+	}
+	if err := bench.Table(cmd.OutOrStdout(), rows); err != nil {
+		return err
+	}
+	info := o.model.Info()
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "\nactivations in %s; one thread reads %.1f GB/s from memory; %.1f MB of weights: at most %.0f tokens/s a thread without a cache\n",
+		o.cpu.Precision(), bandwidth, float64(info.WeightBytes)/1e6, bandwidth*1e9/float64(info.WeightBytes))
+	return err
+}
+
+// ours returns this program's modes: dense, and pruned where a schedule was named.
+func (f *benchFlags) ours(o *opened) ([]*bench.Ours, error) {
+	var tokens []int32
+	if f.text != "" {
+		data, err := os.ReadFile(f.text)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range o.tokenizer.Encode(string(data), o.tokenizer.DefaultOptions()) {
+			tokens = append(tokens, t.ID)
+		}
+	}
+	precision := tensor.F32
+	if f.precision == "int8" {
+		precision = tensor.Int8
+	}
+	mode := func(s *attention.Schedule) *bench.Ours {
+		return &bench.Ours{Model: o.model, Precision: precision, Schedule: s, Steps: f.steps, Tokens: tokens, BatchSize: f.batch}
+	}
+	modes := []*bench.Ours{mode(nil)}
+	if f.schedule != "" {
+		s, err := attention.LoadSchedule(f.schedule)
+		if err != nil {
+			return nil, err
+		}
+		modes = append(modes, mode(s))
+	}
+	return modes, nil
+}
+
+// peers parses --against.
+func (f *benchFlags) peers() ([]bench.Contender, error) {
+	var peers []bench.Contender
+	for _, a := range f.against {
+		name, path, ok := strings.Cut(a, "=")
+		switch {
+		case ok && name == "llama.cpp":
+			model := f.model
+			if info, err := os.Stat(model); err == nil && info.IsDir() {
+				found, _ := filepath.Glob(filepath.Join(model, "*.gguf"))
+				if len(found) == 1 {
+					model = found[0]
+				}
+			}
+			peers = append(peers, &bench.LlamaCpp{Bench: path, Model: model, Steps: f.steps})
+		case ok && name == "onnxruntime":
+			if f.onnx == "" {
+				return nil, usageError{errors.New("--against onnxruntime needs the model: --onnx FILE")}
+			}
+			peers = append(peers, &bench.OnnxRuntime{Python: path, Model: f.onnx, Name: "dense"})
+		default:
+			return nil, usageError{fmt.Errorf("--against %q: llama.cpp=PATH or onnxruntime=PYTHON", a)}
+		}
+	}
+	return peers, nil
+}
+
+// tests lists what is measured.
+func (f *benchFlags) tests(causal bool) []bench.Test {
+	threads := []int{1}
+	if f.threads > 0 {
+		threads = []int{f.threads}
+	} else if runtime.NumCPU() > 1 {
+		threads = append(threads, runtime.NumCPU())
+	}
+	var tests []bench.Test
+	add := func(kind bench.Kind, depths []int) {
+		for _, d := range depths {
+			for _, n := range threads {
+				tests = append(tests, bench.Test{Kind: kind, Depth: d, Threads: n})
+			}
+		}
+	}
+	if causal {
+		add(bench.Prefill, f.prefills)
+		add(bench.Decode, f.depths)
+	} else {
+		add(bench.Encode, f.encodes)
+	}
+	return tests
+}
