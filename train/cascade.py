@@ -35,12 +35,15 @@ def straight_through(hard, scores, live):
 
 
 def quantize(x, bits):
-    """Linear symmetric fixed point with a scale per token and head; the gradient passes through."""
+    """Fixed point as the runtime stores it, a scale per token and head: 2^bits levels (u + 1/2) x scale, symmetric about 0.
+
+    The gradient passes through.
+    """
     if not bits:
         return x
-    top = 2 ** (bits - 1) - 1
-    scale = x.detach().abs().amax(-1, keepdim=True).clamp_min(1e-9) / top
-    return x + ((x / scale).round().clamp(-top, top) * scale - x).detach()
+    half = 2 ** (bits - 1)
+    scale = (x.detach().abs().amax(-1, keepdim=True) / half).half().float().clamp_min(1e-7)
+    return x + (((x / scale).floor().clamp(-half, half - 1) + 0.5) * scale - x).detach()
 
 
 class Cascade:
@@ -71,6 +74,8 @@ class Cascade:
         self.heads_live = torch.ones(rows, heads, dtype=torch.bool)
         self.heads = self.heads_live.float()
         self.token_scores = torch.zeros(rows, width)
+        self.received = torch.zeros(rows, width)  # what the policies sum
+        self.viewers = torch.zeros(rows, width)  # counted queries that could see each token
         self.head_scores = torch.zeros(rows, heads)
         self.entered = []  # tokens that entered each layer, by row
         self.heads_entered = []
@@ -85,8 +90,7 @@ class Cascade:
     def _attend(self, layer, q, k, v):
         self._enter(layer)
         s = self.schedule
-        bits = s.key.get("msb", 0) + s.key.get("lsb", 0)
-        q, k, v = q.float(), quantize(k.float(), bits), quantize(v.float(), s.value.get("bits", 0))
+        q, k, v = q.float(), quantize(k.float(), s.key.get("msb", 0)), quantize(v.float(), s.value.get("bits", 0))
         scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
         if self.causal:
             scores = scores.masked_fill(~self.order, -torch.inf)
@@ -106,7 +110,7 @@ class Cascade:
         seen = self.live[:, None].expand(-1, p.shape[2], -1)
         if self.causal:
             seen = seen & self.order
-        keep = (seen.sum(-1) * share).floor().long().clamp_min(1)  # (rows, queries)
+        keep = (seen.sum(-1) * share + 1e-6).floor().long().clamp_min(1)  # (rows, queries)
         ordered = p.detach().sort(dim=-1, descending=True).values
         cut = ordered.gather(-1, (keep - 1)[:, None, :, None].expand(-1, p.shape[1], -1, -1))
         kept = p * (p.detach() >= cut)
@@ -123,18 +127,12 @@ class Cascade:
             position = torch.arange(p.shape[2])[None]
             queries = queries & (position >= self.lengths[:, None] - self.schedule.importance.get("window", 64))
         weight = queries[:, None, :] * self.heads[:, :, None]
-        added = torch.einsum("rhq,rhqk->rk", weight, p)
+        self.received = self.received + torch.einsum("rhq,rhqk->rk", weight, p)
+        self.token_scores = self.received
         if policy == "normalized":
-            added = added / self._viewers(queries)
-        self.token_scores = self.token_scores + added
-
-    def _viewers(self, queries):
-        """How many live queries can see each key."""
-        count = queries.float()
-        if self.causal:
-            count = count.flip(1).cumsum(1).flip(1)
-            return count.clamp_min(1)
-        return count.sum(1, keepdim=True).clamp_min(1)
+            count = queries.float() * self.heads_live.sum(1, keepdim=True)
+            self.viewers += count.flip(1).cumsum(1).flip(1) if self.causal else count.sum(1, keepdim=True)
+            self.token_scores = self.received / self.viewers.clamp_min(1)
 
     def _enter(self, layer):
         """Ranks on what was accumulated so far and makes the masks of this layer."""

@@ -114,8 +114,7 @@ def main():
         with torch.autocast("cpu", torch.bfloat16):
             return distance([rows[i] for i in buckets(step)])
 
-    for p in model.embeddings.parameters():
-        p.requires_grad_(False)
+    model.embeddings.requires_grad_(False)
     trained = [p for p in model.parameters() if p.requires_grad]
     adam = torch.optim.AdamW(trained, lr=args.lr, weight_decay=0.01, fused=True)
     loop.run(args.out, model, [adam], step_loss, args.steps, warmup=100, decay=1.0, report=50, validate=lambda step: distance(held))

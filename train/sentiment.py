@@ -79,6 +79,7 @@ def main():
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--rows", type=int, default=32)
     parser.add_argument("--lr", type=float, default=1e-4)
+    parser.add_argument("--freeze-embeddings", action="store_true", help="train the layers and the head only")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
 
@@ -103,8 +104,11 @@ def main():
         distance = F.kl_div(logits.log_softmax(1), target.softmax(1), reduction="batchmean")
         return (F.cross_entropy(logits, labels) + distance) / 2
 
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    rest = [p for p in model.parameters() if p.dim() <= 1]
+    if args.freeze_embeddings:
+        model.bert.embeddings.requires_grad_(False)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    decayed = [p for p in trained if p.dim() > 1]
+    rest = [p for p in trained if p.dim() <= 1]
     adam = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}], lr=args.lr, fused=True)
     some = held[:500]
     loop.run(

@@ -12,12 +12,13 @@ import schedule
 
 def test_schedule_rejects(tmp_path):
     path = tmp_path / "s.yaml"
-    for text in ("token: [1, 1]", "tokens: [1]", "tokens: [0.5, 1]", "heads: [1, 0]", "importance: {policy: best}"):
+    for text in ("token: [1, 1]", "tokens: [1, 1, 1]", "key: {lsb: 4}", "tokens: [0.5, 1]", "heads: [1, 0]", "importance: {policy: best}"):
         path.write_text(text)
         with pytest.raises(ValueError):
             schedule.load(path, 2)
-    path.write_text("tokens: [1, 0.5]")
-    assert schedule.load(path, 2).keep("tokens", 1, 7) == 3
+    path.write_text("tokens: [1, 0.29]\nvalues: 0.5")
+    found = schedule.load(path, 2)
+    assert found.keep("tokens", 1, 100) == 29 and found.values == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("kind,bits", [("Q8_0", 8), ("Q5_1", 5)])
