@@ -72,7 +72,7 @@ def correlation(model, tokenizer, pairs, schedule=None):
 
 def read(path):
     model = bert.Encoder(folder.read_config(path))
-    folder.load(model, folder.read_weights(path))
+    folder.load(model, folder.read_weights(path), prefix="bert.")
     return model.eval()
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+import gguf
+import names
+
 
 def read_config(folder):
     return json.loads((Path(folder) / "config.json").read_text())
@@ -16,8 +19,10 @@ def write_config(folder, config):
 
 
 def read_weights(folder):
-    """All tensors of the folder in fp32; sharded checkpoints through their index."""
+    """All tensors of the folder in fp32; sharded checkpoints through their index, a stored BERT from its GGUF."""
     folder = Path(folder)
+    if (folder / "model.gguf").exists():
+        return {names.hugging_face(name): torch.from_numpy(t) for name, t in gguf.read(folder / "model.gguf").items()}
     index = folder / "model.safetensors.index.json"
     files = {"model.safetensors"}
     if index.exists():

@@ -11,6 +11,7 @@ import numpy as np
 ALIGNMENT = 32
 UINT32, FLOAT32, STRING = 4, 6, 8
 TYPES = {"F32": 0, "F16": 1, "Q5_1": 7, "Q8_0": 8}
+BYTES = {"F32": 128, "F16": 64, "Q5_1": 24, "Q8_0": 34}  # of 32 elements
 
 
 def encode(array, kind):
@@ -81,3 +82,43 @@ def write(path, metadata, tensors):
     with open(path, "wb") as file:
         file.write(head + bytes(-len(head) % ALIGNMENT))
         file.writelines(blobs)
+
+
+def read(path):
+    """The tensors of a file that `write` made: {name: fp32 array}."""
+    with open(path, "rb") as file:
+        data = file.read()
+    at = 0
+
+    def take(form):
+        nonlocal at
+        values = struct.unpack_from("<" + form, data, at)
+        at += struct.calcsize("<" + form)
+        return values[0] if len(values) == 1 else values
+
+    def text():
+        nonlocal at
+        length = take("Q")
+        at += length
+        return data[at - length : at].decode()
+
+    magic, version, tensors, entries = take("4sIQQ")
+    if magic != b"GGUF" or version != 3:
+        raise ValueError(f"{path}: not a GGUF file of version 3")
+    for _ in range(entries):
+        text()
+        kind = take("I")
+        text() if kind == STRING else take("f" if kind == FLOAT32 else "I")
+    table = []
+    for _ in range(tensors):
+        name, axes = text(), take("I")
+        shape = tuple(reversed([take("Q") for _ in range(axes)]))
+        table.append((name, shape, *take("IQ")))
+    start = at + -at % ALIGNMENT
+    kinds = {number: kind for kind, number in TYPES.items()}
+    result = {}
+    for name, shape, number, offset in table:
+        size = int(np.prod(shape)) * BYTES[kinds[number]] // 32
+        begin = start + offset
+        result[name] = decode(data[begin : begin + size], shape, kinds[number]).copy()
+    return result

@@ -7,6 +7,7 @@ import torch
 import gguf
 import glue
 import loop
+import names
 import schedule
 
 
@@ -30,6 +31,21 @@ def test_blocks_round_trip(kind, bits):
     assert (errors.max(1) <= spread / (2**bits - 2) * 0.55).all()
     again = gguf.decode(gguf.encode(back, kind), x.shape, kind)
     np.testing.assert_allclose(again, back, atol=2e-3)
+
+
+def test_gguf_file_round_trip(tmp_path):
+    x = np.linspace(-1, 1, 128, dtype=np.float32)
+    tensors = [("a.weight", x.reshape(2, 64), "Q8_0"), ("b.bias", x[:5], "F32"), ("c.weight", x.reshape(4, 32), "F16")]
+    gguf.write(tmp_path / "m.gguf", {"general.architecture": "bert", "bert.block_count": 1, "eps": 1e-12}, tensors)
+    found = gguf.read(tmp_path / "m.gguf")
+    assert list(found) == ["a.weight", "b.bias", "c.weight"]
+    for name, array, kind in tensors:
+        np.testing.assert_array_equal(found[name], gguf.decode(gguf.encode(array, kind), array.shape, kind))
+
+
+def test_names_invert():
+    for name in ("bert.encoder.layer.3.attention.output.LayerNorm.bias", "bert.embeddings.LayerNorm.weight", "classifier.bias"):
+        assert names.hugging_face(names.gguf(name)) == name
 
 
 def test_buckets_cover_an_epoch_once():
