@@ -11,6 +11,7 @@ import (
 	"spatten/checkpoint"
 	"spatten/internal/tiny"
 	"spatten/model"
+	"spatten/tensor"
 )
 
 // family is a random model of one family with the dense reference's answer to a text.
@@ -131,20 +132,22 @@ func TestChunks(t *testing.T) {
 		if !m.Info().Causal {
 			continue
 		}
-		t.Run(f.name, func(t *testing.T) {
-			cpu := newCPU(t)
-			var b model.Batch
-			whole := forward(t, cpu, &b, m, newSequence(t, m, nil, attention.Options{}), ids, model.AllLogits)
-			for _, chunk := range []int{1, 2, 7, 22} {
-				seq := newSequence(t, m, nil, attention.Options{})
-				var pieces []float32
-				for part := range slices.Chunk(ids, chunk) {
-					pieces = append(pieces, forward(t, cpu, &b, m, seq, part, model.AllLogits)...)
+		for _, p := range []tensor.Precision{tensor.F32, tensor.Int8} {
+			t.Run(fmt.Sprintf("%s/%v", f.name, p), func(t *testing.T) {
+				cpu := newCPUOf(t, p)
+				var b model.Batch
+				whole := forward(t, cpu, &b, m, newSequence(t, m, nil, attention.Options{}), ids, model.AllLogits)
+				for _, chunk := range []int{1, 2, 7, 22} {
+					seq := newSequence(t, m, nil, attention.Options{})
+					var pieces []float32
+					for part := range slices.Chunk(ids, chunk) {
+						pieces = append(pieces, forward(t, cpu, &b, m, seq, part, model.AllLogits)...)
+					}
+					same(t, fmt.Sprintf("chunks of %d", chunk), pieces, whole)
 				}
-				near(t, fmt.Sprintf("chunks of %d", chunk), pieces, whole, 0)
-			}
-			last := forward(t, cpu, &b, m, newSequence(t, m, nil, attention.Options{}), ids, model.Logits)
-			near(t, "logits of the last token alone", last, whole[(n-1)*tiny.Vocab:], 0)
-		})
+				last := forward(t, cpu, &b, m, newSequence(t, m, nil, attention.Options{}), ids, model.Logits)
+				same(t, "logits of the last token alone", last, whole[(n-1)*tiny.Vocab:])
+			})
+		}
 	}
 }

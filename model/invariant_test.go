@@ -30,53 +30,53 @@ func schedules(t testing.TB) map[string]*attention.Schedule {
 }
 
 // TestBatch passes sequences together and apart, prompts beside decoded tokens: a sequence's numbers stay the same,
-// bit by bit.
+// bit by bit, in both precisions.
 func TestBatch(t *testing.T) {
 	for _, f := range families() {
 		_, m := ready(t, f)
 		for name, s := range schedules(t) {
-			t.Run(f.name+"/"+name, func(t *testing.T) {
-				cpu := newCPU(t)
-				var b model.Batch
-				prompts := [][]int32{randomIDs(5, 1), randomIDs(31, 2), randomIDs(1, 3), randomIDs(12, 4)}
-				var together []model.Chunk
-				var apart [][]float32
-				for _, ids := range prompts {
-					together = append(together, model.Chunk{
-						Seq: newSequence(t, m, s, attention.Options{}), Tokens: ids, Last: true, Want: f.want,
-						Out: make([]float32, m.Info().Size(f.want, len(ids))),
-					})
-					seq := newSequence(t, m, s, attention.Options{})
-					apart = append(apart, forward(t, cpu, &b, m, seq, ids, f.want))
-					if m.Info().Causal {
-						apart = append(apart, forward(t, cpu, &b, m, seq, ids[:1], model.Logits))
-					}
-				}
-				if err := m.Forward(cpu, &b, together); err != nil {
-					t.Fatal(err)
-				}
-				if !m.Info().Causal {
-					for i := range together {
-						near(t, fmt.Sprintf("sequence %d", i), together[i].Out, apart[i], 0)
-					}
-					return
-				}
-				for i := range together {
-					same(t, fmt.Sprintf("prompt %d", i), together[i].Out, apart[2*i])
-				}
-				for i := range together { // one step of all but the second, which reads another prompt's chunk meanwhile
-					together[i].Tokens = prompts[i][:1]
-					together[i].Want, together[i].Out = model.Logits, make([]float32, m.Info().Vocab)
-				}
-				together[1] = model.Chunk{Seq: newSequence(t, m, s, attention.Options{}), Tokens: prompts[3], Want: model.Nothing}
-				if err := m.Forward(cpu, &b, together); err != nil {
-					t.Fatal(err)
-				}
-				for _, i := range []int{0, 2, 3} {
-					same(t, fmt.Sprintf("step of sequence %d", i), together[i].Out, apart[2*i+1])
-				}
-			})
+			for _, p := range []tensor.Precision{tensor.F32, tensor.Int8} {
+				t.Run(fmt.Sprintf("%s/%s/%v", f.name, name, p), func(t *testing.T) { compareBatch(t, newCPUOf(t, p), m, s, f.want) })
+			}
 		}
+	}
+}
+
+func compareBatch(t *testing.T, cpu *tensor.CPU, m model.Model, s *attention.Schedule, want model.Want) {
+	var b model.Batch
+	prompts := [][]int32{randomIDs(5, 1), randomIDs(31, 2), randomIDs(1, 3), randomIDs(12, 4)}
+	var together []model.Chunk
+	var apart, steps [][]float32
+	for _, ids := range prompts {
+		together = append(together, model.Chunk{
+			Seq: newSequence(t, m, s, attention.Options{}), Tokens: ids, Last: true, Want: want,
+			Out: make([]float32, m.Info().Size(want, len(ids))),
+		})
+		seq := newSequence(t, m, s, attention.Options{})
+		apart = append(apart, forward(t, cpu, &b, m, seq, ids, want))
+		if m.Info().Causal {
+			steps = append(steps, forward(t, cpu, &b, m, seq, ids[:1], model.Logits))
+		}
+	}
+	if err := m.Forward(cpu, &b, together); err != nil {
+		t.Fatal(err)
+	}
+	for i := range together {
+		same(t, fmt.Sprintf("sequence %d", i), together[i].Out, apart[i])
+	}
+	if !m.Info().Causal {
+		return
+	}
+	for i := range together { // one step of all but the second, in whose place another prompt is read
+		together[i].Tokens = prompts[i][:1]
+		together[i].Want, together[i].Out = model.Logits, make([]float32, m.Info().Vocab)
+	}
+	together[1] = model.Chunk{Seq: newSequence(t, m, s, attention.Options{}), Tokens: prompts[3], Want: model.Nothing}
+	if err := m.Forward(cpu, &b, together); err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range []int{0, 2, 3} {
+		same(t, fmt.Sprintf("step of sequence %d", i), together[i].Out, steps[i])
 	}
 }
 
