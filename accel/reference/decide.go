@@ -138,7 +138,10 @@ func (s *sim) report(now int64, b *beat, again bool) bool {
 		s.keyAlloc.release(now+1, p.j.region) // through a register
 	}
 	s.moved = true
-	flags := b.flags()
+	flags := 0
+	if again {
+		flags = FlagSecondPass
+	}
 	s.event(now, RequantReport, b.j, flags)
 	return true
 }

@@ -125,7 +125,6 @@ func (s *sim) keyFork(now int64) {
 	i := k.current.index()
 	j.stamps.KeyStageDone[i] = now
 	b := k.current.beat()
-	b.last = j.lastPart
 	s.event(now, KeyStageDone, j, b.flags())
 	k.announced, k.fetched, k.reading, k.read, k.line = [maxFused]bool{}, false, false, false, 0
 }

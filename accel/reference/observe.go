@@ -29,7 +29,7 @@ const (
 const (
 	FlagLast       = 1 << 0
 	FlagValue      = 1 << 1 // of the value matrix
-	FlagSecondPass = 1 << 2 // of a recomputation
+	FlagSecondPass = 1 << 2 // of a recomputation; of a report: the row comes again
 	FlagCountShift = 8      // from here the number of addresses of a fetch request
 )
 

@@ -197,7 +197,7 @@ func (s *sim) respondRow(now int64, j *job) {
 	st.TopKWords = j.outWords
 	st.KeyReads, st.RequantReads, st.ValueReads = j.keyReads, j.requantRead, j.valReads
 	st.ReadsAtResponse = s.reads
-	s.event(now, Response, j, FlagLast)
+	s.event(now, Response, j, 0)
 	s.answered++
 	s.lastResponse = now
 	if s.machine.IssueGap > 0 && s.answered == s.accepted {
