@@ -13,7 +13,7 @@ func (s *sim) admit(now int64) error {
 	}
 	j := s.offered
 	if now < s.offerAt {
-		s.wakeAt(s.offerAt)
+		s.wake(uAdmit, s.offerAt)
 		return nil
 	}
 	size := 0
@@ -21,14 +21,15 @@ func (s *sim) admit(now int64) error {
 		size = j.keyLines * fused(j.keyBits)
 	}
 	if !s.keyAlloc.fits(now, size) {
-		s.wakeAt(max(s.keyAlloc.freeAt(), now+1))
+		s.wake(uAdmit, s.keyAlloc.freeAt())
 		if now < allocatorInit {
-			s.wakeAt(allocatorInit)
+			s.wake(uAdmit, allocatorInit)
 		} else {
 			s.stall(now, StallKeyBuffer)
 		}
 		return nil
 	}
+	s.ready(now, StallKeyBuffer)
 	if size > 0 {
 		s.lastRegion, s.lastStart = s.keyAlloc.take(size)
 	}
@@ -39,6 +40,7 @@ func (s *sim) admit(now int64) error {
 	}
 	s.allocated, s.offered = j, nil
 	s.moved = true
+	s.after(uKeyStage)
 	j.stamps.Accept = now
 	flags := 0
 	if j.lastPart {
@@ -84,7 +86,13 @@ func (s *sim) offer() error {
 	if err := s.g.fill(j, r, s.rows, s.machine.FetchRounding, part); err != nil {
 		return err
 	}
+	if !s.unchecked {
+		if err := s.g.check(j); err != nil {
+			return err
+		}
+	}
 	s.rows++
+	s.longestDelay = max(s.longestDelay, j.TopKLatency)
 	s.offered = j
 	return nil
 }

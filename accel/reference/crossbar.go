@@ -15,6 +15,7 @@ type channel struct {
 	idCount  int
 	pending  bool
 	refused  uint64
+	since    int64 // cycle of the refusal
 	response bool
 	locked   int8 // port whose address was chosen and not taken; -1: none
 	reads    int64
@@ -29,7 +30,7 @@ func (s *sim) answers(now int64) {
 		p := bits.TrailingZeros64(m)
 		at := f.ports[p].takenAt[f.ports[p].answered&127] + paddingDelay
 		if now < at {
-			s.wakeAt(at)
+			s.wake(uAnswers, at)
 			continue
 		}
 		if s.responseRoom(now, p) {
@@ -37,11 +38,9 @@ func (s *sim) answers(now int64) {
 			busy |= 1 << p
 		}
 	}
-	for c := range s.channels {
+	for m := s.responses; m != 0; m &= m - 1 {
+		c := bits.TrailingZeros32(m)
 		ch := &s.channels[c]
-		if !ch.response {
-			continue
-		}
 		p := int(ch.ids[ch.idHead])
 		port := &f.ports[p]
 		if busy>>p&1 != 0 || port.locked >= 0 && int(port.locked) != c {
@@ -55,6 +54,8 @@ func (s *sim) answers(now int64) {
 		busy |= 1 << p
 		port.locked = -1
 		ch.response = false
+		s.responses &^= 1 << c
+		s.same(uChannel + unit(c))
 		ch.idHead = (ch.idHead + 1) & 63
 		ch.idCount--
 		s.answer(now, p)
@@ -78,6 +79,12 @@ func (s *sim) answer(now int64, p int) {
 	row := f.row(port.answered)
 	row.unanswered--
 	row.answeredAt = now
+	if row.unanswered == 0 {
+		s.wake(uRespond, now+2)
+	}
+	if port.taken-port.answered > responseFIFO {
+		s.same(uAddress)
+	}
 	port.answered++
 	s.moved = true
 	f.paddingNext(p)
@@ -93,50 +100,52 @@ func (f *fetch) paddingNext(p int) {
 	}
 }
 
-// requests gives each DRAM channel the address of the lowest port that wants it, then moves the DRAM.
-func (s *sim) memory(now int64) {
-	f := s.fetch
-	for c := range s.channels {
-		ch := &s.channels[c]
-		if ch.pending {
-			if ch.dram.Push(now, ch.refused, 0, false) {
-				ch.pending = false
-				s.pushed(now, c, ch.refused)
-			}
-			if want := f.addressReady[c]; want != 0 && ch.locked < 0 {
-				ch.locked = int8(bits.TrailingZeros64(want))
-			}
-		} else if want := f.addressReady[c]; want != 0 {
-			p := bits.TrailingZeros64(want)
-			if ch.locked >= 0 {
-				p = int(ch.locked)
-			}
-			ch.locked = -1
-			f.addressReady[c] &^= 1 << p
-			f.idle |= 1 << p
-			ch.ids[(ch.idHead+ch.idCount)&63] = uint8(p)
-			ch.idCount++
+// memory gives a DRAM channel the address of the lowest port that wants it, then moves the DRAM.
+func (s *sim) memory(now int64, c int) {
+	f, ch := s.fetch, &s.channels[c]
+	if want := f.addressReady[c]; ch.pending {
+		if ch.dram.Push(now, ch.refused, 0, false) {
+			ch.pending = false
+			s.pushed(now, c, ch.refused)
+			s.stalls[StallDRAMQueue] += now - ch.since
+		}
+		if want != 0 && ch.locked < 0 {
+			ch.locked = int8(bits.TrailingZeros64(want))
+		}
+	} else if want != 0 {
+		p := bits.TrailingZeros64(want)
+		if ch.locked >= 0 {
+			p = int(ch.locked)
+		}
+		ch.locked = -1
+		f.addressReady[c] &^= 1 << p
+		f.idle |= 1 << p
+		s.same(uAddress)
+		ch.ids[(ch.idHead+ch.idCount)&63] = uint8(p)
+		ch.idCount++
+		s.moved = true
+		addr := uint64(f.row(f.ports[p].taken - 1).addr[p])
+		if ch.dram.Push(now, addr, 0, false) {
+			s.pushed(now, c, addr)
+		} else {
+			ch.pending, ch.refused, ch.since = true, addr, now
+		}
+	}
+	if !ch.response {
+		if _, ok := ch.dram.Pop(now); ok {
+			ch.response = true
+			s.responses |= 1 << c
 			s.moved = true
-			addr := uint64(f.row(f.ports[p].taken - 1).addr[p])
-			if ch.dram.Push(now, addr, 0, false) {
-				s.pushed(now, c, addr)
-			} else {
-				ch.pending, ch.refused = true, addr
+			s.after(uAnswers)
+			if s.obs.DRAM != nil {
+				s.obs.DRAM(now, c, 0, true)
 			}
 		}
-		if !ch.response {
-			if _, ok := ch.dram.Pop(now); ok {
-				ch.response = true
-				s.moved = true
-				if s.obs.DRAM != nil {
-					s.obs.DRAM(now, c, 0, true)
-				}
-			} else {
-				s.wakeAt(ch.dram.NextAnswer())
-			}
-		}
-		ch.dram.Step(now)
-		s.wakeAt(ch.dram.Next())
+	}
+	ch.dram.Step(now)
+	s.wake(uChannel+unit(c), ch.dram.Next())
+	if !ch.response {
+		s.wake(uChannel+unit(c), ch.dram.NextAnswer())
 	}
 }
 
@@ -160,7 +169,7 @@ func (s *sim) addresses(now int64) {
 		}
 		row := f.row(port.taken)
 		if now < row.pushedAt+2 {
-			s.wakeAt(row.pushedAt + 2)
+			s.wake(uAddress, row.pushedAt+2)
 			continue
 		}
 		// The FIFO that keeps the order has 64 places and a register before it.
@@ -170,9 +179,11 @@ func (s *sim) addresses(now int64) {
 		s.moved = true
 		if p < row.n {
 			f.addressReady[row.channel[p]] |= 1 << p
+			s.after(uChannel + unit(row.channel[p]))
 			f.idle &^= 1 << p
 		} else {
 			port.takenAt[port.taken&127] = now
+			s.wake(uAnswers, now+paddingDelay)
 		}
 		port.taken++
 		f.paddingNext(p)
@@ -180,6 +191,7 @@ func (s *sim) addresses(now int64) {
 		if row.untaken == 0 {
 			f.taken++
 			f.takenAt = now
+			s.after(uLoad)
 		}
 	}
 }

@@ -11,13 +11,13 @@ type decision struct {
 	frozen int64
 	stood  bool
 
-	scores      fifo[beat]
-	maximum     bool // the head row's maximum is known
-	maximumNext bool // it will be in the next cycle
-	out         beat
-	outFull     bool
-	reported    bool // the fork's two sides
-	passed      bool
+	scores    fifo[beat]
+	maximum   bool  // the head row's maximum has been found
+	maximumAt int64 // cycle from which it is known
+	out       beat
+	outFull   bool
+	reported  bool // the fork's two sides
+	passed    bool
 }
 
 // offerScore is the dot product's output: the event, then the tree or, for one lane, the FIFO itself.
@@ -35,6 +35,7 @@ func (s *sim) offerScore(now int64, b *beat) bool {
 		i := (d.head + d.n) & 7
 		d.tree[i], d.exits[i] = *b, now-d.frozen+layers
 		d.n++
+		s.wake(uDecide, now+layers)
 	}
 	b.j.stamps.Dot[b.pass()].at(now)
 	s.event(now, DotProduct, b.j, b.flags())
@@ -48,9 +49,11 @@ func (s *sim) storeScore(now int64, b *beat) bool {
 		s.stall(now, StallDecision)
 		return false
 	}
+	s.ready(now, StallDecision)
 	d.scores.push(now, *b)
 	if b.last {
-		d.maximumNext = true
+		d.maximum, d.maximumAt = true, now+1
+		s.after(uDecide)
 	}
 	return true
 }
@@ -61,38 +64,37 @@ func (s *sim) decideStep(now int64) {
 	if d.outFull {
 		s.decideFork(now)
 	}
-	if d.maximum && !d.outFull {
+	if d.maximum && d.maximumAt <= now && !d.outFull {
 		if d.scores.valid(now) {
 			d.out, d.outFull = d.scores.pop(now), true
 			s.moved = true
+			s.same(uDot)
+			s.after(uDot)
+			if d.out.second {
+				s.after(uRequant)
+			}
 			if d.out.last {
 				d.maximum = false
 			}
 		} else {
-			s.wakeAt(d.scores.next(now))
+			s.wake(uDecide, d.scores.next(now))
 		}
 	}
-	d.maximumNext = false
-	d.stood = false
 	if d.n > 0 {
-		if at := d.exits[d.head] + d.frozen; at > now {
-			s.wakeAt(at)
+		// While it stands, nothing enters, and the words in it keep their distance.
+		at := d.exits[d.head] + d.frozen
+		if at > now {
+			s.wake(uDecide, at)
 		} else if s.storeScore(now, &d.tree[d.head]) {
+			d.frozen += now - at
+			d.stood = false
 			d.head = (d.head + 1) & 7
 			d.n--
 			s.moved = true
+			s.same(uDot)
 		} else {
 			d.stood = true
-			d.frozen++
 		}
-	}
-}
-
-// settleMaximum makes a maximum found in this cycle known in the next.
-func (s *sim) settleMaximum() {
-	d := &s.decision
-	if d.maximumNext {
-		d.maximum, d.maximumNext = true, false
 	}
 }
 
@@ -115,6 +117,7 @@ func (s *sim) decideFork(now int64) {
 		s.stall(now, StallRequant)
 		return
 	}
+	s.ready(now, StallRequant)
 	d.reported, d.passed, d.outFull = false, false, false
 	s.moved = true
 	b.j.stamps.Decide[b.pass()].at(now)
@@ -125,17 +128,20 @@ func (s *sim) decideFork(now int64) {
 func (s *sim) report(now int64, b *beat, again bool) bool {
 	k := &s.keys
 	if !k.decisions.valid(now) {
-		s.wakeAt(k.decisions.next(now))
+		s.wake(uDecide, k.decisions.next(now))
 		return false
 	}
 	if again && k.held[1] {
 		return false
 	}
 	p := k.decisions.pop(now)
+	s.same(uKeyStage)
+	s.after(uKeyStage)
 	if again {
 		k.arrived, k.arrives = pass{p.j, true}, true
 	} else if p.j.lastPart {
 		s.keyAlloc.release(now+1, p.j.region) // through a register
+		s.wake(uAdmit, now+1+releaseDelay)
 	}
 	s.moved = true
 	flags := 0

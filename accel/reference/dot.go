@@ -8,37 +8,36 @@ type dotTree struct {
 	words         [16]beat
 	exits         [16]int64 // in ticks
 	head, n       int
-	frozen        int64 // cycles in which the tree stood still: tick = cycle - frozen
-	stood         bool  // it stands still as of this cycle
+	frozen        int64 // cycles for which the tree has stood still: tick = cycle - frozen
 }
 
 const dotStages = 1 + 6 // multiplier, tree of 64
 
-// dotStep moves the word at the end of the tree on when next takes it, the tree, and the key line read into it.
-func (s *sim) dotStep(now int64, next func(now int64, b *beat) bool) {
+// dotStep moves the word at the end of the tree on when it is taken, the tree, and the key line read into it.
+func (s *sim) dotStep(now int64) {
 	d := &s.dot
-	d.stood = false
-	tick := now - d.frozen
-	if d.n > 0 && d.exits[d.head] == tick {
-		b := &d.words[d.head]
-		if !next(now, b) {
-			d.stood = true
-			d.frozen++
-			s.readKey(now)
-			return
+	if d.n > 0 {
+		at := d.exits[d.head] + d.frozen
+		if at <= now {
+			if !s.offerScore(now, &d.words[d.head]) {
+				s.readKey(now)
+				return
+			}
+			d.frozen += now - at
+			s.moved = true
+			d.head = (d.head + 1) & 15
+			d.n--
+		} else {
+			s.wake(uDot, at)
 		}
-		s.moved = true
-		d.head = (d.head + 1) & 15
-		d.n--
-	} else if d.n > 0 {
-		s.wakeAt(d.exits[d.head] + d.frozen)
 	}
 	if d.broadcastFull {
 		i := (d.head + d.n) & 15
-		d.words[i], d.exits[i] = d.broadcast, tick+dotStages
+		d.words[i], d.exits[i] = d.broadcast, now-d.frozen+dotStages
 		d.n++
 		d.broadcastFull = false
 		s.moved = true
+		s.wake(uDot, now+dotStages)
 	}
 	s.readKey(now)
 }
@@ -46,18 +45,24 @@ func (s *sim) dotStep(now int64, next func(now int64, b *beat) bool) {
 // readKey takes a key line into the broadcast register.
 func (s *sim) readKey(now int64) {
 	d, r := &s.dot, &s.key.reader
-	if !r.out || d.broadcastFull {
-		if s.keys.full && !r.out && s.keys.reading {
+	if !r.out {
+		if s.keys.reading && !s.keys.read {
 			s.stall(now, StallKeyFetch)
 		}
+		return
+	}
+	s.ready(now, StallKeyFetch)
+	if d.broadcastFull {
 		return
 	}
 	d.broadcast, d.broadcastFull = r.outBeat, true
 	r.out = false
 	s.moved = true
+	s.same(uKeyReader)
 	b := &d.broadcast
 	s.event(now, KeyRead, b.j, b.flags())
 	if b.last {
 		s.keys.read = true
+		s.same(uKeyStage)
 	}
 }

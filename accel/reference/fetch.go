@@ -125,12 +125,14 @@ func (s *sim) arbitrate(now int64) {
 	req := &f.requests[side]
 	f.split = fetchRow{*req, f.fragment}
 	f.splitFull = true
+	s.after(uLoad)
 	f.fragment++
 	if f.fragment < transactions(req.bits) {
 		return
 	}
 	f.fragment = 0
 	f.full[side] = false
+	s.same([2]unit{uKeyStage, uValueFork}[side])
 	f.locked = !req.last
 	flags := req.n << FlagCountShift
 	if req.last {
@@ -162,12 +164,15 @@ func (s *sim) load(now int64) {
 			s.moved = true
 			f.push(now, &f.sent)
 			f.sentFull = false
+			s.wake(uAddress, now+2)
+			s.wake(uRespond, now+2)
 		}
 	}
 	if f.splitFull && !f.sentFull {
 		s.moved = true
 		f.sent, f.sentFull = f.split, true
 		f.splitFull = false
+		s.same(uArbitrate)
 	}
 }
 

@@ -55,6 +55,7 @@ func (s *sim) keyStep(now int64) {
 		f.requests[keySide], f.full[keySide] = k.queued, true
 		k.queuedFull = false
 		s.moved = true
+		s.after(uArbitrate)
 	}
 	if k.full {
 		if !k.presented {
@@ -86,6 +87,7 @@ func (s *sim) keyFork(now int64) {
 			p.announce(start, inc, size, keyTag(j, second))
 			k.announced[i] = true
 			s.moved = true
+			s.after(uKeyWrite)
 		default:
 			done = false
 		}
@@ -112,8 +114,10 @@ func (s *sim) keyFork(now int64) {
 			s.key.reader.announce(now, k.current.beat(), start, j.keyLines, keyTag(j, second))
 			k.reading = true
 			s.moved = true
+			s.stall(now+1, StallKeyFetch)
+			s.after(uKeyReader)
 		} else {
-			s.wakeAt(max(now+1, s.key.reader.generated))
+			s.key.reader.freeAt(s, uKeyStage)
 		}
 		done = done && k.reading
 	}
@@ -203,6 +207,7 @@ func (s *sim) keyArbiter(now int64) {
 		s.moved = true
 		if side == newSide {
 			s.allocated = nil
+			s.same(uAdmit)
 		}
 	}
 	if fired && side == againSide || !k.held[0] {
@@ -210,8 +215,10 @@ func (s *sim) keyArbiter(now int64) {
 		case k.held[1]:
 			k.again[0], k.held[0], k.held[1] = k.again[1], true, false
 			s.moved = true
+			s.after(uDecide)
 		default:
 			k.again[0], k.held[0] = k.arrived, k.arrives
+			s.moved = s.moved || k.arrives
 		}
 	} else if k.arrives {
 		k.again[1], k.held[1] = k.arrived, true

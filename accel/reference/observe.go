@@ -94,7 +94,7 @@ const (
 	StallTopK                     // a row waits in the top-k for its drawn delay
 	StallValueBuffer              // words wait for room in the value buffer
 	StallValueFetch               // scores wait for values
-	StallDRAMQueue                // a fetch port waits for its DRAM channel
+	StallDRAMQueue                // a request is refused by its DRAM channel, summed over the channels
 	numStalls
 )
 

@@ -62,6 +62,13 @@ func newReader() reader {
 // free reports whether the request register can take another matrix at now.
 func (r *reader) free(now int64) bool { return r.count == 0 && r.generated <= now }
 
+// freeAt has u stepped when the request register is free, if that is known.
+func (r *reader) freeAt(s *sim, u unit) {
+	if r.count == 0 {
+		s.wake(u, r.generated)
+	}
+}
+
 // announce puts a matrix into the request register at now.
 func (r *reader) announce(now int64, b beat, start, lines int, tag int32) {
 	r.segments[0] = segment{b, start, lines, tag, now + 1}

@@ -58,6 +58,11 @@ func (s *sim) respond(now int64) {
 			b.busy = true
 			r.delivered[i] = true
 			s.moved = true
+			if a.value {
+				s.after(uValueWrite)
+			} else {
+				s.after(uKeyWrite)
+			}
 		}
 		if done {
 			r.delivered = [maxFused]bool{}
@@ -90,8 +95,9 @@ func (s *sim) respond(now int64) {
 				f.consumed++
 				f.consumedAt = now
 				s.moved = true
+				s.after(uAnswers)
 			} else {
-				s.wakeAt(row.answeredAt + 2)
+				s.wake(uRespond, row.answeredAt+2)
 			}
 		}
 	}
@@ -122,7 +128,7 @@ func (s *sim) realignPop(now int64) {
 		return
 	}
 	if !f.contexts.valid(now) {
-		s.wakeAt(f.contexts.next(now))
+		s.wake(uRespond, f.contexts.next(now))
 		return
 	}
 	m := f.contexts.peek()
@@ -139,6 +145,7 @@ func (s *sim) realignPop(now int64) {
 		r.aligned, r.alignedFull = answer{*m, last}, true
 		if last {
 			f.contexts.pop(now)
+			s.after(uLoad)
 		}
 	}
 	r.pad >>= n

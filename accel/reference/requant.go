@@ -4,15 +4,15 @@ package reference
 // recomputed wait in a FIFO; the recomputation's words pass by it (RTL.md section 8). Behind it are the
 // rebatching and the reload of the indices, three registers.
 type requantBuffer struct {
-	fifo        fifo[beat]
-	needed      int // recomputations decided since the last normal row
-	finished    int // recomputations that left since the last normal row
-	locked      bool
-	direct      bool // the locked side is the recomputation's
-	chain       [4]beat
-	full        [4]bool // requant buffer's output, rebatch, and the two of the index reload
-	part        int     // of a pair of 6-bit values
-	directTaken bool    // a word passed by the FIFO in this cycle
+	fifo     fifo[beat]
+	needed   int // recomputations decided since the last normal row
+	finished int // recomputations that left since the last normal row
+	locked   bool
+	direct   bool // the locked side is the recomputation's
+	chain    [4]beat
+	full     [4]bool // requant buffer's output, rebatch, and the two of the index reload
+	part     int     // of a pair of 6-bit values
+	directAt int64   // cycle in which the last word passed by the FIFO
 }
 
 // bufferWord takes a decided word: dropped if the row comes again, into the FIFO if it is normal, straight to
@@ -26,13 +26,14 @@ func (s *sim) bufferWord(now int64, b *beat, again bool) bool {
 		}
 		return true
 	case b.second:
-		return r.directTaken
+		return r.directAt == now
 	}
 	if !r.fifo.room(now) {
 		return false
 	}
 	b.j.requantsBefore = r.needed
 	r.fifo.push(now, *b)
+	s.wake(uRequant, now+2)
 	if b.last {
 		r.needed = 0
 	}
@@ -50,6 +51,8 @@ func (s *sim) requantStep(now int64) {
 			s.moved = true
 			b := &r.chain[i+1]
 			switch i {
+			case 2:
+				s.after(uTopK)
 			case 0:
 				b.j.stamps.RequantOut.at(now)
 				s.event(now, RequantOut, b.j, b.flags())
@@ -57,12 +60,11 @@ func (s *sim) requantStep(now int64) {
 			}
 		}
 	}
-	r.directTaken = false
 	direct := s.decision.outFull && !s.decision.passed && s.decision.out.second
 	queued := false
 	if r.fifo.n > 0 {
 		if !r.fifo.valid(now) {
-			s.wakeAt(r.fifo.next(now))
+			s.wake(uRequant, r.fifo.next(now))
 		} else {
 			queued = r.fifo.peek().j.requantsBefore <= r.finished
 		}
@@ -81,9 +83,11 @@ func (s *sim) requantStep(now int64) {
 	s.moved = true
 	if side {
 		r.chain[0] = s.decision.out
-		r.directTaken = true
+		r.directAt = now
+		s.same(uDecide)
 	} else {
 		r.chain[0] = r.fifo.pop(now)
+		s.after(uDecide)
 	}
 	r.full[0] = true
 	if r.chain[0].last {

@@ -89,30 +89,9 @@ func (g *geometry) fill(j *job, r Row, id, rounding, keyPart int) error {
 	j.keyLines, j.valLines = g.bufferLines(j.keys), g.bufferLines(j.values)
 	j.words, j.inWords = j.keyLines, g.words(j.keys)
 	j.outWords = min(g.words(j.values), j.inWords)
-	switch {
-	case j.keyLines*fused(keyBits) > g.lines || j.valLines*fused(valBits) > g.lines:
+	if j.keyLines*fused(keyBits) > g.lines || j.valLines*fused(valBits) > g.lines {
 		return fmt.Errorf("row %d: %d keys and %d values do not fit into buffers of %d lines of %d vectors",
 			r.Index, j.keys, j.values, g.lines, g.lanes)
-	case j.outWords != j.valLines:
-		return fmt.Errorf("row %d: the reference waits for ever: %d values make %d words of %d scores but %d buffer lines "+
-			"(lines are rounded up to even, scores are not); use a fetch_rounding of %d", r.Index, j.values, j.outWords,
-			g.lanes, j.valLines, 2*g.lanes*2)
-	case keyBits == 6 && g.words(j.keys) != j.keyLines || valBits == 6 && g.words(j.values) != j.valLines:
-		return fmt.Errorf("row %d: the reference waits for ever: a fused 6-bit matrix of %d keys and %d values fills an odd "+
-			"number of buffer lines; use a fetch_rounding of %d", r.Index, j.keys, j.values, 2*g.lanes*2)
-	}
-	for _, f := range []struct {
-		what    string
-		n, bits int
-	}{{"keys", j.keys, keyBits}, {"values", j.values, valBits}, {"requantised keys", j.keys, requantBits}} {
-		if f.what == "requantised keys" && !j.recompute {
-			continue
-		}
-		if g.losesLast(f.n, f.bits) {
-			return fmt.Errorf("row %d: the reference waits for ever: %d %s of %d bits end on a full row of %d fetch ports "+
-				"and a row of padding follows, which loses the mark of the last; use a fetch_rounding of %d",
-				r.Index, f.n, f.what, f.bits, g.ports, g.ports)
-		}
 	}
 	j.wordsLeft = j.words
 	j.stamps.reset()
@@ -121,6 +100,33 @@ func (g *geometry) fill(j *job, r Row, id, rounding, keyPart int) error {
 	}
 	if j.recompute {
 		j.requantRead = j.keys * transactions(requantBits)
+	}
+	return nil
+}
+
+// check refuses rows for which the reference waits for ever.
+func (g *geometry) check(j *job) error {
+	switch {
+	case j.outWords != j.valLines:
+		return fmt.Errorf("row %d: the reference waits for ever: %d values make %d words of %d scores but %d buffer lines "+
+			"(lines are rounded up to even, scores are not); use a fetch_rounding of %d", j.Index, j.values, j.outWords,
+			g.lanes, j.valLines, 2*g.lanes*2)
+	case j.keyBits == 6 && g.words(j.keys) != j.keyLines || j.valBits == 6 && g.words(j.values) != j.valLines:
+		return fmt.Errorf("row %d: the reference waits for ever: a fused 6-bit matrix of %d keys and %d values fills an odd "+
+			"number of buffer lines; use a fetch_rounding of %d", j.Index, j.keys, j.values, 2*g.lanes*2)
+	}
+	for _, f := range []struct {
+		what    string
+		n, bits int
+	}{{"keys", j.keys, j.keyBits}, {"values", j.values, j.valBits}, {"requantised keys", j.keys, requantBits}} {
+		if f.what == "requantised keys" && !j.recompute {
+			continue
+		}
+		if g.losesLast(f.n, f.bits) {
+			return fmt.Errorf("row %d: the reference waits for ever: %d %s of %d bits end on a full row of %d fetch ports "+
+				"and a row of padding follows, which loses the mark of the last; use a fetch_rounding of %d",
+				j.Index, f.n, f.what, f.bits, g.ports, g.ports)
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/bits"
 
 	"spatten/accel/hbm"
 )
@@ -26,16 +27,18 @@ func wrapRow(r *Row, err error) error { return fmt.Errorf("row %d: %w", r.Index,
 
 // sim is a run.
 type sim struct {
-	machine Machine
-	g       geometry
-	obs     Observer
-	rowsIn  func() (Row, error, bool)
+	machine   Machine
+	g         geometry
+	obs       Observer
+	rowsIn    func() (Row, error, bool)
+	unchecked bool // rows that hang the reference are simulated too
 
 	// admission
 	offered, allocated *job
 	offerAt            int64
 	part               int
 	rows               int
+	longestDelay       int // of the top-k, so far
 	ended              bool
 	accepted           int
 	inPair             bool
@@ -61,11 +64,12 @@ type sim struct {
 	reads        int64
 	answered     int
 	lastResponse int64
-	moved        bool  // something changed in this cycle
-	wake         int64 // earliest cycle at which time alone changes something
-	waits        [numStalls]bool
-	stalls       [numStalls]int64
-	stepped      int64
+	responses    uint32 // channels whose response register is full
+	wheel
+	moved     bool // the unit being stepped changed something
+	waitsFrom [numStalls]int64
+	stalls    [numStalls]int64
+	stepped   int64
 }
 
 // Simulate runs rows, in order, through the machine. It ends with an error when a row is not one that the
@@ -143,83 +147,151 @@ func (s *sim) retire(j *job, words int) {
 	}
 }
 
-// run steps the cycles in which something can move. With every, it steps all of them.
+// run steps units in the cycles in which they can move. With every, it steps all of them in all cycles.
 func (s *sim) run(every bool) error {
-	now := int64(0)
+	for i := range s.waitsFrom {
+		s.waitsFrom[i] = -1
+	}
+	s.now = -1
+	s.after(uAdmit)
+	watch := watchdog{}
 	for {
-
-		s.moved, s.wake = false, never
-		s.waits = [numStalls]bool{}
-		if err := s.cycle(now); err != nil {
-			return err
+		if every {
+			s.now++
+			slot := uint64(s.now) % wheelSize
+			s.used &^= 1 << slot
+			s.slots[slot] = 0
+			s.due = 1<<numUnits - 1
+		} else if !s.advance() {
+			return s.hangs()
+		}
+		for s.due != 0 {
+			u := unit(bits.TrailingZeros64(s.due))
+			s.due &= s.due - 1
+			s.moved = false
+			if err := s.step(u, s.now); err != nil {
+				return err
+			}
+			if s.moved {
+				s.after(u)
+			}
 		}
 		s.stepped++
 		if s.ended && s.answered == s.rows && s.leaving.n == 0 {
 			return nil
 		}
-		step := int64(1)
-		if !s.moved {
-			if s.wake == never {
-				return s.hangs(now)
-			}
-			if !every {
-				step = max(s.wake-now, 1)
-			}
-			if s.dot.stood {
-				s.dot.frozen += step - 1
-			}
-			if s.decision.stood {
-				s.decision.frozen += step - 1
-			}
+		if s.now >= watch.next && watch.stuck(s) {
+			return s.hangs()
 		}
-		for i, w := range s.waits {
-			if w {
-				s.stalls[i] += step
-			}
-		}
-		now += step
 	}
 }
 
-// cycle is one cycle: stages from the last to the first.
-func (s *sim) cycle(now int64) error {
-	s.multiply(now)
-	if s.value.reader.step(now, &s.value) {
-		s.moved = true
-	}
-	if s.value.write(now) {
-		s.moved = true
-	}
-	if s.key.write(now) {
-		s.moved = true
-	}
-	s.wakeAt(s.value.reader.next(now))
-	s.respond(now)
-	s.answers(now)
-	s.memory(now)
-	s.addresses(now)
-	s.load(now)
-	s.arbitrate(now)
-	s.valueFork(now)
-	s.topkStep(now)
-	s.requantStep(now)
-	s.decideStep(now)
-	s.dotStep(now, s.offerScore)
-	s.settleMaximum()
-	if s.key.reader.step(now, &s.key) {
-		s.moved = true
-	}
-	s.wakeAt(s.key.reader.next(now))
-	s.keyStep(now)
-	if now < s.key.initDone && (s.key.busy || s.value.busy) {
-		s.wakeAt(s.key.initDone)
-	}
-	return s.admit(now)
+// watchdog ends a run in which something still moves (a reader that polls) but nothing is done.
+type watchdog struct {
+	next        int64
+	done, limit int64
 }
 
-func (s *sim) wakeAt(at int64) { s.wake = min(s.wake, at) }
+const watchCycles = 1 << 22
 
-func (s *sim) stall(_ int64, cause Stall) { s.waits[cause] = true }
+func (w *watchdog) stuck(s *sim) bool {
+	done := s.reads + s.key.reader.committed + s.value.reader.committed + int64(s.answered)
+	if done == w.done && w.next > 0 && w.limit >= int64(s.longestDelay) {
+		return true
+	}
+	w.limit += watchCycles
+	if done != w.done {
+		w.limit = 0
+	}
+	w.done, w.next = done, s.now+watchCycles
+	return false
+}
+
+// step is one unit in one cycle.
+func (s *sim) step(u unit, now int64) error {
+	switch u {
+	case uMultiply:
+		s.multiply(now)
+	case uValueReader:
+		s.readStep(now, &s.value, uValueReader, uMultiply, uValueFork)
+	case uValueWrite:
+		s.writeStep(now, &s.value, uValueWrite, uValueReader, uValueFork)
+	case uKeyWrite:
+		s.writeStep(now, &s.key, uKeyWrite, uKeyReader, uKeyStage)
+	case uRespond:
+		s.respond(now)
+	case uAnswers:
+		s.answers(now)
+	case uAddress:
+		s.addresses(now)
+	case uLoad:
+		s.load(now)
+	case uArbitrate:
+		s.arbitrate(now)
+	case uValueFork:
+		s.valueFork(now)
+	case uTopK:
+		s.topkStep(now)
+	case uRequant:
+		s.requantStep(now)
+	case uDecide:
+		s.decideStep(now)
+	case uDot:
+		s.dotStep(now)
+	case uKeyReader:
+		s.readStep(now, &s.key, uKeyReader, uDot, uKeyStage)
+	case uKeyStage:
+		s.keyStep(now)
+	case uAdmit:
+		return s.admit(now)
+	default:
+		if c := int(u - uChannel); c < len(s.channels) {
+			s.memory(now, c)
+		}
+	}
+	return nil
+}
+
+// readStep is a buffer's reader; user takes its lines, source announces matrices to it.
+func (s *sim) readStep(now int64, b *buffer, self, user, source unit) {
+	r := &b.reader
+	announced := r.count
+	s.moved = r.step(now, b)
+	if s.moved {
+		s.after(user)
+	}
+	if r.count != announced {
+		s.same(source)
+	}
+	s.wake(self, r.next(now))
+}
+
+// writeStep is a buffer's write side.
+func (s *sim) writeStep(now int64, b *buffer, self, reader, source unit) {
+	s.moved = b.write(now)
+	if s.moved {
+		s.same(uRespond)
+		s.same(source)
+		s.wake(reader, b.reader.next(now))
+	}
+	if b.busy && now < b.initDone {
+		s.wake(self, b.initDone)
+	}
+}
+
+// stall notes that a cause of waiting holds at now; ready ends it.
+func (s *sim) stall(now int64, cause Stall) {
+	if s.waitsFrom[cause] < 0 {
+		s.waitsFrom[cause] = now
+	}
+}
+
+func (s *sim) ready(now int64, cause Stall) {
+	if from := s.waitsFrom[cause]; from >= 0 {
+		s.stalls[cause] += now - from
+		s.waitsFrom[cause] = -1
+	}
+}
 
 func (s *sim) event(now int64, kind Kind, j *job, flags int) {
 	if s.obs.Event != nil {
@@ -228,9 +300,9 @@ func (s *sim) event(now int64, kind Kind, j *job, flags int) {
 }
 
 // hangs says what waits when nothing can move any more.
-func (s *sim) hangs(now int64) error {
+func (s *sim) hangs() error {
 	return fmt.Errorf("the reference waits for ever: at cycle %d, %d of %d rows answered, nothing can move any more; "+
-		"a fetch_rounding of %d avoids the known cases", now, s.answered, s.rows, 2*s.g.ports)
+		"a fetch_rounding of %d avoids the known cases", s.now, s.answered, s.rows, 2*s.g.ports)
 }
 
 func (s *sim) result() Result {

@@ -6,11 +6,11 @@ package reference
 type topK struct {
 	fifo    fifo[topKWord]
 	lastPop int64
-	inside  int  // rows between entrance and exit
-	enters  bool // the next word through the entrance is its row's first
-	locked  bool // an output row is under way
-	bypass  bool // the locked side is the one that goes by
-	taken   bool // a word went by in this cycle
+	inside  int   // rows between entrance and exit
+	enters  bool  // the next word through the entrance is its row's first
+	locked  bool  // an output row is under way
+	bypass  bool  // the locked side is the one that goes by
+	takenAt int64 // cycle in which the last word went by
 }
 
 type topKWord struct {
@@ -23,7 +23,7 @@ func (s *sim) topkIn(now int64, b *beat) bool {
 	t := &s.topk
 	skips := b.j.values >= b.j.keys
 	if skips {
-		if !t.taken {
+		if t.takenAt != now {
 			return false
 		}
 	} else {
@@ -31,6 +31,7 @@ func (s *sim) topkIn(now int64, b *beat) bool {
 			return false
 		}
 		t.fifo.push(now, topKWord{*b, now})
+		s.wake(uTopK, now+2)
 		if b.word == 0 {
 			t.inside++
 		}
@@ -43,24 +44,25 @@ func (s *sim) topkIn(now int64, b *beat) bool {
 // topkStep gives the next word to the value allocation: from the FIFO, or one that goes by.
 func (s *sim) topkStep(now int64) {
 	t := &s.topk
-	t.taken = false
 	var out beat
 	queued := false
 	if t.fifo.n > 0 {
 		if !t.fifo.valid(now) {
-			s.wakeAt(t.fifo.next(now))
+			s.wake(uTopK, t.fifo.next(now))
 		} else {
 			w := t.fifo.peek()
 			head := max(t.lastPop+1, w.pushedAt+2)
 			switch {
 			case w.word == 0 && now < head+int64(w.j.TopKLatency):
-				s.wakeAt(head + int64(w.j.TopKLatency))
+				s.wake(uTopK, head+int64(w.j.TopKLatency))
 				s.stall(now, StallTopK)
 			case int(w.word) >= w.j.outWords:
 				t.lastPop = now
 				s.retire(t.fifo.pop(now).j, 1)
+				s.after(uRequant)
 				s.moved = true
 			default:
+				s.ready(now, StallTopK)
 				queued = true
 				out = w.beat
 				out.last = int(w.word) == w.j.outWords-1
@@ -88,11 +90,13 @@ func (s *sim) topkStep(now int64) {
 	}
 	s.moved = true
 	if side {
-		t.taken = true
+		t.takenAt = now
+		s.same(uRequant)
 		s.retire(out.j, 1)
 	} else {
 		t.lastPop = now
 		s.retire(t.fifo.pop(now).j, 1)
+		s.after(uRequant)
 		if out.last {
 			t.inside--
 		}

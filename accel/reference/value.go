@@ -39,10 +39,11 @@ func (s *sim) allocateWord(now int64, b *beat) bool {
 		size = b.j.valLines * fused(b.j.valBits)
 	}
 	if !v.alloc.fits(now, size) {
-		s.wakeAt(max(now+1, v.alloc.freeAt()))
+		s.wake(uTopK, v.alloc.freeAt())
 		s.stall(now, StallValueBuffer)
 		return false
 	}
+	s.ready(now, StallValueBuffer)
 	if size > 0 {
 		v.region, v.start = v.alloc.take(size)
 	}
@@ -50,6 +51,7 @@ func (s *sim) allocateWord(now int64, b *beat) bool {
 		b.j.valRegion, b.j.valStart, b.j.valBatch = v.region, v.start, v.batch
 	}
 	v.word, v.full = *b, true
+	s.after(uValueFork)
 	return true
 }
 
@@ -75,6 +77,7 @@ func (s *sim) valueFork(now int64) {
 			p.announce(start, inc, size, j.valBatch*2)
 			v.announced[i] = true
 			s.moved = true
+			s.after(uValueWrite)
 		default:
 			done = false
 		}
@@ -94,8 +97,9 @@ func (s *sim) valueFork(now int64) {
 			s.value.reader.announce(now, beat{j: j}, start, j.valLines, j.valBatch*2)
 			v.reading = true
 			s.moved = true
+			s.after(uValueReader)
 		} else {
-			s.wakeAt(max(now+1, s.value.reader.generated))
+			s.value.reader.freeAt(s, uValueFork)
 			done = false
 		}
 	}
@@ -104,6 +108,7 @@ func (s *sim) valueFork(now int64) {
 			v.scores.push(now, *b)
 			v.queued = true
 			s.moved = true
+			s.wake(uMultiply, now+2)
 		} else {
 			done = false
 		}
@@ -112,6 +117,7 @@ func (s *sim) valueFork(now int64) {
 		return
 	}
 	s.moved = true
+	s.same(uTopK)
 	v.announced, v.fetched, v.reading, v.queued, v.full = [maxFused]bool{}, false, false, false, false
 	j.stamps.ValueAlloc.at(now)
 	s.event(now, ValueAlloc, j, b.flags())
@@ -127,6 +133,7 @@ func (s *sim) collectOut() {
 		f.requests[valueSide], f.full[valueSide] = v.request, true
 		v.ready = false
 		s.moved = true
+		s.after(uArbitrate)
 	}
 }
 
@@ -159,22 +166,25 @@ func (s *sim) multiply(now int64) {
 		if p := v.products.at(0); p.at == now {
 			s.respondRow(now, v.products.pop().j)
 		} else {
-			s.wakeAt(p.at)
+			s.wake(uMultiply, p.at)
 		}
 	}
 	if v.scores.n == 0 {
 		return
 	}
 	if !v.scores.valid(now) {
-		s.wakeAt(v.scores.next(now))
+		s.wake(uMultiply, v.scores.next(now))
 		return
 	}
 	if !r.out {
 		s.stall(now, StallValueFetch)
 		return
 	}
+	s.ready(now, StallValueFetch)
 	b := v.scores.pop(now)
 	r.out = false
+	s.same(uValueReader)
+	s.after(uValueFork)
 	s.moved = true
 	b.j.stamps.ValueRead.at(now)
 	s.event(now, ValueRead, b.j, b.flags())
@@ -188,6 +198,7 @@ func (s *sim) respondRow(now int64, j *job) {
 	s.moved = true
 	if j.lastValPart {
 		s.values.alloc.release(now, j.valRegion)
+		s.wake(uTopK, now+releaseDelay)
 	}
 	if j.valPart == 0 {
 		j.valReads = j.values * transactions(j.valBits)
@@ -202,6 +213,7 @@ func (s *sim) respondRow(now int64, j *job) {
 	s.lastResponse = now
 	if s.machine.IssueGap > 0 && s.answered == s.accepted {
 		s.offerAt = now + int64(s.machine.IssueGap)
+		s.wake(uAdmit, s.offerAt)
 	}
 	s.leaving.push(j)
 	s.retire(j, 0)

@@ -1,0 +1,82 @@
+package reference
+
+import "math/bits"
+
+// unit is a part of the machine that is stepped by itself. Units are numbered in the order in which they are
+// stepped within a cycle, from the last stage to the first.
+type unit uint8
+
+const (
+	uMultiply unit = iota
+	uValueReader
+	uValueWrite
+	uKeyWrite
+	uRespond
+	uAnswers
+	uChannel // the first of maxChannels
+	uAddress = uChannel + maxChannels
+)
+
+const (
+	uLoad unit = uAddress + 1 + iota
+	uArbitrate
+	uValueFork
+	uTopK
+	uRequant
+	uDecide
+	uDot
+	uKeyReader
+	uKeyStage
+	uAdmit
+	numUnits
+)
+
+const maxChannels = 16
+
+// wheel says which units have to be stepped when. A unit that moved is stepped again in the next cycle; a unit
+// that waits for time names the cycle; a unit that waits for a neighbour is woken by it. To be woken too often
+// does no harm. So cycles, and units, with nothing to do cost nothing.
+type wheel struct {
+	now   int64
+	due   uint64            // units still to be stepped in this cycle
+	slots [wheelSize]uint64 // units due in each of the coming cycles
+	used  uint64            // slots that are not empty
+}
+
+const wheelSize = 64
+
+// wake has u stepped at a later cycle. What is further away than the wheel is looked at earlier, and again.
+func (w *wheel) wake(u unit, at int64) {
+	if at >= never {
+		return
+	}
+	d := min(max(at-w.now, 1), wheelSize-1)
+	slot := uint64(w.now+d) % wheelSize
+	w.slots[slot] |= 1 << u
+	w.used |= 1 << slot
+}
+
+// same has u, which comes later in the order, stepped in this cycle.
+func (w *wheel) same(u unit) { w.due |= 1 << u }
+
+// after has u stepped in the next cycle.
+func (w *wheel) after(u unit) {
+	slot := uint64(w.now+1) % wheelSize
+	w.slots[slot] |= 1 << u
+	w.used |= 1 << slot
+}
+
+// advance moves to the next cycle in which a unit is due; it reports whether there is one.
+func (w *wheel) advance() bool {
+	if w.used == 0 {
+		return false
+	}
+	slot := uint64(w.now) % wheelSize
+	d := bits.TrailingZeros64(bits.RotateLeft64(w.used, -int(slot+1))) + 1
+	w.now += int64(d)
+	slot = uint64(w.now) % wheelSize
+	w.due = w.slots[slot]
+	w.slots[slot] = 0
+	w.used &^= 1 << slot
+	return true
+}
