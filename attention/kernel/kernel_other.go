@@ -1,3 +1,5 @@
+//go:build !amd64
+
 package kernel
 
 // available returns the sets of this machine, the fastest first.

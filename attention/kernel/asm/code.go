@@ -1,0 +1,181 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// quantize emits rounding to 16-bit integers.
+func quantize() {
+	function("quantizeAVX2", "func(dst *int16, x *float32, inverse float32, n int) int32", "rounds n numbers times inverse, a multiple of 16, and returns their sum.")
+	dst, x, inverse, n := gp("dst"), gp("x"), broadcast("inverse"), gp("n")
+	SHRQ(operand.Imm(4), n)
+	sum := YMM()
+	VPXOR(sum, sum, sum)
+	a, b := YMM(), YMM()
+	Label("step")
+	VMULPS(mem(x, 0), inverse, a)
+	VMULPS(mem(x, 32), inverse, b)
+	VCVTPS2DQ(a, a)
+	VCVTPS2DQ(b, b)
+	VPADDD(a, sum, sum)
+	VPADDD(b, sum, sum)
+	VPACKSSDW(b, a, a)
+	VPERMQ(operand.Imm(0xd8), a, a)
+	VMOVDQU(a, mem(dst, 0))
+	ADDQ(operand.Imm(64), x)
+	ADDQ(operand.Imm(32), dst)
+	again(n, "step")
+	h := XMM()
+	VEXTRACTI128(operand.Imm(1), sum, h)
+	VPADDD(sum.AsX(), h, h)
+	VPHADDD(h, h, h)
+	VPHADDD(h, h, h)
+	total := GP32()
+	VMOVD(h, total)
+	Store(total, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
+}
+
+// dots emits integer products of one query with four rows of codes at a time.
+func dots() {
+	function("dotsAVX2", "func(dst *float32, q *int16, codes *byte, d, rows int)", "writes the products of a query of d integers, a multiple of 16, with rows of d codes; rows is a multiple of 4.")
+	dst, q, codes, d, rows := gp("dst"), gp("q"), gp("codes"), gp("d"), gp("rows")
+	SHRQ(operand.Imm(2), rows)
+	Label("rows")
+	r := rowsFrom(codes, d, 4)
+	acc := make([]reg.VecVirtual, 4)
+	for i := range acc {
+		acc[i] = YMM()
+		VPXOR(acc[i], acc[i], acc[i])
+	}
+	c := GP64()
+	XORQ(c, c)
+	qv, v := YMM(), YMM()
+	Label("step")
+	VMOVDQU(at(q, c, 2), qv)
+	for i := range acc {
+		VPMOVZXBW(at(r[i], c, 1), v)
+		VPMADDWD(qv, v, v)
+		VPADDD(v, acc[i], acc[i])
+	}
+	ADDQ(operand.Imm(16), c)
+	CMPQ(c, d)
+	JL(operand.LabelRef("step"))
+	VPHADDD(acc[1], acc[0], acc[0])
+	VPHADDD(acc[3], acc[2], acc[2])
+	VPHADDD(acc[2], acc[0], acc[0])
+	h := XMM()
+	VEXTRACTI128(operand.Imm(1), acc[0], h)
+	VPADDD(acc[0].AsX(), h, h)
+	VCVTDQ2PS(h, h)
+	VMOVUPS(h, mem(dst, 0))
+	ADDQ(operand.Imm(16), dst)
+	LEAQ(at(codes, d, 4), codes)
+	again(rows, "rows")
+	VZEROUPPER()
+	RET()
+}
+
+// weigh emits the weighted sum of some columns of rows of codes.
+func weigh(columns int) {
+	function(fmt.Sprintf("weigh%dAVX2", columns), "func(out, w *float32, codes *byte, d, rows int)",
+		fmt.Sprintf("adds the weighted sum of %d columns of rows of codes, which start d bytes apart.", columns))
+	out, w, codes, d, rows := gp("out"), gp("w"), gp("codes"), gp("d"), gp("rows")
+	acc := make([]reg.VecVirtual, columns/8)
+	for i := range acc {
+		acc[i] = YMM()
+		VXORPS(acc[i], acc[i], acc[i])
+	}
+	weight, v := YMM(), YMM()
+	Label("row")
+	VBROADCASTSS(mem(w, 0), weight)
+	for i := range acc {
+		VPMOVZXBD(mem(codes, 8*i), v)
+		VCVTDQ2PS(v, v)
+		VFMADD231PS(v, weight, acc[i])
+	}
+	ADDQ(operand.Imm(4), w)
+	ADDQ(d, codes)
+	again(rows, "row")
+	for i := range acc {
+		VADDPS(mem(out, 32*i), acc[i], acc[i])
+		VMOVUPS(acc[i], mem(out, 32*i))
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// unpack emits the unpacking of rows of 64 codes of 4 or 6 bits: nibbles, then pairs.
+func unpack(bits int, listed bool) {
+	name, signature := fmt.Sprintf("unpack%dAVX2", bits), "func(dst, src *byte, n int)"
+	if listed {
+		name, signature = fmt.Sprintf("unpack%dOfAVX2", bits), "func(dst, src *byte, rows *int32, n int)"
+	}
+	function(name, signature, fmt.Sprintf("unpacks n rows of 64 codes of %d bits.", bits))
+	dst, src, n := gp("dst"), gp("src"), gp("n")
+	nibble, pair := YMM(), YMM()
+	ones := YMM()
+	VPCMPEQD(ones, ones, ones)
+	VPSRLW(operand.Imm(12), ones, nibble) // 0x000f
+	t := YMM()
+	VPSLLW(operand.Imm(8), nibble, t)
+	VPOR(t, nibble, nibble) // 0x0f0f
+	VPSRLW(operand.Imm(2), nibble, pair)
+	t3 := YMM()
+	VPSRLW(operand.Imm(14), ones, pair) // 0x0003
+	VPSLLW(operand.Imm(8), pair, t3)
+	VPOR(t3, pair, pair)
+	low, high := YMM(), YMM() // shifts of the pairs for the first and the second 32 codes
+	if bits == 6 {
+		shifts := GLOBL(map[bool]string{false: "shifts", true: "shiftsOf"}[listed], RODATA|NOPTR)
+		for i := range 16 {
+			DATA(4*i, operand.U32(2*(i/4)))
+		}
+		VMOVDQU(shifts, low)
+		VMOVDQU(shifts.Offset(32), high)
+	}
+	rows, row := GP64(), GP64()
+	if listed {
+		Load(Param("rows"), rows)
+	}
+	Label("row")
+	from := src
+	if listed {
+		MOVLQSX(mem(rows, 0), row)
+		IMUL3Q(operand.Imm(uint64(8*bits)), row, row)
+		ADDQ(src, row)
+		ADDQ(operand.Imm(4), rows)
+		from = row
+	}
+	a, b := YMM(), YMM()
+	VMOVDQU(mem(from, 0), a)
+	VPSRLW(operand.Imm(4), a, b)
+	VPAND(nibble, a, a)
+	VPAND(nibble, b, b)
+	if bits == 6 {
+		p, p2 := YMM(), YMM()
+		VBROADCASTI128(mem(from, 32), p)
+		VPSRLVD(high, p, p2)
+		VPSRLVD(low, p, p)
+		VPAND(pair, p, p)
+		VPAND(pair, p2, p2)
+		VPSLLW(operand.Imm(2), a, a)
+		VPSLLW(operand.Imm(2), b, b)
+		VPOR(p, a, a)
+		VPOR(p2, b, b)
+	}
+	VMOVDQU(a, mem(dst, 0))
+	VMOVDQU(b, mem(dst, 32))
+	ADDQ(operand.Imm(64), dst)
+	if !listed {
+		ADDQ(operand.Imm(uint64(8*bits)), src)
+	}
+	again(n, "row")
+	VZEROUPPER()
+	RET()
+}

@@ -1,0 +1,77 @@
+// Command asm generates the assembly kernels of package kernel for amd64: AVX2 with FMA and F16C, and AVX-512. It writes
+// one file of assembly and one of Go declarations.
+package main
+
+import (
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+func main() {
+	ConstraintExpr("amd64")
+	for rows := 1; rows <= 4; rows++ {
+		tile(rows)
+	}
+	for _, rows := range []int{1, 2, 4, 8} {
+		tileWide(rows)
+	}
+	transpose()
+	reductions()
+	exp()
+	elementwise()
+	selection()
+	quantize()
+	dots()
+	weigh(64)
+	weigh(16)
+	for _, listed := range []bool{false, true} {
+		unpack(4, listed)
+		unpack(6, listed)
+	}
+	Generate()
+}
+
+// gp loads a parameter into a register of its own.
+func gp(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }
+
+// function begins a function, without frame and stack check.
+func function(name, signature, doc string) {
+	TEXT(name, NOSPLIT, signature)
+	Doc(doc)
+}
+
+func mem(base reg.Register, disp int) operand.Mem { return operand.Mem{Base: base, Disp: disp} }
+
+func at(base, index reg.Register, scale uint8) operand.Mem {
+	return operand.Mem{Base: base, Index: index, Scale: scale}
+}
+
+// constant is a number that every lane of a register holds.
+func constant(name string, v float32) operand.Mem {
+	m := GLOBL(name, RODATA|NOPTR)
+	for i := range 8 {
+		DATA(4*i, operand.U32(math.Float32bits(v))) // a decimal 1 would be taken for an integer
+	}
+	return m
+}
+
+// count down a register and jump while it is not zero.
+func again(n reg.GPVirtual, label string) {
+	DECQ(n)
+	JNZ(operand.LabelRef(label))
+}
+
+// fold adds the eight numbers of a register and returns the sum in the lowest.
+func fold(v reg.VecVirtual, op func(...operand.Op)) reg.VecVirtual {
+	high, low := XMM(), v.AsX()
+	VEXTRACTF128(operand.Imm(1), v, high)
+	op(high, low, low)
+	VMOVHLPS(low, low, high)
+	op(high, low, low)
+	VMOVSHDUP(low, high)
+	op(high, low, low)
+	return low.(reg.VecVirtual)
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// reductions emit the sum and the largest of a row, over 16 lanes that are folded at the end.
+func reductions() {
+	sign := GLOBL("magnitude", RODATA|NOPTR)
+	for i := range 8 {
+		DATA(4*i, operand.U32(0x7fffffff))
+	}
+	for _, f := range []struct {
+		name, doc string
+		op        func(...operand.Op)
+		abs       bool
+	}{
+		{"sumAVX2", "adds up n numbers, a multiple of 16.", VADDPS, false},
+		{"maxAVX2", "returns the largest of n numbers, a multiple of 16.", VMAXPS, false},
+		{"absmaxAVX2", "returns the largest magnitude of n numbers, a multiple of 16.", VMAXPS, true},
+	} {
+		function(f.name, "func(x *float32, n int) float32", f.doc)
+		x, n := gp("x"), gp("n")
+		SHRQ(operand.Imm(4), n)
+		a, b := YMM(), YMM()
+		VMOVUPS(mem(x, 0), a)
+		VMOVUPS(mem(x, 32), b)
+		mask := YMM()
+		if f.abs {
+			VMOVUPS(sign, mask)
+			VANDPS(mask, a, a)
+			VANDPS(mask, b, b)
+		}
+		DECQ(n)
+		JZ(operand.LabelRef("fold"))
+		Label("step")
+		ADDQ(operand.Imm(64), x)
+		if f.abs {
+			v, w := YMM(), YMM()
+			VANDPS(mem(x, 0), mask, v)
+			VANDPS(mem(x, 32), mask, w)
+			f.op(v, a, a)
+			f.op(w, b, b)
+		} else {
+			f.op(mem(x, 0), a, a)
+			f.op(mem(x, 32), b, b)
+		}
+		again(n, "step")
+		Label("fold")
+		f.op(b, a, a)
+		Store(fold(a, f.op), ReturnIndex(0))
+		VZEROUPPER()
+		RET()
+	}
+}
+
+// exp emits the exponential: see expPortable, whose steps these are, with products and sums fused.
+func exp() {
+	log2e, floor := constant("log2e", math.Log2E), constant("expFloor", -87)
+	high, low := constant("ln2High", 0.693359375), constant("ln2Low", -2.12194440e-4)
+	coefficients := []operand.Mem{constant("c6", 1.0/720), constant("c5", 1.0/120), constant("c4", 1.0/24), constant("c3", 1.0/6), constant("c2", 0.5), constant("c1", 1)}
+	function("expAVX2", "func(x *float32, top float32, n int) float32", "replaces n numbers, a multiple of 16, by exp(x − top) and returns their sum.")
+	x, n := gp("x"), gp("n")
+	SHRQ(operand.Imm(3), n)
+	top := YMM()
+	t, _ := Param("top").Resolve()
+	VBROADCASTSS(t.Addr, top)
+	sum := YMM()
+	VXORPS(sum, sum, sum)
+	Label("step")
+	v, k, r, p, dead := YMM(), YMM(), YMM(), YMM(), YMM()
+	VMOVUPS(mem(x, 0), v)
+	VSUBPS(top, v, v)
+	VCMPPS(operand.Imm(1), floor, v, dead) // v < floor; NaN is not
+	VMULPS(log2e, v, k)
+	VROUNDPS(operand.Imm(0), k, k)
+	VMOVAPS(v, r)
+	VFNMADD231PS(high, k, r)
+	VFNMADD231PS(low, k, r)
+	VMOVUPS(coefficients[0], p)
+	for _, c := range coefficients[1:] {
+		VFMADD213PS(c, r, p)
+	}
+	VFMADD213PS(coefficients[5], r, p)
+	VCVTPS2DQ(k, k)
+	VPSLLD(operand.Imm(23), k, k)
+	VPADDD(k, p, p)
+	VANDNPS(p, dead, p)
+	VMOVUPS(p, mem(x, 0))
+	VADDPS(p, sum, sum)
+	ADDQ(operand.Imm(32), x)
+	again(n, "step")
+	Store(fold(sum, VADDPS), ReturnIndex(0))
+	VZEROUPPER()
+	RET()
+}
+
+// broadcast loads a float parameter into all lanes.
+func broadcast(name string) reg.VecVirtual {
+	v := YMM()
+	p, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	VBROADCASTSS(p.Addr, v)
+	return v
+}
+
+// elementwise emits what works on each number by itself.
+func elementwise() {
+	loop := func(body func()) {
+		n := gp("n")
+		SHRQ(operand.Imm(3), n)
+		Label("step")
+		body()
+		again(n, "step")
+		VZEROUPPER()
+		RET()
+	}
+	function("scaleAVX2", "func(x *float32, s float32, n int)", "multiplies n numbers, a multiple of 8, by s.")
+	x, s := gp("x"), broadcast("s")
+	loop(func() {
+		v := YMM()
+		VMULPS(mem(x, 0), s, v)
+		VMOVUPS(v, mem(x, 0))
+		ADDQ(operand.Imm(32), x)
+	})
+	function("addAVX2", "func(dst, x *float32, n int)", "adds n numbers, a multiple of 8.")
+	dst, y := gp("dst"), gp("x")
+	loop(func() {
+		v := YMM()
+		VMOVUPS(mem(y, 0), v)
+		VADDPS(mem(dst, 0), v, v)
+		VMOVUPS(v, mem(dst, 0))
+		ADDQ(operand.Imm(32), y)
+		ADDQ(operand.Imm(32), dst)
+	})
+	function("affineAVX2", "func(x *float32, offset, factor float32, n int)", "computes (x + offset)·factor of n numbers, a multiple of 8.")
+	x2, offset, factor := gp("x"), broadcast("offset"), broadcast("factor")
+	loop(func() {
+		v := YMM()
+		VADDPS(mem(x2, 0), offset, v)
+		VMULPS(factor, v, v)
+		VMOVUPS(v, mem(x2, 0))
+		ADDQ(operand.Imm(32), x2)
+	})
+	function("rescaleAVX2", "func(x *float32, offset float32, scales *uint16, factor float32, n int)", "computes (x + offset)·(scale·factor) of n numbers, a multiple of 8.")
+	x3, o3, scales, f3 := gp("x"), broadcast("offset"), gp("scales"), broadcast("factor")
+	loop(func() {
+		v, w := YMM(), YMM()
+		VPMOVZXWD(mem(scales, 0), w)
+		VPSLLD(operand.Imm(16), w, w)
+		VMULPS(f3, w, w)
+		VADDPS(mem(x3, 0), o3, v)
+		VMULPS(w, v, v)
+		VMOVUPS(v, mem(x3, 0))
+		ADDQ(operand.Imm(32), x3)
+		ADDQ(operand.Imm(16), scales)
+	})
+	function("widenAVX2", "func(dst *float32, src *uint16, n int)", "turns n fp16 numbers, a multiple of 8, into fp32.")
+	d4, s4 := gp("dst"), gp("src")
+	loop(func() {
+		v := YMM()
+		VCVTPH2PS(mem(s4, 0), v)
+		VMOVUPS(v, mem(d4, 0))
+		ADDQ(operand.Imm(16), s4)
+		ADDQ(operand.Imm(32), d4)
+	})
+}

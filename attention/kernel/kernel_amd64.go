@@ -1,0 +1,160 @@
+package kernel
+
+//go:generate go run ./asm -out kernel_amd64.s -stubs stubs_amd64.go -pkg kernel
+
+import "golang.org/x/sys/cpu"
+
+// available returns the sets of this machine, the fastest first.
+func available() []*set {
+	sets := []*set{&portable}
+	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA || !cpu.X86.HasPOPCNT {
+		return sets
+	}
+	avx2 := set{
+		name:      "avx2",
+		tile:      tile256,
+		transpose: func(dst, src []float32, d int) { transposeAVX2(&dst[0], &src[0], d) },
+		max:       func(x []float32) float32 { return maxAVX2(&x[0], len(x)) },
+		sum:       func(x []float32) float32 { return sumAVX2(&x[0], len(x)) },
+		absmax:    func(x []float32) float32 { return absmaxAVX2(&x[0], len(x)) },
+		exp:       func(x []float32, top float32) float32 { return expAVX2(&x[0], top, len(x)) },
+		scale:     func(x []float32, s float32) { scaleAVX2(&x[0], s, len(x)) },
+		add:       func(dst, x []float32) { addAVX2(&dst[0], &x[0], len(dst)) },
+		affine:    func(x []float32, offset, factor float32) { affineAVX2(&x[0], offset, factor, len(x)) },
+		rescale: func(x []float32, offset float32, scales []uint16, factor float32) {
+			rescaleAVX2(&x[0], offset, &scales[0], factor, len(x))
+		},
+		count: func(x []float32, t float32) int { return countAVX2(&x[0], t, len(x)) },
+		above: func(dst []int32, x []float32, t float32) int { return aboveAVX2(&dst[0], &x[0], t, &places, len(x)) },
+		cut:   func(x []float32, t float32, marks []float32) float32 { return cutAVX2(&x[0], t, &marks[0], len(x)) },
+		quantize: func(dst []int16, x []float32, inverse float32) int {
+			return int(quantizeAVX2(&dst[0], &x[0], inverse, len(x)))
+		},
+		dots:   dots256,
+		weigh:  weigh256,
+		unpack: unpack256,
+		widen:  widenPortable,
+	}
+	if cpu.X86.HasF16C {
+		avx2.widen = func(dst []float32, src []uint16) { widenAVX2(&dst[0], &src[0], len(dst)) }
+	}
+	sets = append([]*set{&avx2}, sets...)
+	if !cpu.X86.HasAVX512F || !cpu.X86.HasAVX512DQ || !cpu.X86.HasAVX512VL || !cpu.X86.HasAVX512BW {
+		return sets
+	}
+	avx512 := avx2
+	avx512.name, avx512.tile = "avx512", tile512
+	return append([]*set{&avx512}, sets...)
+}
+
+// places lists, for every mask of eight, the places of its ones, ascending.
+var places = func() (table [256][8]byte) {
+	for mask := range table {
+		n := 0
+		for bit := range 8 {
+			if mask>>bit&1 == 1 {
+				table[mask][n] = byte(bit)
+				n++
+			}
+		}
+	}
+	return table
+}()
+
+// tileFunc is a kernel for a fixed number of rows.
+type tileFunc func(c *float32, ldc int, a *float32, lda int, b *float32, ldb, k, add int)
+
+var tiles256 = [...]tileFunc{tile1AVX2, tile2AVX2, tile3AVX2, tile4AVX2}
+
+func tile256(c []float32, ldc int, a []float32, lda, m int, b []float32, ldb, k int, add bool) {
+	flag := 0
+	if add {
+		flag = 1
+	}
+	_ = b[(k-1)*ldb+Lanes-1]
+	_ = a[(m-1)*lda+k-1]
+	_ = c[(m-1)*ldc+Lanes-1]
+	for i := 0; i < m; i += 4 {
+		tiles256[min(4, m-i)-1](&c[i*ldc], 4*ldc, &a[i*lda], 4*lda, &b[0], 4*ldb, k, flag)
+	}
+}
+
+func tile512(c []float32, ldc int, a []float32, lda, m int, b []float32, ldb, k int, add bool) {
+	flag := 0
+	if add {
+		flag = 1
+	}
+	_ = b[(k-1)*ldb+Lanes-1]
+	_ = a[(m-1)*lda+k-1]
+	_ = c[(m-1)*ldc+Lanes-1]
+	for i := 0; i < m; {
+		rows, f := 1, tile1AVX512
+		switch {
+		case m-i >= 8:
+			rows, f = 8, tile8AVX512
+		case m-i >= 4:
+			rows, f = 4, tile4AVX512
+		case m-i >= 2:
+			rows, f = 2, tile2AVX512
+		}
+		f(&c[i*ldc], 4*ldc, &a[i*lda], 4*lda, &b[0], 4*ldb, k, flag)
+		i += rows
+	}
+}
+
+func dots256(dst []float32, q []int16, codes []byte) {
+	n := len(dst) &^ 3
+	if n > 0 {
+		dotsAVX2(&dst[0], &q[0], &codes[0], len(q), n)
+	}
+	dotsPortable(dst[n:], q, codes[n*len(q):])
+}
+
+func weigh256(out, w []float32, codes []byte) {
+	d := len(out)
+	for c := 0; c < d; {
+		if d-c >= 64 {
+			weigh64AVX2(&out[c], &w[0], &codes[c], d, len(w))
+			c += 64
+			continue
+		}
+		weigh16AVX2(&out[c], &w[0], &codes[c], d, len(w))
+		c += Lanes
+	}
+}
+
+func unpack256(dst, src []byte, rows []int32, n, dim, bits int) {
+	if dim != 64 || bits != 4 && bits != 6 {
+		if bits == 8 {
+			copyRows(dst, src, rows, n, dim)
+			return
+		}
+		unpackPortable(dst, src, rows, n, dim, bits)
+		return
+	}
+	if rows == nil {
+		_ = src[n*bits*8-1]
+		if bits == 4 {
+			unpack4AVX2(&dst[0], &src[0], n)
+		} else {
+			unpack6AVX2(&dst[0], &src[0], n)
+		}
+		return
+	}
+	_ = src[(int(rows[n-1])+1)*bits*8-1] // the last of an ascending list
+	if bits == 4 {
+		unpack4OfAVX2(&dst[0], &src[0], &rows[0], n)
+	} else {
+		unpack6OfAVX2(&dst[0], &src[0], &rows[0], n)
+	}
+}
+
+func copyRows(dst, src []byte, rows []int32, n, dim int) {
+	if rows == nil {
+		copy(dst, src[:n*dim])
+		return
+	}
+	for i, row := range rows {
+		copy(dst[i*dim:(i+1)*dim], src[int(row)*dim:])
+	}
+}

@@ -1,0 +1,243 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// others are the sets beside the portable one, each compared with it.
+func others(t *testing.T) []*set {
+	var out []*set
+	for _, s := range available() {
+		if s != &portable {
+			out = append(out, s)
+		}
+	}
+	if len(out) == 0 {
+		t.Log("this machine has only the portable set")
+	}
+	return out
+}
+
+func floats(r *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return x
+}
+
+func bytesOf(r *rand.Rand, n int) []byte {
+	x := make([]byte, n)
+	for i := range x {
+		x[i] = byte(r.Uint32())
+	}
+	return x
+}
+
+func near(t *testing.T, what string, got, want []float32, tolerance float64) {
+	t.Helper()
+	for i := range want {
+		if math.Abs(float64(got[i]-want[i])) > tolerance {
+			t.Fatalf("%s: [%d] is %g, portable %g", what, i, got[i], want[i])
+		}
+	}
+}
+
+func TestTile(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for _, s := range others(t) {
+		for m := 1; m <= 19; m++ {
+			for _, k := range []int{1, 2, 16, 64, 513} {
+				lda, ldb, ldc := k+r.IntN(3), Lanes*(1+r.IntN(4)), Lanes+r.IntN(40)
+				a, b, c := floats(r, m*lda), floats(r, k*ldb), floats(r, m*ldc)
+				for _, add := range []bool{false, true} {
+					got, want := slices.Clone(c), slices.Clone(c)
+					s.tile(got, ldc, a, lda, m, b, ldb, k, add)
+					portable.tile(want, ldc, a, lda, m, b, ldb, k, add)
+					near(t, fmt.Sprintf("%s: %d rows, %d deep", s.name, m, k), got, want, 1e-5*math.Sqrt(float64(k))*4)
+					// Alone and among others a row has the same numbers.
+					alone := slices.Clone(c[(m-1)*ldc:])
+					s.tile(alone, ldc, a[(m-1)*lda:], lda, 1, b, ldb, k, add)
+					if !slices.Equal(alone[:Lanes], got[(m-1)*ldc:(m-1)*ldc+Lanes]) {
+						t.Fatalf("%s: row %d depends on the rows before it", s.name, m-1)
+					}
+				}
+			}
+		}
+		for _, d := range []int{8, 16, 24, 64, 128} {
+			src := floats(r, Lanes*d)
+			got, want := make([]float32, Lanes*d), make([]float32, Lanes*d)
+			s.transpose(got, src, d)
+			portable.transpose(want, src, d)
+			if !slices.Equal(got, want) {
+				t.Fatalf("%s: transposing %d columns differs", s.name, d)
+			}
+		}
+	}
+}
+
+// TestExp compares with the exact function, in every set: relative error under 3·10⁻⁷, 0 far below, NaN stays.
+func TestExp(t *testing.T) {
+	for _, s := range available() {
+		x := make([]float32, 4096)
+		for i := range x {
+			x[i] = float32(i-4095) * 86.9 / 4095
+		}
+		in := slices.Clone(x)
+		sum := s.exp(x, 0)
+		total := 0.0
+		for i, v := range in {
+			want := math.Exp(float64(v))
+			total += want
+			if math.Abs(float64(x[i])-want) > 3e-7*want {
+				t.Fatalf("%s: exp(%g) is %g, want %g", s.name, v, x[i], want)
+			}
+		}
+		if math.Abs(float64(sum)-total) > 1e-5*total {
+			t.Errorf("%s: sum %g, want %g", s.name, sum, total)
+		}
+		odd := slices.Repeat([]float32{float32(math.Inf(-1)), -200, 5, float32(math.NaN())}, 4)
+		s.exp(odd, 5)
+		if odd[0] != 0 || odd[1] != 0 || odd[2] != 1 || odd[3] == odd[3] {
+			t.Errorf("%s: exp of −∞, far below, top, NaN: %v", s.name, odd[:4])
+		}
+		// What follows far below changes nothing.
+		short, long := floats(rand.New(rand.NewPCG(2, 2)), 48), make([]float32, 96)
+		for i := copy(long, short); i < len(long); i++ {
+			long[i] = float32(math.Inf(-1))
+		}
+		if a, b := s.exp(short, 3), s.exp(long, 3); a != b {
+			t.Errorf("%s: the sum depends on padding: %g, %g", s.name, a, b)
+		}
+	}
+}
+
+func TestRows(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	for _, s := range others(t) {
+		for n := Lanes; n <= 7*Lanes; n += Lanes {
+			x, y := floats(r, n), floats(r, n)
+			scales := make([]uint16, n)
+			for i := range scales {
+				scales[i] = uint16(math.Float32bits(r.Float32()) >> 16)
+			}
+			same := func(what string, f func(*set, []float32)) {
+				got, want := slices.Clone(x), slices.Clone(x)
+				f(s, got)
+				f(&portable, want)
+				if !slices.Equal(got, want) {
+					t.Fatalf("%s: %s of %d differs", s.name, what, n)
+				}
+			}
+			same("scale", func(s *set, x []float32) { s.scale(x, 1.7) })
+			same("add", func(s *set, x []float32) { s.add(x, y) })
+			same("affine", func(s *set, x []float32) { s.affine(x, 0.3, 1.7) })
+			same("rescale", func(s *set, x []float32) { s.rescale(x, 0.3, scales, 1.7) })
+			same("max", func(s *set, x []float32) { x[0] = s.max(x) })
+			same("absmax", func(s *set, x []float32) { x[0] = s.absmax(x) })
+			same("cut", func(s *set, x []float32) { s.cut(x, 0.2, make([]float32, n)) })
+			near(t, "sum", []float32{s.sum(x)}, []float32{portable.sum(x)}, 1e-5)
+			near(t, "cut", []float32{s.cut(slices.Clone(x), 0.2, y)}, []float32{portable.cut(slices.Clone(x), 0.2, slices.Clone(y))}, 1e-5)
+
+			x[1], x[2] = float32(math.NaN()), float32(math.Inf(1))
+			if got, want := s.count(x, 0.2), portable.count(x, 0.2); got != want {
+				t.Fatalf("%s: %d of %d above, portable %d", s.name, got, n, want)
+			}
+			got, want := make([]int32, n+Lanes), make([]int32, n+Lanes)
+			g, w := s.above(got, x, 0.2), portable.above(want, x, 0.2)
+			if !slices.Equal(got[:g], want[:w]) {
+				t.Fatalf("%s: above %v, portable %v", s.name, got[:g], want[:w])
+			}
+			a, b := make([]float32, n), make([]float32, n)
+			half := make([]uint16, n)
+			for i := range half {
+				half[i] = uint16(r.Uint32()) & 0xfbff // every number but infinities and NaN
+			}
+			s.widen(a, half)
+			portable.widen(b, half)
+			if !slices.Equal(a, b) {
+				t.Fatalf("%s: fp16 differs", s.name)
+			}
+		}
+	}
+}
+
+func TestCodes(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	for _, s := range others(t) {
+		for _, d := range []int{16, 32, 64, 80, 128, 192} {
+			for rows := 1; rows <= 13; rows++ {
+				q := floats(r, d)
+				got, want := make([]int16, d), make([]int16, d)
+				if a, b := s.quantize(got, q, 40), portable.quantize(want, q, 40); a != b || !slices.Equal(got, want) {
+					t.Fatalf("%s: quantized differently", s.name)
+				}
+				for i := range got {
+					got[i] = min(max(got[i], -127), 127)
+				}
+				codes := bytesOf(r, rows*d)
+				x, y := make([]float32, rows), make([]float32, rows)
+				s.dots(x, got, codes)
+				portable.dots(y, got, codes)
+				if !slices.Equal(x, y) {
+					t.Fatalf("%s: integer products of %d rows of %d: %v, portable %v", s.name, rows, d, x, y)
+				}
+				w := floats(r, rows)
+				o, p := floats(r, d), make([]float32, d)
+				copy(p, o)
+				s.weigh(o, w, codes)
+				portable.weigh(p, w, codes)
+				near(t, s.name+": weighted codes", o, p, 2e-3)
+			}
+			for bits := 1; bits <= 8; bits++ {
+				src := bytesOf(r, 9*d*bits/8)
+				for _, list := range [][]int32{nil, {0}, {1, 2, 8}, {0, 3, 4, 5, 7}} {
+					n := 9
+					if list != nil {
+						n = len(list)
+					}
+					got, want := make([]byte, n*d), make([]byte, n*d)
+					s.unpack(got, src, list, n, d, bits)
+					portable.unpack(want, src, list, n, d, bits)
+					if !slices.Equal(got, want) {
+						t.Fatalf("%s: unpacking %d codes of %d bits differs", s.name, d, bits)
+					}
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkKernels(b *testing.B) {
+	r := rand.New(rand.NewPCG(5, 5))
+	const n, d = 512, 64
+	x, a, c := floats(r, n), floats(r, 16*n), make([]float32, 16*n)
+	rows, panel, codes := floats(r, n*d), floats(r, Lanes*d), bytesOf(r, n*d)
+	q, list := make([]int16, d), make([]int32, n+Lanes)
+	for i := range q {
+		q[i] = int16(i*5%255 - 127)
+	}
+	for _, s := range available() {
+		for name, f := range map[string]func(){
+			"scores16x16x64":  func() { s.tile(c, Lanes, a, d, 16, panel, Lanes, d, false) },
+			"values16x16x512": func() { s.tile(c, Lanes, a, n, 16, rows, d, n, false) },
+			"transpose":       func() { s.transpose(c, rows, d) },
+			"exp512":          func() { copy(c, x); s.exp(c[:n], 3) },
+			"count512":        func() { s.count(x, 0.5) },
+			"above512":        func() { s.above(list, x, 0.8) },
+			"dots512":         func() { s.dots(c[:n], q, codes) },
+			"weigh512":        func() { s.weigh(c[:d], x, codes) },
+			"unpack6x128":     func() { s.unpack(codes[:128*d], codes[128*d:], nil, 128, d, 6) },
+		} {
+			b.Run(s.name+"/"+name, func(b *testing.B) {
+				for b.Loop() {
+					f()
+				}
+			})
+		}
+	}
+}
