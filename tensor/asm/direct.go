@@ -16,9 +16,10 @@ func gather4(l level, x rows, first, disp int) {
 	for a := range 4 {
 		VMOVDQU(x.at(first+a, disp), fixedX[a])
 		VINSERTI128(operand.Imm(1), x.at(first+4+a, disp), fixedY[a], fixedY[a])
-		if l == avx512 {
-			VINSERTI32X4(operand.Imm(2), x.at(8+a, disp), fixedZ[a], fixedZ[a])
-			VINSERTI32X4(operand.Imm(3), x.at(12+a, disp), fixedZ[a], fixedZ[a])
+		if l == avx512 { // two halves of 256 bits cost less than four inserts into 512
+			VMOVDQU(x.at(8+a, disp), fixedX[4+a])
+			VINSERTI128(operand.Imm(1), x.at(12+a, disp), fixedY[4+a], fixedY[4+a])
+			VINSERTI64X4(operand.Imm(1), fixedY[4+a], fixedZ[a], fixedZ[a])
 		}
 	}
 }
@@ -52,35 +53,47 @@ func direct(l level, f layout) {
 // prefetch asks for the lines of the next panel that take the place of one block of 16 rows.
 func prefetch(f layout, ahead reg.GPVirtual) {
 	for line := 0; line < 16*f.bytes; line += 64 {
-		PREFETCHT0(operand.Mem{Base: ahead, Disp: line})
+		PREFETCHT1(operand.Mem{Base: ahead, Disp: line})
 	}
 	ADDQ(operand.U32(uint32(16*f.bytes)), ahead)
 }
 
 func direct512(f layout, total, x, n, ahead reg.GPVirtual, w rows) {
-	z, y := fixedZ, fixedY
-	sum, acc, mask, d, m := reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20
-	fill := GP32()
-	if f.bits == 8 {
-		MOVL(operand.U32(0x80808080), fill)
-	} else {
-		MOVL(operand.U32(0x0f0f0f0f), fill)
+	order := GLOBL("scaleOrder"+f.name, 8|16) // words of two rows' dwords: sixteen scales, then sixteen minima
+	for i := range 32 {
+		// register 0 holds rows 4L and 4L+1 at dwords 4L and 4L+1, register 1 rows 4L+2 and 4L+3
+		row, minimum := i%16, i/16
+		word := 2*(row/4*4+row%2) + minimum + 32*(row%4/2)
+		DATA(2*i, operand.U16(uint16(word)))
 	}
-	VPBROADCASTD(fill, mask)
+	z := fixedZ
+	sum, acc, other, mask, d, m, words := reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22
+	lo, high := reg.Z23, reg.Z24
+	spread := func(v uint32, z reg.VecPhysical) {
+		r := GP32()
+		MOVL(operand.U32(v), r)
+		VPBROADCASTD(r, z)
+	}
+	if f.bits == 8 {
+		spread(0x80808080, mask)
+	} else {
+		spread(0x0f0f0f0f, mask)
+		spread(0xf0f0f0f0, high)
+	}
+	VMOVDQU64(order, words)
 	VMOVUPS(operand.Mem{Base: total}, sum)
 	Label("block")
 	prefetch(f, ahead)
-	// scales
 	gather4(avx512, w, 0, 0)
-	firstDwords(z, z[6])
-	VPMOVDW(z[6], y[7])
-	VCVTPH2PS(y[7], d)
+	VPUNPCKLDQ(z[1], z[0], z[8])
+	VPUNPCKLDQ(z[3], z[2], z[9])
+	VMOVDQA64(words, z[10])
+	VPERMI2W(z[9], z[8], z[10])
+	VCVTPH2PS(reg.Y10, d)
 	if f.minimum {
-		VPSRLD(operand.Imm(16), z[6], z[6])
-		VPMOVDW(z[6], y[7])
-		VCVTPH2PS(y[7], m)
+		VEXTRACTI64X4(operand.Imm(1), z[10], reg.Y11)
+		VCVTPH2PS(reg.Y11, m)
 	}
-	other := reg.Z21
 	VPBROADCASTD(operand.Mem{Base: x, Disp: atCorrection}, acc)
 	VPXORD(other, other, other)
 	gather4(avx512, w, 0, f.quants)
@@ -90,11 +103,9 @@ func direct512(f layout, total, x, n, ahead reg.GPVirtual, w rows) {
 			dotBytes(operand.Mem{Base: x, Disp: 4 * g}, q, acc)
 			continue
 		}
-		lo := reg.Z22
 		VPANDD(mask, q, lo)
 		dotBytes(operand.Mem{Base: x, Disp: 4 * g}, lo, acc)
-		VPSRLD(operand.Imm(4), q, q)
-		VPANDD(mask, q, q)
+		VPANDD(high, q, q) // sixteen times the upper four bits
 		dotBytes(operand.Mem{Base: x, Disp: 16 + 4*g}, q, other)
 	}
 	if f.bits == 8 {
@@ -103,6 +114,8 @@ func direct512(f layout, total, x, n, ahead reg.GPVirtual, w rows) {
 			VPXORD(mask, q, q)
 			dotBytes(operand.Mem{Base: x, Disp: 16 + 4*g}, q, other)
 		}
+	} else {
+		VPSRAD(operand.Imm(4), other, other)
 	}
 	VPADDD(other, acc, acc)
 	VCVTDQ2PS(acc, acc)
