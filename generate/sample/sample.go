@@ -46,12 +46,6 @@ type Sampler struct {
 	seen       map[int32]bool
 }
 
-type candidate struct {
-	id    int32
-	logit float64
-	p     float64
-}
-
 // New returns a sampler.
 func New(o Options) (*Sampler, error) {
 	if err := o.validate(); err != nil {
@@ -95,6 +89,9 @@ func (s *Sampler) Next(logits []float32) int32 {
 
 func (s *Sampler) penalize(logits []float32) {
 	for id := range s.seen {
+		if id < 0 || int(id) >= len(logits) {
+			continue
+		}
 		if v := logits[id]; v > 0 {
 			logits[id] = float32(float64(v) / s.o.RepetitionPenalty)
 		} else {
@@ -116,14 +113,14 @@ func best(logits []float32) int32 {
 
 // draw cuts the distribution as asked and draws from what is left.
 func (s *Sampler) draw(logits []float32) int32 {
-	c := s.cut(logits)
+	c, top := s.cut(logits)
 	temperature := s.o.Temperature
 	if temperature == 0 {
 		temperature = 1
 	}
 	total := 0.0
 	for i := range c {
-		c[i].p = math.Exp((c[i].logit - c[0].logit) / temperature)
+		c[i].p = math.Exp((c[i].logit - top) / temperature)
 		total += c[i].p
 	}
 	point := s.random.Float64() * total
@@ -133,60 +130,6 @@ func (s *Sampler) draw(logits []float32) int32 {
 		}
 	}
 	return c[len(c)-1].id
-}
-
-// cut returns the candidates that remain, the best first.
-func (s *Sampler) cut(logits []float32) []candidate {
-	c := s.candidates[:0]
-	for i, v := range logits {
-		if v == v { // a NaN is no candidate
-			c = append(c, candidate{id: int32(i), logit: float64(v)})
-		}
-	}
-	s.candidates = c
-	if len(c) == 0 {
-		return append(c, candidate{})
-	}
-	slices.SortFunc(c, func(a, b candidate) int {
-		switch {
-		case a.logit > b.logit || a.logit == b.logit && a.id < b.id:
-			return -1
-		case a.logit == b.logit && a.id == b.id:
-			return 0
-		}
-		return 1
-	})
-	if s.o.TopK > 0 && s.o.TopK < len(c) {
-		c = c[:s.o.TopK]
-	}
-	if s.o.TopP > 0 && s.o.TopP < 1 {
-		c = topP(c, s.o.TopP)
-	}
-	if s.o.MinP > 0 {
-		floor := c[0].logit + math.Log(s.o.MinP)
-		n := 1
-		for n < len(c) && c[n].logit >= floor {
-			n++
-		}
-		c = c[:n]
-	}
-	return c
-}
-
-// topP keeps the best candidates until their probability reaches p; at least one.
-func topP(c []candidate, p float64) []candidate {
-	total := 0.0
-	for i := range c {
-		c[i].p = math.Exp(c[i].logit - c[0].logit)
-		total += c[i].p
-	}
-	sum := 0.0
-	for i := range c {
-		if sum += c[i].p; sum >= p*total {
-			return c[:i+1]
-		}
-	}
-	return c
 }
 
 // LogProb is a token with the natural logarithm of its probability.
