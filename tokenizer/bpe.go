@@ -102,16 +102,21 @@ func (b *bpe) whole(piece string) (int32, bool) {
 }
 
 func (b *bpe) splitBytes(piece string, dst []unit) []unit {
-	lost := 0
+	lost, wasUnknown := 0, false
 	for i := range len(piece) {
-		if id := b.first[piece[i]]; id >= 0 {
+		id := b.first[piece[i]]
+		switch {
+		case id >= 0:
 			dst = append(dst, unit{id, 1 + lost})
 			lost = 0
-		} else if b.unknown >= 0 {
-			dst = append(dst, unit{b.unknown, 1})
-		} else {
+		case b.unknown < 0:
 			lost++ // a byte that has no token vanishes, as it does in the reference implementations
+		case wasUnknown && b.fuseUnknown:
+			dst[len(dst)-1].n++
+		default:
+			dst = append(dst, unit{b.unknown, 1})
 		}
+		wasUnknown = id < 0
 	}
 	return dst
 }

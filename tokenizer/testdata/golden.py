@@ -95,6 +95,8 @@ def kinds():
     yield "qwen2", bpe(P.Sequence([P.Split(Regex(QWEN2), "isolated"), P.ByteLevel(add_prefix_space=False, use_regex=False)]), N.NFC(), D.ByteLevel(), alphabet=BYTES, added=ADDED)
     yield "deepseek", bpe(DEEPSEEK, decoder=D.ByteLevel(), alphabet=BYTES, added=ADDED)
     yield "few bytes", bpe(level, decoder=D.ByteLevel(), added=ADDED)
+    for fuse in False, True:
+        yield f"unknown bytes, fused {fuse}", bpe(level, decoder=D.ByteLevel(), unk_token="<unk>", fuse_unk=fuse, added=ADDED)
     yield "llama2", bpe(None, N.Sequence([N.Prepend("▁"), N.Replace(" ", "▁")]), D.Sequence([D.Replace("▁", " "), D.ByteFallback(), D.Fuse(), D.Strip(" ", 1, 0)]), size=700, unk_token="<unk>", fuse_unk=True, byte_fallback=True, added=ADDED)
     for scheme in "always", "first", "never":
         yield "metaspace " + scheme, bpe(P.Metaspace(prepend_scheme=scheme, split=scheme != "never"), decoder=D.Metaspace(prepend_scheme=scheme), size=250, unk_token="<unk>", fuse_unk=scheme == "first", added=ADDED)
