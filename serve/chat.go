@@ -90,6 +90,7 @@ type answer struct {
 	top      int // alternatives to list; −1 for no probabilities
 	created  int64
 	usage    openai.Usage
+	traces   []*tracing // of the jobs, where an accelerator is configured
 }
 
 // tagged is an event of one of the answer's jobs.
@@ -108,6 +109,9 @@ func (a *answer) serve(w http.ResponseWriter, r *http.Request, prompts [][]int32
 		a.usage.PromptTokens += len(prompt)
 		for range a.sampling.Choices() {
 			o, e := a.model.options(a.sampling, len(prompt), len(jobs), a.top)
+			if e == nil {
+				e = a.trace(&o)
+			}
 			var j *Job
 			if e == nil {
 				var err error
@@ -173,6 +177,7 @@ func (a *answer) whole(w http.ResponseWriter, ctx context.Context, n int, events
 			case e.Result != nil:
 				left--
 				a.count(e.Result)
+				a.accelerate(ctx, e.choice)
 				choices[e.choice] = a.finished(e.choice, e.Result, tokens[e.choice])
 			default:
 				tokens[e.choice] = append(tokens[e.choice], e.Token)
@@ -220,6 +225,7 @@ func (a *answer) stream(w http.ResponseWriter, ctx context.Context, n int, event
 			case e.Result != nil:
 				left--
 				a.count(e.Result)
+				a.accelerate(ctx, e.choice)
 				reason := string(e.Result.Finish)
 				last := openai.Choice{Index: e.choice, FinishReason: &reason}
 				if a.chat {

@@ -278,22 +278,24 @@ func (e *Engine) settle(active []*Job) []*Job {
 		} else if j.stalled.IsZero() {
 			j.stalled = time.Now()
 		}
+		var result *generate.Result
+		var err error
 		switch {
 		case j.events == nil: // ended by an error
 		case j.ctx.Err() != nil:
-			j.end(nil, j.ctx.Err())
+			err = j.ctx.Err()
 		case !j.stalled.IsZero() && time.Since(j.stalled) > stallLimit:
-			j.end(nil, ErrSlow)
+			err = ErrSlow
 		case j.stream.Finish() != "":
-			r := j.stream.Result(j.prefill, time.Since(j.began)-j.prefill)
-			e.observe.Finished(e.name, r)
-			j.end(r, nil)
+			result = j.stream.Result(j.prefill, time.Since(j.began)-j.prefill)
+			e.observe.Finished(e.name, result)
 		default:
 			rest = append(rest, j)
 			continue
 		}
-		j.stream.Close()
+		j.stream.Close() // before the end is known: it completes the job's trace
 		e.memory.release(j.reserved)
+		j.end(result, err)
 	}
 	return rest
 }

@@ -45,5 +45,5 @@ func (s *Server) setup(w http.ResponseWriter, _ *http.Request) {
 		}
 		models = append(models, p)
 	}
-	writeJSON(w, map[string]any{"models": models, "schedules": attention.ScheduleNames(), "machines": machines()})
+	writeJSON(w, map[string]any{"models": models, "schedules": attention.ScheduleNames(), "machines": Machines()})
 }

@@ -159,7 +159,7 @@ func replay(ctx context.Context, file []byte, m config.Machine, dense uint8, o a
 
 // namedMachine loads an embedded machine: a request names no files.
 func namedMachine(name string) (config.Machine, *openai.Error) {
-	for _, known := range machines() {
+	for _, known := range Machines() {
 		if known == name {
 			m, err := config.Load(name, nil)
 			if err != nil {
@@ -171,8 +171,8 @@ func namedMachine(name string) (config.Machine, *openai.Error) {
 	return config.Machine{}, openai.BadRequest("machine", "there is no machine %.100q", name)
 }
 
-// machines lists the embedded machines that replay traces.
-func machines() []string {
+// Machines lists the embedded machines that replay traces.
+func Machines() []string {
 	var names []string
 	for _, name := range config.Names() {
 		if kind, err := config.Kind(name); err == nil && kind == config.KindSpAtten {
@@ -180,4 +180,51 @@ func machines() []string {
 		}
 	}
 	return names
+}
+
+// tracing is the trace of one job, in memory.
+type tracing struct {
+	file   bytes.Buffer
+	writer *trace.Writer
+}
+
+// trace lets a job write its trace, where an accelerator is configured.
+func (a *answer) trace(o *generate.Options) *openai.Error {
+	if a.server.config.Machine == "" {
+		return nil
+	}
+	t := &tracing{}
+	var err error
+	if t.writer, err = trace.NewWriter(&t.file, record.Wants{}); err != nil {
+		return refusal(err)
+	}
+	o.Recorder = t.writer
+	a.traces = append(a.traces, t)
+	return nil
+}
+
+// accelerate adds to the usage what the configured accelerator would have taken for a finished job.
+func (a *answer) accelerate(ctx context.Context, choice int) {
+	if len(a.traces) == 0 || a.usage.Spatten == nil {
+		return
+	}
+	t := a.traces[choice]
+	m, e := namedMachine(a.server.config.Machine)
+	if e == nil && t.writer.Close() == nil {
+		var r accel.Result
+		if r, e = replay(ctx, t.file.Bytes(), m, 0, nil); e == nil {
+			u := a.usage.Spatten
+			cycles, energy := r.Cycles, 0.0
+			for _, j := range r.EnergyJ {
+				energy += j
+			}
+			if u.Cycles != nil {
+				cycles, energy = cycles+*u.Cycles, energy+*u.EnergyJ
+			}
+			u.Cycles, u.EnergyJ = &cycles, &energy
+		}
+	}
+	if e != nil {
+		a.server.config.Log.Warn("a text could not be simulated", "error", e.Message)
+	}
 }

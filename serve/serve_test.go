@@ -277,3 +277,14 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("readyz after closing: %d", r.StatusCode)
 	}
 }
+
+// TestAccelerated: with a machine configured the usage carries simulated cycles and energy.
+func TestAccelerated(t *testing.T) {
+	_, h := start(t, func(c *Config) { c.Machine = "spatten" })
+	for _, stream := range []string{"false", "true"} {
+		status, body := post(t, h.URL+"/v1/completions", `{"model":"writer","prompt":"abc","max_tokens":4,"n":2,"stream":`+stream+`,"stream_options":{"include_usage":true}}`)
+		if status != http.StatusOK || !strings.Contains(body, `"cycles":`) || !strings.Contains(body, `"energy_j":`) {
+			t.Errorf("stream %s: %d %s", stream, status, body)
+		}
+	}
+}

@@ -28,6 +28,7 @@ type Config struct {
 	Keys       []string // API keys; none asks for none
 	CertFile   string   // TLS, with KeyFile
 	KeyFile    string
+	Machine    string // simulate every text on this accelerator and report cycles and energy; "" does not
 	Limits     Limits
 	BodyBytes  int64         // of a request
 	PromptSize int           // bytes of a prompt's text

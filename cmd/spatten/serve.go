@@ -46,6 +46,9 @@ API keys, one a line, are read from --key-file or from $SPATTEN_API_KEYS (separa
 			if cacheMB < 1 || c.Limits.Queue < 1 || c.Limits.Active < 1 {
 				return usageError{errors.New("--cache-mb, --queue and --active are at least 1")}
 			}
+			if c.Machine != "" && !slices.Contains(serve.Machines(), c.Machine) {
+				return usageError{fmt.Errorf("--machine %q: one of %s", c.Machine, strings.Join(serve.Machines(), ", "))}
+			}
 			c.Limits.CacheBytes = cacheMB << 20
 			c.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			p := tensor.F32
@@ -90,6 +93,7 @@ API keys, one a line, are read from --key-file or from $SPATTEN_API_KEYS (separa
 	f.Int64Var(&cacheMB, "cache-mb", c.Limits.CacheBytes>>20, "memory for the caches of all requests together, in MiB")
 	f.IntVar(&c.Limits.Queue, "queue", c.Limits.Queue, "requests that may wait")
 	f.IntVar(&c.Limits.Active, "active", c.Limits.Active, "requests served at once, for each model")
+	f.StringVar(&c.Machine, "machine", "", "simulate every text on this accelerator and report cycles and energy in its usage")
 	f.DurationVar(&c.Deadline, "deadline", c.Deadline, "longest time of one request")
 	f.DurationVar(&grace, "grace", 30*time.Second, "how long a shutdown waits for what was begun")
 	return cmd
