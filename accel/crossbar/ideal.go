@@ -23,7 +23,11 @@ func NewIdeal(latency, interval int64, depth int) *Ideal {
 }
 
 // Push implements Channel.
-func (c *Ideal) Push(now int64, _ uint64, _ bool, id uint32) bool {
+func (c *Ideal) Push(now int64, _ uint64, write bool, id uint32) bool {
+	if write {
+		c.next = max(c.next, 2*(now+c.Latency)) + c.Interval
+		return true
+	}
 	if int(c.tail-c.head) == c.Depth {
 		return false
 	}
