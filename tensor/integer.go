@@ -3,8 +3,6 @@ package tensor
 import (
 	"encoding/binary"
 	"math"
-
-	"spatten/checkpoint/dtype"
 )
 
 // A woven panel holds 16 rows of weights as the vector kernels read them: for every block of 32 columns eight groups of
@@ -56,46 +54,6 @@ func weavePortable(dst, src []byte, n int) {
 	for k := 0; k < row; k += 4 {
 		for o := range panel {
 			copy(dst[k*panel+4*o:][:4], src[o*row+k:][:4])
-		}
-	}
-}
-
-// eightBits returns weights that the integer kernels can read: w itself in a block format, else a copy quantized to
-// Q8_0, made at the first call and kept; rows are padded to whole blocks with zeros.
-func (w *Weights) eightBits() *Weights {
-	if w.format.BlockElements() > 1 {
-		return w
-	}
-	w.once.Do(func() {
-		n := (w.in + blockSize - 1) / blockSize
-		q := &Weights{out: w.out, in: n * blockSize, format: dtype.Q8_0, rowBytes: n * dtype.Q8_0.BlockBytes()}
-		q.data = make([]byte, q.out*q.rowBytes)
-		x := make([]float32, q.in)
-		for o := range w.out {
-			w.Row(x, o)
-			packQ8(q.data[o*q.rowBytes:], x)
-		}
-		w.copy8 = q
-	})
-	return w.copy8
-}
-
-// packQ8 quantizes x to Q8_0.
-func packQ8(dst []byte, x []float32) {
-	for b := 0; b*blockSize < len(x); b++ {
-		x, y := x[b*blockSize:][:blockSize], dst[b*dtype.Q8_0.BlockBytes():]
-		var top float32
-		for _, v := range x {
-			top = max(top, float32(math.Abs(float64(v))))
-		}
-		scale := ToF16(top / 127)
-		binary.LittleEndian.PutUint16(y, scale)
-		var inverse float64
-		if d := F16(scale); d > 0 {
-			inverse = 1 / float64(d)
-		}
-		for j, v := range x {
-			y[2+j] = byte(int8(max(-127, min(127, math.RoundToEven(float64(v)*inverse)))))
 		}
 	}
 }

@@ -107,61 +107,29 @@ func (s *scratch) minima(f form) *float32 {
 	return &s.minimum[0]
 }
 
-func unpackAVX2(u []byte, d, m []float32, stride int, t dtype.Type, row []byte, first, n int) {
-	size := t.BlockBytes()
-	switch t {
-	case dtype.Q4_0:
-		unpackQ4_0AVX2(&u[0], &d[0], &m[0], 4*stride, &row[first*size], n)
-	case dtype.Q4_1:
-		unpackQ4_1AVX2(&u[0], &d[0], &m[0], 4*stride, &row[first*size], n)
-	case dtype.Q5_0:
-		unpackQ5_0AVX2(&u[0], &d[0], &m[0], 4*stride, &row[first*size], n)
-	case dtype.Q5_1:
-		unpackQ5_1AVX2(&u[0], &d[0], &m[0], 4*stride, &row[first*size], n)
-	case dtype.Q8_0:
-		unpackQ8_0AVX2(&u[0], &d[0], &m[0], 4*stride, &row[first*size], n)
-	default:
-		unpackSuperBlocks(u, d, m, stride, t, row, first, n)
-	}
+// unpackFunc unpacks n blocks or super-blocks from src on.
+type unpackFunc func(u *byte, d, m *float32, stride int, src *byte, n int)
+
+var unpackers256 = [len(forms)]unpackFunc{
+	dtype.Q4_0: unpackQ4_0AVX2, dtype.Q4_1: unpackQ4_1AVX2, dtype.Q5_0: unpackQ5_0AVX2, dtype.Q5_1: unpackQ5_1AVX2,
+	dtype.Q8_0: unpackQ8_0AVX2, dtype.Q4_K: unpackQ4_KAVX2, dtype.Q5_K: unpackQ5_KAVX2, dtype.Q6_K: unpackQ6_KAVX2,
 }
 
-// unpackSuperBlocks unpacks K-quants: whole super-blocks of eight blocks by assembly, the edges portably.
-func unpackSuperBlocks(u []byte, d, m []float32, stride int, t dtype.Type, row []byte, first, n int) {
-	size, scales := t.BlockBytes(), forms[t].scales()
+// unpackAVX2 unpacks whole blocks, or super-blocks of eight, by assembly; blocks at the edges of a super-block portably.
+func unpackAVX2(u []byte, d, m []float32, stride int, t dtype.Type, row []byte, first, n int) {
+	size, per, scales := t.BlockBytes(), t.BlockElements()/blockSize, forms[t].scales()
 	for n > 0 {
-		if first%8 != 0 || n < 8 {
-			some := min(8-first%8, n)
+		some := min(per-first%per, n)
+		if some < per {
 			unpackPortable(u, d, m, stride, t, row, first, some)
-			if n -= some; n == 0 {
-				return
-			}
-			first += some
+		} else {
+			some = n / per * per
+			b := row[first/per*size:][:some/per*size]
+			unpackers256[t](&u[0], &d[0], &m[0], 4*stride, &b[0], some/per)
+		}
+		first += some
+		if n -= some; n > 0 {
 			u, d, m = u[some*blockSize:], d[some*scales*stride:], m[some*stride:]
-			continue
-		}
-		b := row[first/8*size:][:size]
-		switch t {
-		case dtype.Q4_K, dtype.Q5_K:
-			if t == dtype.Q4_K {
-				unpackQ4KAVX2(&u[0], &b[16], nil)
-			} else {
-				unpackQ5KAVX2(&u[0], &b[48], &b[16])
-			}
-			scale, minimum := half(b), half(b[2:])
-			for k := range 8 {
-				s, low := scaleMin(b[4:16], k)
-				d[k*stride], m[k*stride] = scale*float32(s), -(minimum * float32(low))
-			}
-		case dtype.Q6_K:
-			unpackQ6KAVX2(&u[0], &b[0], &b[128])
-			scale := half(b[208:])
-			for k, s := range b[192:208] {
-				d[k*stride] = scale * float32(int8(s))
-			}
-		}
-		first += 8
-		if n -= 8; n > 0 {
-			u, d, m = u[8*blockSize:], d[8*scales*stride:], m[8*stride:]
 		}
 	}
 }

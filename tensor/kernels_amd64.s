@@ -5995,7 +5995,7 @@ corrections:
 	RET
 
 // func unpackQ4_0AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·unpackQ4_0AVX2(SB), NOSPLIT, $0-48
 	MOVQ         u+0(FP), AX
 	MOVQ         d+8(FP), CX
@@ -6008,6 +6008,7 @@ TEXT ·unpackQ4_0AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTD X0, Y0
 
 block:
+	PREFETCHT1  4096(BX)
 	VMOVD       (BX), X1
 	VCVTPH2PS   X1, X1
 	VMOVSS      X1, (CX)
@@ -6025,7 +6026,7 @@ block:
 	RET
 
 // func unpackQ4_1AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·unpackQ4_1AVX2(SB), NOSPLIT, $0-48
 	MOVQ         u+0(FP), AX
 	MOVQ         d+8(FP), CX
@@ -6038,6 +6039,7 @@ TEXT ·unpackQ4_1AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTD X0, Y0
 
 block:
+	PREFETCHT1  4096(SI)
 	VMOVD       (SI), X1
 	VCVTPH2PS   X1, X1
 	VMOVSS      X1, (CX)
@@ -6057,7 +6059,7 @@ block:
 	RET
 
 // func unpackQ5_0AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·unpackQ5_0AVX2(SB), NOSPLIT, $0-48
 	MOVQ         u+0(FP), AX
 	MOVQ         d+8(FP), CX
@@ -6077,6 +6079,7 @@ TEXT ·unpackQ5_0AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTD X3, Y3
 
 block:
+	PREFETCHT1   4096(BX)
 	VMOVD        (BX), X4
 	VCVTPH2PS    X4, X4
 	VMOVSS       X4, (CX)
@@ -6100,7 +6103,7 @@ block:
 	RET
 
 // func unpackQ5_1AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·unpackQ5_1AVX2(SB), NOSPLIT, $0-48
 	MOVQ         u+0(FP), AX
 	MOVQ         d+8(FP), CX
@@ -6120,6 +6123,7 @@ TEXT ·unpackQ5_1AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTD X3, Y3
 
 block:
+	PREFETCHT1   4096(SI)
 	VMOVD        (SI), X4
 	VCVTPH2PS    X4, X4
 	VMOVSS       X4, (CX)
@@ -6145,7 +6149,7 @@ block:
 	RET
 
 // func unpackQ8_0AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·unpackQ8_0AVX2(SB), NOSPLIT, $0-48
 	MOVQ         u+0(FP), AX
 	MOVQ         d+8(FP), CX
@@ -6158,16 +6162,17 @@ TEXT ·unpackQ8_0AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTD X0, Y0
 
 block:
-	VMOVD     (BX), X1
-	VCVTPH2PS X1, X1
-	VMOVSS    X1, (CX)
-	ADDQ      DX, CX
-	VPXOR     2(BX), Y0, Y1
-	VMOVDQU   Y1, (AX)
-	ADDQ      $0x20, AX
-	ADDQ      $0x22, BX
-	DECQ      SI
-	JNZ       block
+	PREFETCHT1 4096(BX)
+	VMOVD      (BX), X1
+	VCVTPH2PS  X1, X1
+	VMOVSS     X1, (CX)
+	ADDQ       DX, CX
+	VPXOR      2(BX), Y0, Y1
+	VMOVDQU    Y1, (AX)
+	ADDQ       $0x20, AX
+	ADDQ       $0x22, BX
+	DECQ       SI
+	JNZ        block
 	VZEROUPPER
 	RET
 
@@ -7187,55 +7192,155 @@ DATA scaleOrderQ8_0<>+60(SB)/2, $0x0039
 DATA scaleOrderQ8_0<>+62(SB)/2, $0x003b
 GLOBL scaleOrderQ8_0<>(SB), RODATA|NOPTR, $64
 
-// func unpackQ4KAVX2(u *byte, low *byte, high *byte)
-// Requires: AVX, AVX2
-TEXT ·unpackQ4KAVX2(SB), NOSPLIT, $0-24
-	MOVQ         u+0(FP), AX
-	MOVQ         low+8(FP), CX
-	MOVL         $0x0f0f0f0f, DX
-	VMOVD        DX, X0
+// func unpackQ4_KAVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·unpackQ4_KAVX2(SB), NOSPLIT, $0-48
+	MOVQ u+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ m+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ src+32(FP), SI
+	MOVQ n+40(FP), DI
+
+superblock:
+	PREFETCHT1   4096(SI)
+	PREFETCHT1   4160(SI)
+	PREFETCHT1   4224(SI)
+	MOVL         $0x0f0f0f0f, R8
+	VMOVD        R8, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      (CX), Y1
+	VMOVDQU      16(SI), Y1
 	VPAND        Y0, Y1, Y2
 	VMOVDQU      Y2, (AX)
 	VPSRLW       $0x04, Y1, Y1
 	VPAND        Y0, Y1, Y1
 	VMOVDQU      Y1, 32(AX)
-	VMOVDQU      32(CX), Y1
+	VMOVDQU      48(SI), Y1
 	VPAND        Y0, Y1, Y2
 	VMOVDQU      Y2, 64(AX)
 	VPSRLW       $0x04, Y1, Y1
 	VPAND        Y0, Y1, Y1
 	VMOVDQU      Y1, 96(AX)
-	VMOVDQU      64(CX), Y1
+	VMOVDQU      80(SI), Y1
 	VPAND        Y0, Y1, Y2
 	VMOVDQU      Y2, 128(AX)
 	VPSRLW       $0x04, Y1, Y1
 	VPAND        Y0, Y1, Y1
 	VMOVDQU      Y1, 160(AX)
-	VMOVDQU      96(CX), Y1
+	VMOVDQU      112(SI), Y1
 	VPAND        Y0, Y1, Y2
 	VMOVDQU      Y2, 192(AX)
 	VPSRLW       $0x04, Y1, Y1
 	VPAND        Y0, Y1, Y0
 	VMOVDQU      Y0, 224(AX)
+	MOVL         4(SI), R8
+	MOVL         8(SI), R9
+	MOVL         12(SI), R10
+	VMOVD        (SI), X0
+	VCVTPH2PS    X0, X0
+	VBROADCASTSS X0, Y1
+	VPSHUFD      $0x55, X0, X0
+	VBROADCASTSS X0, Y0
+	VXORPS       dword80000000<>+0(SB), Y0, Y0
+	MOVL         R8, R11
+	ANDL         $0x3f3f3f3f, R11
+	MOVL         R10, R12
+	ANDL         $0x0f0f0f0f, R12
+	SHRL         $0x02, R8
+	ANDL         $0x30303030, R8
+	ORL          R8, R12
+	SHLQ         $0x20, R12
+	ORQ          R12, R11
+	VMOVQ        R11, X2
+	VPMOVZXBD    X2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VEXTRACTPS   $0x00, X2, (CX)
+	ADDQ         BX, CX
+	VEXTRACTPS   $0x01, X2, (CX)
+	ADDQ         BX, CX
+	VEXTRACTPS   $0x02, X2, (CX)
+	ADDQ         BX, CX
+	VEXTRACTPS   $0x03, X2, (CX)
+	ADDQ         BX, CX
+	VEXTRACTF128 $0x01, Y2, X1
+	VEXTRACTPS   $0x00, X1, (CX)
+	ADDQ         BX, CX
+	VEXTRACTPS   $0x01, X1, (CX)
+	ADDQ         BX, CX
+	VEXTRACTPS   $0x02, X1, (CX)
+	ADDQ         BX, CX
+	VEXTRACTPS   $0x03, X1, (CX)
+	ADDQ         BX, CX
+	MOVL         R9, R8
+	ANDL         $0x3f3f3f3f, R8
+	SHRL         $0x04, R10
+	ANDL         $0x0f0f0f0f, R10
+	SHRL         $0x02, R9
+	ANDL         $0x30303030, R9
+	ORL          R9, R10
+	SHLQ         $0x20, R10
+	ORQ          R10, R8
+	VMOVQ        R8, X1
+	VPMOVZXBD    X1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VEXTRACTPS   $0x00, X1, (DX)
+	ADDQ         BX, DX
+	VEXTRACTPS   $0x01, X1, (DX)
+	ADDQ         BX, DX
+	VEXTRACTPS   $0x02, X1, (DX)
+	ADDQ         BX, DX
+	VEXTRACTPS   $0x03, X1, (DX)
+	ADDQ         BX, DX
+	VEXTRACTF128 $0x01, Y1, X0
+	VEXTRACTPS   $0x00, X0, (DX)
+	ADDQ         BX, DX
+	VEXTRACTPS   $0x01, X0, (DX)
+	ADDQ         BX, DX
+	VEXTRACTPS   $0x02, X0, (DX)
+	ADDQ         BX, DX
+	VEXTRACTPS   $0x03, X0, (DX)
+	ADDQ         BX, DX
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x00000090, SI
+	DECQ         DI
+	JNZ          superblock
 	VZEROUPPER
 	RET
 
-// func unpackQ5KAVX2(u *byte, low *byte, high *byte)
-// Requires: AVX, AVX2
-TEXT ·unpackQ5KAVX2(SB), NOSPLIT, $0-24
-	MOVQ         u+0(FP), AX
-	MOVQ         low+8(FP), CX
-	MOVL         $0x0f0f0f0f, DX
-	VMOVD        DX, X0
+DATA dword80000000<>+0(SB)/4, $0x80000000
+DATA dword80000000<>+4(SB)/4, $0x80000000
+DATA dword80000000<>+8(SB)/4, $0x80000000
+DATA dword80000000<>+12(SB)/4, $0x80000000
+DATA dword80000000<>+16(SB)/4, $0x80000000
+DATA dword80000000<>+20(SB)/4, $0x80000000
+DATA dword80000000<>+24(SB)/4, $0x80000000
+DATA dword80000000<>+28(SB)/4, $0x80000000
+GLOBL dword80000000<>(SB), RODATA|NOPTR, $32
+
+// func unpackQ5_KAVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·unpackQ5_KAVX2(SB), NOSPLIT, $0-48
+	MOVQ u+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ m+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ src+32(FP), SI
+	MOVQ n+40(FP), DI
+
+superblock:
+	PREFETCHT1   4096(SI)
+	PREFETCHT1   4160(SI)
+	PREFETCHT1   4224(SI)
+	MOVL         $0x0f0f0f0f, R8
+	VMOVD        R8, X0
 	VPBROADCASTD X0, Y0
-	MOVQ         high+16(FP), DX
-	MOVL         $0x01010101, BX
-	VMOVD        BX, X2
+	MOVL         $0x01010101, R8
+	VMOVD        R8, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      (DX), Y1
-	VMOVDQU      (CX), Y3
+	VMOVDQU      16(SI), Y1
+	VMOVDQU      48(SI), Y3
 	VPAND        Y0, Y3, Y4
 	VPAND        Y2, Y1, Y5
 	VPSLLW       $0x04, Y5, Y5
@@ -7248,7 +7353,7 @@ TEXT ·unpackQ5KAVX2(SB), NOSPLIT, $0-24
 	VPSLLW       $0x04, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VMOVDQU      Y3, 32(AX)
-	VMOVDQU      32(CX), Y3
+	VMOVDQU      80(SI), Y3
 	VPAND        Y0, Y3, Y4
 	VPSRLW       $0x02, Y1, Y5
 	VPAND        Y2, Y5, Y5
@@ -7262,7 +7367,7 @@ TEXT ·unpackQ5KAVX2(SB), NOSPLIT, $0-24
 	VPSLLW       $0x04, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VMOVDQU      Y3, 96(AX)
-	VMOVDQU      64(CX), Y3
+	VMOVDQU      112(SI), Y3
 	VPAND        Y0, Y3, Y4
 	VPSRLW       $0x04, Y1, Y5
 	VPAND        Y2, Y5, Y5
@@ -7276,7 +7381,7 @@ TEXT ·unpackQ5KAVX2(SB), NOSPLIT, $0-24
 	VPSLLW       $0x04, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VMOVDQU      Y3, 160(AX)
-	VMOVDQU      96(CX), Y3
+	VMOVDQU      144(SI), Y3
 	VPAND        Y0, Y3, Y4
 	VPSRLW       $0x06, Y1, Y5
 	VPAND        Y2, Y5, Y5
@@ -7290,36 +7395,118 @@ TEXT ·unpackQ5KAVX2(SB), NOSPLIT, $0-24
 	VPSLLW       $0x04, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VMOVDQU      Y0, 224(AX)
+	MOVL         4(SI), R8
+	MOVL         8(SI), R9
+	MOVL         12(SI), R10
+	VMOVD        (SI), X0
+	VCVTPH2PS    X0, X0
+	VBROADCASTSS X0, Y1
+	VPSHUFD      $0x55, X0, X0
+	VBROADCASTSS X0, Y0
+	VXORPS       dword80000000<>+0(SB), Y0, Y0
+	MOVL         R8, R11
+	ANDL         $0x3f3f3f3f, R11
+	MOVL         R10, R12
+	ANDL         $0x0f0f0f0f, R12
+	SHRL         $0x02, R8
+	ANDL         $0x30303030, R8
+	ORL          R8, R12
+	SHLQ         $0x20, R12
+	ORQ          R12, R11
+	VMOVQ        R11, X2
+	VPMOVZXBD    X2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VEXTRACTPS   $0x00, X2, (CX)
+	ADDQ         BX, CX
+	VEXTRACTPS   $0x01, X2, (CX)
+	ADDQ         BX, CX
+	VEXTRACTPS   $0x02, X2, (CX)
+	ADDQ         BX, CX
+	VEXTRACTPS   $0x03, X2, (CX)
+	ADDQ         BX, CX
+	VEXTRACTF128 $0x01, Y2, X1
+	VEXTRACTPS   $0x00, X1, (CX)
+	ADDQ         BX, CX
+	VEXTRACTPS   $0x01, X1, (CX)
+	ADDQ         BX, CX
+	VEXTRACTPS   $0x02, X1, (CX)
+	ADDQ         BX, CX
+	VEXTRACTPS   $0x03, X1, (CX)
+	ADDQ         BX, CX
+	MOVL         R9, R8
+	ANDL         $0x3f3f3f3f, R8
+	SHRL         $0x04, R10
+	ANDL         $0x0f0f0f0f, R10
+	SHRL         $0x02, R9
+	ANDL         $0x30303030, R9
+	ORL          R9, R10
+	SHLQ         $0x20, R10
+	ORQ          R10, R8
+	VMOVQ        R8, X1
+	VPMOVZXBD    X1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VEXTRACTPS   $0x00, X1, (DX)
+	ADDQ         BX, DX
+	VEXTRACTPS   $0x01, X1, (DX)
+	ADDQ         BX, DX
+	VEXTRACTPS   $0x02, X1, (DX)
+	ADDQ         BX, DX
+	VEXTRACTPS   $0x03, X1, (DX)
+	ADDQ         BX, DX
+	VEXTRACTF128 $0x01, Y1, X0
+	VEXTRACTPS   $0x00, X0, (DX)
+	ADDQ         BX, DX
+	VEXTRACTPS   $0x01, X0, (DX)
+	ADDQ         BX, DX
+	VEXTRACTPS   $0x02, X0, (DX)
+	ADDQ         BX, DX
+	VEXTRACTPS   $0x03, X0, (DX)
+	ADDQ         BX, DX
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x000000b0, SI
+	DECQ         DI
+	JNZ          superblock
 	VZEROUPPER
 	RET
 
-// func unpackQ6KAVX2(u *byte, low *byte, high *byte)
-// Requires: AVX, AVX2
-TEXT ·unpackQ6KAVX2(SB), NOSPLIT, $0-24
-	MOVQ         u+0(FP), AX
-	MOVQ         low+8(FP), CX
-	MOVQ         high+16(FP), DX
-	MOVL         $0x0f0f0f0f, BX
-	VMOVD        BX, X0
+// func unpackQ6_KAVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·unpackQ6_KAVX2(SB), NOSPLIT, $0-48
+	MOVQ u+0(FP), AX
+	MOVQ d+8(FP), CX
+	MOVQ m+16(FP), DX
+	MOVQ stride+24(FP), DX
+	MOVQ src+32(FP), BX
+	MOVQ n+40(FP), SI
+
+superblock:
+	PREFETCHT1   4096(BX)
+	PREFETCHT1   4160(BX)
+	PREFETCHT1   4224(BX)
+	PREFETCHT1   4288(BX)
+	MOVL         $0x0f0f0f0f, DI
+	VMOVD        DI, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x03030303, BX
-	VMOVD        BX, X1
+	MOVL         $0x03030303, DI
+	VMOVD        DI, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      (DX), Y2
-	VMOVDQU      (CX), Y3
+	VMOVDQU      128(BX), Y2
+	VMOVDQU      (BX), Y3
 	VPAND        Y0, Y3, Y3
 	VPAND        Y1, Y2, Y4
 	VPSLLW       $0x04, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VMOVDQU      Y3, (AX)
-	VMOVDQU      32(CX), Y3
+	VMOVDQU      32(BX), Y3
 	VPAND        Y0, Y3, Y3
 	VPSRLW       $0x02, Y2, Y4
 	VPAND        Y1, Y4, Y4
 	VPSLLW       $0x04, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VMOVDQU      Y3, 32(AX)
-	VMOVDQU      (CX), Y3
+	VMOVDQU      (BX), Y3
 	VPSRLW       $0x04, Y3, Y3
 	VPAND        Y0, Y3, Y3
 	VPSRLW       $0x04, Y2, Y4
@@ -7327,7 +7514,7 @@ TEXT ·unpackQ6KAVX2(SB), NOSPLIT, $0-24
 	VPSLLW       $0x04, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VMOVDQU      Y3, 64(AX)
-	VMOVDQU      32(CX), Y3
+	VMOVDQU      32(BX), Y3
 	VPSRLW       $0x04, Y3, Y3
 	VPAND        Y0, Y3, Y3
 	VPSRLW       $0x06, Y2, Y2
@@ -7335,21 +7522,21 @@ TEXT ·unpackQ6KAVX2(SB), NOSPLIT, $0-24
 	VPSLLW       $0x04, Y2, Y2
 	VPOR         Y2, Y3, Y3
 	VMOVDQU      Y3, 96(AX)
-	VMOVDQU      32(DX), Y2
-	VMOVDQU      64(CX), Y3
+	VMOVDQU      160(BX), Y2
+	VMOVDQU      64(BX), Y3
 	VPAND        Y0, Y3, Y3
 	VPAND        Y1, Y2, Y4
 	VPSLLW       $0x04, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VMOVDQU      Y3, 128(AX)
-	VMOVDQU      96(CX), Y3
+	VMOVDQU      96(BX), Y3
 	VPAND        Y0, Y3, Y3
 	VPSRLW       $0x02, Y2, Y4
 	VPAND        Y1, Y4, Y4
 	VPSLLW       $0x04, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VMOVDQU      Y3, 160(AX)
-	VMOVDQU      64(CX), Y3
+	VMOVDQU      64(BX), Y3
 	VPSRLW       $0x04, Y3, Y3
 	VPAND        Y0, Y3, Y3
 	VPSRLW       $0x04, Y2, Y4
@@ -7357,7 +7544,7 @@ TEXT ·unpackQ6KAVX2(SB), NOSPLIT, $0-24
 	VPSLLW       $0x04, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VMOVDQU      Y3, 192(AX)
-	VMOVDQU      96(CX), Y3
+	VMOVDQU      96(BX), Y3
 	VPSRLW       $0x04, Y3, Y3
 	VPAND        Y0, Y3, Y3
 	VPSRLW       $0x06, Y2, Y0
@@ -7365,6 +7552,54 @@ TEXT ·unpackQ6KAVX2(SB), NOSPLIT, $0-24
 	VPSLLW       $0x04, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMOVDQU      Y3, 224(AX)
+	MOVWLZX      208(BX), DI
+	VMOVD        DI, X0
+	VCVTPH2PS    X0, X0
+	VBROADCASTSS X0, Y0
+	VPMOVSXBD    192(BX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VEXTRACTPS   $0x00, X1, (CX)
+	ADDQ         DX, CX
+	VEXTRACTPS   $0x01, X1, (CX)
+	ADDQ         DX, CX
+	VEXTRACTPS   $0x02, X1, (CX)
+	ADDQ         DX, CX
+	VEXTRACTPS   $0x03, X1, (CX)
+	ADDQ         DX, CX
+	VEXTRACTF128 $0x01, Y1, X1
+	VEXTRACTPS   $0x00, X1, (CX)
+	ADDQ         DX, CX
+	VEXTRACTPS   $0x01, X1, (CX)
+	ADDQ         DX, CX
+	VEXTRACTPS   $0x02, X1, (CX)
+	ADDQ         DX, CX
+	VEXTRACTPS   $0x03, X1, (CX)
+	ADDQ         DX, CX
+	VPMOVSXBD    200(BX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VEXTRACTPS   $0x00, X1, (CX)
+	ADDQ         DX, CX
+	VEXTRACTPS   $0x01, X1, (CX)
+	ADDQ         DX, CX
+	VEXTRACTPS   $0x02, X1, (CX)
+	ADDQ         DX, CX
+	VEXTRACTPS   $0x03, X1, (CX)
+	ADDQ         DX, CX
+	VEXTRACTF128 $0x01, Y1, X0
+	VEXTRACTPS   $0x00, X0, (CX)
+	ADDQ         DX, CX
+	VEXTRACTPS   $0x01, X0, (CX)
+	ADDQ         DX, CX
+	VEXTRACTPS   $0x02, X0, (CX)
+	ADDQ         DX, CX
+	VEXTRACTPS   $0x03, X0, (CX)
+	ADDQ         DX, CX
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x000000d2, BX
+	DECQ         SI
+	JNZ          superblock
 	VZEROUPPER
 	RET
 
@@ -7466,37 +7701,39 @@ block:
 	RET
 
 // func widenF16AVX2(dst *float32, src *byte, n int)
-// Requires: AVX, F16C
+// Requires: AVX, F16C, MMX+
 TEXT ·widenF16AVX2(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
 	MOVQ n+16(FP), DX
 
 eight:
-	VCVTPH2PS (CX), Y0
-	VMOVUPS   Y0, (AX)
-	ADDQ      $0x10, CX
-	ADDQ      $0x20, AX
-	DECQ      DX
-	JNZ       eight
+	PREFETCHT1 4096(CX)
+	VCVTPH2PS  (CX), Y0
+	VMOVUPS    Y0, (AX)
+	ADDQ       $0x10, CX
+	ADDQ       $0x20, AX
+	DECQ       DX
+	JNZ        eight
 	VZEROUPPER
 	RET
 
 // func widenBF16AVX2(dst *float32, src *byte, n int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·widenBF16AVX2(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
 	MOVQ n+16(FP), DX
 
 eight:
-	VPMOVZXWD (CX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, (AX)
-	ADDQ      $0x10, CX
-	ADDQ      $0x20, AX
-	DECQ      DX
-	JNZ       eight
+	PREFETCHT1 4096(CX)
+	VPMOVZXWD  (CX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	ADDQ       $0x10, CX
+	ADDQ       $0x20, AX
+	DECQ       DX
+	JNZ        eight
 	VZEROUPPER
 	RET
 
@@ -7825,16 +8062,6 @@ rest:
 done:
 	VZEROUPPER
 	RET
-
-DATA dword80000000<>+0(SB)/4, $0x80000000
-DATA dword80000000<>+4(SB)/4, $0x80000000
-DATA dword80000000<>+8(SB)/4, $0x80000000
-DATA dword80000000<>+12(SB)/4, $0x80000000
-DATA dword80000000<>+16(SB)/4, $0x80000000
-DATA dword80000000<>+20(SB)/4, $0x80000000
-DATA dword80000000<>+24(SB)/4, $0x80000000
-DATA dword80000000<>+28(SB)/4, $0x80000000
-GLOBL dword80000000<>(SB), RODATA|NOPTR, $32
 
 // func geluAVX2(x *float32, n int)
 // Requires: AVX, AVX2, FMA3

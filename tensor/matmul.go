@@ -53,8 +53,9 @@ func (c *CPU) multiply(p product) {
 		return
 	}
 	p.c, p.in = c, p.w.in
+	_, _ = p.dst[:p.rows*p.w.out], p.x[:p.rows*p.in] // assembly does not check
 	if c.precision == Int8 {
-		p.w = p.w.eightBits()
+		p.w = c.eightBits(p.w)
 		p.form = forms[p.w.format]
 	}
 	p.layOut()

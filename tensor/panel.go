@@ -97,8 +97,10 @@ func (p *product) floatPanel(s *scratch, first, n int) {
 // integerPanel computes n outputs from the first on, with quantized activations.
 func (p *product) integerPanel(s *scratch, first, n int) {
 	k, out := p.kernels, p.w.out
-	if p.rows == 1 && n == panel && k.direct[p.w.format] != nil {
-		p.directPanel(k.direct[p.w.format], s, first)
+	if p.rows <= directRows && n == panel && k.direct[p.w.format] != nil {
+		for r := range p.rows {
+			p.directPanel(k.direct[p.w.format], s, r, first)
+		}
 		return
 	}
 	scales := p.form.scales() * panel
@@ -122,9 +124,12 @@ func (p *product) integerPanel(s *scratch, first, n int) {
 	}
 }
 
-// directPanel computes 16 outputs of one row without weaving the weights.
-func (p *product) directPanel(direct func(total *float32, x, src *byte, stride, n int, bias *float32), s *scratch, first int) {
-	dst := p.dst[first:][:panel]
+// directRows is how many rows are multiplied without weaving the weights: weaving costs as much as three rows do.
+const directRows = 3
+
+// directPanel computes 16 outputs of row r without weaving the weights.
+func (p *product) directPanel(direct func(total *float32, x, src *byte, stride, n int, bias *float32), s *scratch, r, first int) {
+	dst, x := p.dst[r*p.w.out+first:][:panel], p.c.integers[r*p.blocks*activationBytes:]
 	clear(dst)
 	p.eachRun(func(at, block, blocks int) {
 		var bias *float32
@@ -132,7 +137,7 @@ func (p *product) directPanel(direct func(total *float32, x, src *byte, stride, 
 			bias = &s.bias[0]
 		}
 		src := p.w.data[first*p.w.rowBytes+block*p.w.format.BlockBytes():]
-		direct(&dst[0], &p.c.integers[at*activationBytes], &src[0], p.w.rowBytes, blocks, bias)
+		direct(&dst[0], &x[at*activationBytes], &src[0], p.w.rowBytes, blocks, bias)
 	})
 }
 

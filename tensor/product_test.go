@@ -94,7 +94,7 @@ func TestProductsAnyShape(t *testing.T) {
 func checkProduct(t *rapid.T, what string, dst, x []float32, rows int, w *Weights, bias []float32, p Precision, k *kernels) {
 	seen, weights := x, w
 	if p == Int8 {
-		weights = w.eightBits()
+		on(&portable, 1, p, func(c *CPU) { weights = c.eightBits(w) })
 		seen = make([]float32, rows*w.in)
 		for r := range rows {
 			padded := make([]float32, weights.in)

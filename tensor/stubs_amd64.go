@@ -5,238 +5,396 @@
 package tensor
 
 // multiplies rows of x with groups of four rows of w, both n numbers wide (a multiple of 32); rows of dst start ldd bytes apart.
+//
+//go:noescape
 func floatTile1AVX2(dst *float32, x *float32, w *float32, bias *float32, n int, groups int, ldd int)
 
 // multiplies rows of x with groups of four rows of w, both n numbers wide (a multiple of 32); rows of dst start ldd bytes apart.
+//
+//go:noescape
 func floatTile2AVX2(dst *float32, x *float32, w *float32, bias *float32, n int, groups int, ldd int)
 
 // multiplies rows of x with groups of four rows of w, both n numbers wide (a multiple of 32); rows of dst start ldd bytes apart.
+//
+//go:noescape
 func floatTile3AVX2(dst *float32, x *float32, w *float32, bias *float32, n int, groups int, ldd int)
 
 // multiplies rows of x with groups of four rows of w, both n numbers wide (a multiple of 32); rows of dst start ldd bytes apart.
+//
+//go:noescape
 func floatTile1AVX512(dst *float32, x *float32, w *float32, bias *float32, n int, groups int, ldd int)
 
 // multiplies rows of x with groups of four rows of w, both n numbers wide (a multiple of 32); rows of dst start ldd bytes apart.
+//
+//go:noescape
 func floatTile2AVX512(dst *float32, x *float32, w *float32, bias *float32, n int, groups int, ldd int)
 
 // multiplies rows of x with groups of four rows of w, both n numbers wide (a multiple of 32); rows of dst start ldd bytes apart.
+//
+//go:noescape
 func floatTile3AVX512(dst *float32, x *float32, w *float32, bias *float32, n int, groups int, ldd int)
 
 // multiplies rows of x with groups of four rows of w, both n numbers wide (a multiple of 32); rows of dst start ldd bytes apart.
+//
+//go:noescape
 func floatTile4AVX512(dst *float32, x *float32, w *float32, bias *float32, n int, groups int, ldd int)
 
 // multiplies rows of x with groups of four rows of w, both n numbers wide (a multiple of 32); rows of dst start ldd bytes apart.
+//
+//go:noescape
 func floatTile5AVX512(dst *float32, x *float32, w *float32, bias *float32, n int, groups int, ldd int)
 
 // multiplies rows of x with groups of four rows of w, both n numbers wide (a multiple of 32); rows of dst start ldd bytes apart.
+//
+//go:noescape
 func floatTile6AVX512(dst *float32, x *float32, w *float32, bias *float32, n int, groups int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerFour1AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerFive1AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerHalves1AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerEight1AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerHalves1AVX512(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerFour2AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerFive2AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerHalves2AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerEight2AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerHalves2AVX512(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerFour3AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerFive3AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerHalves3AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerEight3AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerHalves3AVX512(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerFour4AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerFive4AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerHalves4AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerEight4AVX2(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerHalves4AVX512(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerTile1AVX512(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerTile2AVX512(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerTile3AVX512(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerTile4AVX512(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerTile5AVX512(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerTile6AVX512(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerTile7AVX512(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // multiplies rows of quantized activations with a woven panel of n blocks; minimum may be nil.
+//
+//go:noescape
 func integerTile8AVX512(dst *float32, x *byte, woven *byte, scale *float32, minimum *float32, bias *float32, n int, ldx int, ldd int)
 
 // interleaves 16 rows of n blocks of 32 bytes in groups of four bytes.
+//
+//go:noescape
 func weaveAVX2(dst *byte, src *byte, n int)
 
 // interleaves 16 rows of n blocks of 32 bytes in groups of four bytes.
+//
+//go:noescape
 func weaveAVX512(dst *byte, src *byte, n int)
 
 // quantizes n blocks of 32 activations to 8 bits for weights of that offset, with one correction or one for each half.
+//
+//go:noescape
 func quantizeAVX2(dst *byte, x *float32, n int, offset int, halves int)
 
 // unpacks n blocks to bytes; scales and minima go stride bytes apart.
+//
+//go:noescape
 func unpackQ4_0AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
 
 // unpacks n blocks to bytes; scales and minima go stride bytes apart.
+//
+//go:noescape
 func unpackQ4_1AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
 
 // unpacks n blocks to bytes; scales and minima go stride bytes apart.
+//
+//go:noescape
 func unpackQ5_0AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
 
 // unpacks n blocks to bytes; scales and minima go stride bytes apart.
+//
+//go:noescape
 func unpackQ5_1AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
 
 // unpacks n blocks to bytes; scales and minima go stride bytes apart.
+//
+//go:noescape
 func unpackQ8_0AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
 
 // adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+//
+//go:noescape
 func directQ4_0AVX2(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
 
 // adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+//
+//go:noescape
 func directQ4_0AVX512(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
 
 // adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+//
+//go:noescape
 func directQ4_1AVX2(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
 
 // adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+//
+//go:noescape
 func directQ4_1AVX512(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
 
 // adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+//
+//go:noescape
 func directQ8_0AVX2(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
 
 // adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+//
+//go:noescape
 func directQ8_0AVX512(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
 
-// unpacks the 256 bytes of a super-block of Q4_K.
-func unpackQ4KAVX2(u *byte, low *byte, high *byte)
+// unpacks n super-blocks to 256 bytes each; scales and minima go stride bytes apart.
+//
+//go:noescape
+func unpackQ4_KAVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
 
-// unpacks the 256 bytes of a super-block of Q5_K; high are its fifth bits.
-func unpackQ5KAVX2(u *byte, low *byte, high *byte)
+// unpacks n super-blocks to 256 bytes each; scales and minima go stride bytes apart.
+//
+//go:noescape
+func unpackQ5_KAVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
 
-// unpacks the 256 bytes of a super-block of Q6_K; high are its pairs of high bits.
-func unpackQ6KAVX2(u *byte, low *byte, high *byte)
+// unpacks n super-blocks to 256 bytes each; scales and minima go stride bytes apart.
+//
+//go:noescape
+func unpackQ6_KAVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
 
 // writes scale·(u − offset) + minimum of n blocks of 32.
+//
+//go:noescape
 func restoreAVX2(dst *float32, u *byte, d *float32, m *float32, offset int, n int)
 
 // writes scale·(u − offset) + minimum of n blocks of 32.
+//
+//go:noescape
 func restoreHalvesAVX2(dst *float32, u *byte, d *float32, m *float32, offset int, n int)
 
 // converts n groups of eight numbers to fp32.
+//
+//go:noescape
 func widenF16AVX2(dst *float32, src *byte, n int)
 
 // converts n groups of eight numbers to fp32.
+//
+//go:noescape
 func widenBF16AVX2(dst *float32, src *byte, n int)
 
 // replaces n numbers x by exp(x − max) and returns their sum.
+//
+//go:noescape
 func expSumAVX2(x *float32, n int, max float32) float32
 
 // returns the largest of n > 0 numbers.
+//
+//go:noescape
 func largestAVX2(x *float32, n int) float32
 
 // writes gate/(1 + exp(−gate))·up of n numbers.
+//
+//go:noescape
 func swigluAVX2(dst *float32, gate *float32, up *float32, n int)
 
 // replaces n numbers by x·Φ(x).
+//
+//go:noescape
 func geluAVX2(x *float32, n int)
 
 // replaces n numbers by the tanh approximation of GELU.
+//
+//go:noescape
 func geluTanhAVX2(x *float32, n int)
 
 // returns the sum of n numbers.
+//
+//go:noescape
 func sumAVX2(x *float32, n int) float32
 
 // returns Σ(x − mean)² of n numbers.
+//
+//go:noescape
 func squaresAVX2(x *float32, n int, mean float32) float32
 
 // writes (x − mean)·scale·gain + bias of n numbers.
+//
+//go:noescape
 func affineAVX2(dst *float32, x *float32, gain *float32, bias *float32, n int, mean float32, scale float32)
 
 // writes x·scale·gain of n numbers.
+//
+//go:noescape
 func gainsAVX2(dst *float32, x *float32, gain *float32, n int, scale float32)
 
 // adds n numbers x to dst.
+//
+//go:noescape
 func addAVX2(dst *float32, x *float32, n int)
 
 // multiplies n numbers x by s.
+//
+//go:noescape
 func scaleAVX2(x *float32, n int, s float32)
 
 // adds a·x to n numbers y.
+//
+//go:noescape
 func axpyAVX2(y *float32, a float32, x *float32, n int)
 
 // returns Σa·b of n numbers.
+//
+//go:noescape
 func dotAVX2(a *float32, b *float32, n int) float32
 
 // turns n pairs x, y by their angles.
+//
+//go:noescape
 func rotateAVX2(x *float32, y *float32, cos *float32, sin *float32, n int)
 
 // turns n groups of eight neighbouring pairs by their angles.
+//
+//go:noescape
 func rotateNeighboursAVX2(x *float32, cos *float32, sin *float32, n int)
 
 // writes the products of q with groups of four contiguous rows of d numbers, d a multiple of 8.
+//
+//go:noescape
 func dotRowsAVX2(dst *float32, q *float32, rows *float32, d int, fours int)
 
 // adds n weighted rows of d numbers to some columns of dst.
+//
+//go:noescape
 func weightedSum8AVX2(dst *float32, weights *float32, rows *float32, d int, n int)
 
 // adds n weighted rows of d numbers to some columns of dst.
+//
+//go:noescape
 func weightedSum64AVX2(dst *float32, weights *float32, rows *float32, d int, n int)
 
 // adds n weighted rows of d numbers to some columns of dst.
+//
+//go:noescape
 func weightedSumOf8AVX2(dst *float32, weights *float32, rows *float32, index *int32, d int, n int)
 
 // adds n weighted rows of d numbers to some columns of dst.
+//
+//go:noescape
 func weightedSumOf64AVX2(dst *float32, weights *float32, rows *float32, index *int32, d int, n int)
 
 // returns the exclusive or of the words of n groups of 256 bytes.
+//
+//go:noescape
 func readAVX2(data *byte, n int) uint64

@@ -17,7 +17,7 @@ type Weights struct {
 	rowBytes int
 
 	once  sync.Once
-	copy8 *Weights // a plain matrix quantized to 8 bits, see eightBits
+	copy8 *Weights // a plain matrix quantized to 8 bits, see CPU.eightBits
 }
 
 // NewWeights wraps the bytes of a matrix of out rows of in elements.

@@ -40,8 +40,8 @@ func main() {
 			direct(avx512, f)
 		}
 	}
-	unpackK(false)
-	unpackK(true)
+	unpackK("Q4_K", 144, false)
+	unpackK("Q5_K", 176, true)
 	unpackQ6K()
 	restore(false)
 	restore(true)
@@ -103,6 +103,7 @@ func (l level) zero(r reg.VecVirtual) {
 func function(name, signature, doc string) {
 	TEXT(name, NOSPLIT, signature)
 	Doc(doc)
+	Pragma("noescape")
 }
 
 // dotBytes emits VPDPBUSD (AVX-512 VNNI): acc += the four products of each dword's unsigned bytes u and signed bytes s.

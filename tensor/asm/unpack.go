@@ -6,6 +6,9 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
+// further is how far ahead the bytes of weights are asked for while rows are unpacked one after the other.
+const further = 4096
+
 // layout is where a block format of 32 elements keeps its parts; -1 for what it has not.
 type layout struct {
 	name                      string
@@ -62,6 +65,7 @@ func unpack(f layout) {
 		flip = splat(0x80)
 	}
 	Label("block")
+	PREFETCHT1(operand.Mem{Base: src, Disp: further})
 	scales := XMM()
 	VMOVD(operand.Mem{Base: src}, scales)
 	VCVTPH2PS(scales, scales)
@@ -123,78 +127,6 @@ func (f fifthBits) add(m operand.Mem, v reg.VecVirtual) {
 	VPOR(b, v, v)
 }
 
-// unpackK turns the bytes of a super-block of Q4_K or Q5_K into 256 unsigned bytes.
-func unpackK(five bool) {
-	name, doc := "unpackQ4KAVX2", "unpacks the 256 bytes of a super-block of Q4_K."
-	if five {
-		name, doc = "unpackQ5KAVX2", "unpacks the 256 bytes of a super-block of Q5_K; high are its fifth bits."
-	}
-	function(name, "func(u, low, high *byte)", doc)
-	u, low := Load(Param("u"), GP64()), Load(Param("low"), GP64())
-	four := splat(15)
-	var high, one reg.VecVirtual
-	if five {
-		p := Load(Param("high"), GP64())
-		high, one = YMM(), splat(1)
-		VMOVDQU(operand.Mem{Base: p}, high)
-	}
-	for i := range 4 {
-		q := YMM()
-		VMOVDQU(operand.Mem{Base: low, Disp: 32 * i}, q)
-		for side := range 2 {
-			v := YMM()
-			if side == 1 {
-				VPSRLW(operand.Imm(4), q, q)
-			}
-			VPAND(four, q, v)
-			if five {
-				b := YMM()
-				if k := 2*i + side; k > 0 {
-					VPSRLW(operand.Imm(uint64(k)), high, b)
-					VPAND(one, b, b)
-				} else {
-					VPAND(one, high, b)
-				}
-				VPSLLW(operand.Imm(4), b, b)
-				VPOR(b, v, v)
-			}
-			VMOVDQU(v, operand.Mem{Base: u, Disp: 64*i + 32*side})
-		}
-	}
-	VZEROUPPER()
-	RET()
-}
-
-// unpackQ6K turns the bytes of a super-block of Q6_K into 256 unsigned bytes.
-func unpackQ6K() {
-	function("unpackQ6KAVX2", "func(u, low, high *byte)", "unpacks the 256 bytes of a super-block of Q6_K; high are its pairs of high bits.")
-	u, low, high := Load(Param("u"), GP64()), Load(Param("low"), GP64()), Load(Param("high"), GP64())
-	four, two := splat(15), splat(3)
-	for part := range 2 {
-		h := YMM()
-		VMOVDQU(operand.Mem{Base: high, Disp: 32 * part}, h)
-		for quarter := range 4 {
-			v, b := YMM(), YMM()
-			VMOVDQU(operand.Mem{Base: low, Disp: 64*part + quarter%2*32}, v)
-			if quarter >= 2 {
-				VPSRLW(operand.Imm(4), v, v)
-			}
-			VPAND(four, v, v)
-			if quarter > 0 {
-				VPSRLW(operand.Imm(uint64(2*quarter)), h, b)
-				VPAND(two, b, b)
-			} else {
-				VPAND(two, h, b)
-			}
-			VPSLLW(operand.Imm(4), b, b)
-			VPOR(b, v, v)
-			VMOVDQU(v, operand.Mem{Base: u, Disp: 128*part + 32*quarter})
-		}
-	}
-	VZEROUPPER()
-	RET()
-}
-
 // restore computes scale·(u − offset) + minimum of n blocks, with one scale a block or one for each half.
 func restore(halves bool) {
 	name, scales := "restoreAVX2", 1
@@ -237,8 +169,9 @@ func restore(halves bool) {
 // widen converts n groups of eight 16-bit floats to fp32.
 func widen(name string, convert func(m operand.Mem, v reg.VecVirtual)) {
 	function("widen"+name+"AVX2", "func(dst *float32, src *byte, n int)", "converts n groups of eight numbers to fp32.")
-	dst, src, n := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("n"), GP64())
+	dst, src, n := pointer("dst"), pointer("src"), pointer("n")
 	Label("eight")
+	PREFETCHT1(operand.Mem{Base: src, Disp: further})
 	v := YMM()
 	convert(operand.Mem{Base: src}, v)
 	VMOVUPS(v, operand.Mem{Base: dst})
