@@ -132,22 +132,16 @@ func (w *work) segmentScores(t *worker, i int) {
 	}
 }
 
-// subBlock is the number of rows whose codes are unpacked together: they stay in the first-level cache.
-const subBlock = 128
-
 // tokenScores scores keys with a scale a row, codes against 8-bit queries.
 func (w *work) tokenScores(t *worker, keys *quant.Rows, seg segment, first, last int) {
 	g, d, f := &w.step, w.s.shape.HeadDim, keys.Format()
 	up := float32(uint32(1) << f.LSB)
 	offset := f.Offset(f.LSB == 0) / up
-	for at := seg.first; at < seg.last; at += subBlock {
-		n := min(subBlock, seg.last-at)
-		codes := keys.High().Codes(t.scratch.Bytes(), nil, at, n)
-		for i := first; i < last; i++ {
-			dst := g.scores[i*g.ld+at : i*g.ld+at+n]
-			kernel.Dots(dst, g.integers[i*d:(i+1)*d], codes)
-			kernel.Rescale(dst, offset*g.offsets[i], keys.Scales()[at:], g.factors[i]*up)
-		}
+	n := seg.last - seg.first
+	keys.High().Products(g.scores[first*g.ld+seg.first:], g.ld, g.integers[first*d:last*d], last-first, seg.first, n, &t.scratch)
+	for i := first; i < last; i++ {
+		at := i*g.ld + seg.first
+		kernel.Rescale(g.scores[at:at+n], offset*g.offsets[i], keys.Scales()[seg.first:], g.factors[i]*up)
 	}
 }
 
@@ -161,16 +155,15 @@ func (w *work) channelScores(t *worker, keys *quant.Rows, seg segment, first, la
 	at := seg.first
 	for b := seg.block; at < seg.last; b++ {
 		n := int(keys.Blocks()[b])
-		codes := keys.High().Codes(t.scratch.Bytes(), nil, at, n)
+		set := b*len(w.heads) + first
 		for i := first; i < last; i++ {
-			set := b*len(w.heads) + i
-			copy(t.q, g.q[i*d:(i+1)*d])
-			kernel.Rescale(t.q, 0, keys.Scales()[b*d:], 1)
-			q := g.integers[set*d : (set+1)*d]
-			g.factors[set], g.offsets[set] = integers(q, t.q)
+			largest, sum := kernel.Fold(g.integers[(set+i-first)*d:(set+i-first+1)*d], t.q, g.q[i*d:(i+1)*d], keys.Scales()[b*d:])
+			g.factors[set+i-first], g.offsets[set+i-first] = largest/127*rootOf(d), float32(sum)
+		}
+		keys.High().Products(g.scores[first*g.ld+at:], g.ld, g.integers[set*d:(set+last-first)*d], last-first, at, n, &t.scratch)
+		for i := first; i < last; i++ {
 			dst := g.scores[i*g.ld+at : i*g.ld+at+n]
-			kernel.Dots(dst, q, codes)
-			kernel.Affine(dst, offset*g.offsets[set], g.factors[set]*up)
+			kernel.Affine(dst, offset*g.offsets[set+i-first], g.factors[set+i-first]*up)
 		}
 		at += n
 	}
@@ -257,7 +250,7 @@ func (w *work) blockValues(t *worker, i int) {
 			c := &g.perHead[h]
 			lo, _ := slices.BinarySearch(c.values, int32(from))
 			hi, _ := slices.BinarySearch(c.values, int32(to))
-			w.weighRows(t, values, c.values[lo:hi], 0, c.weights[lo:hi], partial[(h-first)*wide:(h-first)*wide+wide])
+			w.weighRows(t, values, c.values[lo:hi], c.weights[lo:hi], partial[(h-first)*wide:(h-first)*wide+wide])
 		}
 		return
 	}
@@ -275,17 +268,29 @@ func (w *work) blockValues(t *worker, i int) {
 		}
 		return
 	}
-	t.weights = room(t.weights, kernel.Pad(to-from))
-	for h := first; h < last; h++ {
-		copy(t.weights, g.scores[h*g.ld+from:h*g.ld+to])
-		kernel.Rescale(t.weights[:to-from], 0, values.Scales()[from:], 1)
-		w.weighRows(t, values, nil, from, t.weights[:to-from], partial[(h-first)*wide:(h-first)*wide+wide])
+	w.weighBlock(t, values, from, to, first, last, partial)
+}
+
+// weighBlock sums a block of values in codes for all heads of a group at once.
+func (w *work) weighBlock(t *worker, values *quant.Rows, from, to, first, last int, partial []float32) {
+	g, d, m, n := &w.step, w.s.shape.HeadDim, last-first, to-from
+	ld := kernel.Pad(n)
+	t.weights = cleared(t.weights, m*ld)
+	for h := range m {
+		row := t.weights[h*ld : h*ld+n]
+		copy(row, g.scores[(first+h)*g.ld+from:])
+		kernel.Rescale(row, 0, values.Scales()[from:], 1)
+	}
+	clear(partial[:m*d])
+	kernel.Weigh(partial, d, t.weights, ld, m, values.High().Codes(t.scratch.Bytes(), nil, from, n), d, n)
+	offset := values.Format().Offset(true)
+	for h := range m {
+		kernel.Affine(partial[h*d:(h+1)*d], offset*kernel.Sum(t.weights[h*ld:(h+1)*ld]), 1)
 	}
 }
 
-// weighRows writes Σ weights·rows to out: of the rows listed, or without a list of as many as there are weights, from the
-// first on.
-func (w *work) weighRows(t *worker, values *quant.Rows, rows []int32, first int, weights, out []float32) {
+// weighRows writes Σ weights·rows of the rows listed to out.
+func (w *work) weighRows(t *worker, values *quant.Rows, rows []int32, weights, out []float32) {
 	d := w.s.shape.HeadDim
 	clear(out)
 	if len(weights) == 0 {
@@ -294,20 +299,13 @@ func (w *work) weighRows(t *worker, values *quant.Rows, rows []int32, first int,
 	if !w.rawValues {
 		wide := kernel.Pad(d)
 		t.rows = room(t.rows, len(weights)*wide)
-		w.readWide(t, t.rows, values, rows, first, len(weights))
+		w.readWide(t, t.rows, values, rows, 0, len(weights))
 		for c := 0; c < wide; c += kernel.Lanes {
 			kernel.Tile(out[c:], wide, weights, len(weights), 1, t.rows[c:], wide, len(weights), false)
 		}
 		return
 	}
-	for at := 0; at < len(weights); at += blockKeys {
-		n := min(blockKeys, len(weights)-at)
-		var list []int32
-		if rows != nil {
-			list = rows[at : at+n]
-		}
-		kernel.Weigh(out, weights[at:at+n], values.High().Codes(t.scratch.Bytes(), list, first+at, n))
-	}
+	kernel.Weigh(out, d, weights, len(weights), 1, values.High().Codes(t.scratch.Bytes(), rows, 0, len(weights)), d, len(weights))
 	t.tile = append(t.tile[:0], weights...)
 	for len(t.tile)%kernel.Lanes != 0 {
 		t.tile = append(t.tile, 0)

@@ -86,6 +86,9 @@ func (w *work) floatRefetch(t *worker, scores []float32, keys *quant.Rows, list 
 	}
 }
 
+// subBlock is the number of rows whose low codes are looked at together.
+const subBlock = 128
+
 // tokenRefetch adds to scores what the low codes add to integer products, with a scale a row.
 func (w *work) tokenRefetch(t *worker, scores []float32, keys *quant.Rows, list []int32, i int) {
 	g, d := &w.step, w.s.shape.HeadDim

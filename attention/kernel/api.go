@@ -102,11 +102,44 @@ func Affine(x []float32, offset, factor float32) {
 	affinePortable(x[n:], offset, factor)
 }
 
-// Weigh adds Σ_j w[j]·codes[j][i] to out[i] for len(w) rows of len(out) codes, len(out) a multiple of Lanes; the sum
-// runs over j upwards from zero.
-func Weigh(out, w []float32, codes []byte) {
-	if len(w) > 0 {
-		active.weigh(out, w, codes[:len(w)*len(out)])
+// Products is Dots of m queries of d integers with n rows of packed codes of 1 to 8 bits (see quant.Plane); the results of a query
+// start ld elements after those of the one before. mem is memory for unpacked codes, where they need to be.
+func Products(dst []float32, ld int, q []int16, m int, packed []byte, n, d, bits int, mem *[]byte) {
+	if n > 0 && m > 0 {
+		active.products(dst, ld, q, m, packed, n, d, bits, mem)
+	}
+}
+
+// productsUnpacked is Products by way of unpacked codes, some rows at a time.
+func productsUnpacked(dst []float32, ld int, q []int16, m int, packed []byte, n, d, bits int, mem *[]byte) {
+	const together = 128 // rows whose codes stay in the first-level cache
+	if bits != 8 && cap(*mem) < together*d {
+		*mem = make([]byte, together*d)
+	}
+	for at := 0; at < n; at += together {
+		rows := min(together, n-at)
+		codes := packed[at*d*bits/8:]
+		if bits != 8 {
+			codes = (*mem)[:rows*d]
+			Unpack(codes, packed[at*d*bits/8:], nil, rows, d, bits)
+		}
+		for h := range m {
+			Dots(dst[h*ld+at:h*ld+at+rows], q[h*d:(h+1)*d], codes)
+		}
+	}
+}
+
+// Fold quantizes q[i]·scales[i] to integers of at most 127 and returns the largest magnitude of those products, for which 127
+// stands, and the sum of the integers; len(q) is a multiple of Lanes, tmp is scratch of that length.
+func Fold(dst []int16, tmp, q []float32, scales []uint16) (largest float32, sum int) {
+	return active.fold(dst[:len(q)], tmp[:len(q)], q, scales[:len(q)])
+}
+
+// Weigh adds Σ_j w[j]·codes[j][i] to out[i] for rows of d codes, d a multiple of Lanes, and for m heads, whose weights and outputs start
+// ldw and ldo elements apart; each sum runs over j upwards from zero.
+func Weigh(out []float32, ldo int, w []float32, ldw, m int, codes []byte, d, rows int) {
+	if rows > 0 && m > 0 {
+		active.weigh(out, ldo, w, ldw, m, codes[:rows*d], d, rows)
 	}
 }
 

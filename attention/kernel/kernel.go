@@ -29,7 +29,9 @@ type set struct {
 	quantize  func(dst []int16, x []float32, inverse float32) int
 	dots      func(dst []float32, q []int16, codes []byte)
 	rescale   func(x []float32, offset float32, scales []uint16, factor float32)
-	weigh     func(out, w []float32, codes []byte)
+	weigh     func(out []float32, ldo int, w []float32, ldw, m int, codes []byte, d, rows int)
+	products  func(dst []float32, ld int, q []int16, m int, packed []byte, n, d, bits int, mem *[]byte)
+	fold      func(dst []int16, tmp, q []float32, scales []uint16) (float32, int)
 	unpack    func(dst, src []byte, rows []int32, n, dim, bits int)
 	affine    func(x []float32, offset, factor float32)
 	absmax    func(x []float32) float32
@@ -40,11 +42,13 @@ var portable = set{
 	name: "portable",
 	tile: tilePortable, transpose: transposePortable, max: maxPortable, sum: sumPortable, exp: expPortable, scale: scalePortable, add: addPortable,
 	count: countPortable, above: abovePortable, cut: cutPortable, quantize: quantizePortable, dots: dotsPortable,
-	rescale: rescalePortable, weigh: weighPortable, unpack: unpackPortable, affine: affinePortable, absmax: absmaxPortable, widen: widenPortable,
+	rescale: rescalePortable, weigh: weighPortable, products: productsUnpacked, fold: foldPortable, unpack: unpackPortable, affine: affinePortable, absmax: absmaxPortable, widen: widenPortable,
 }
 
 // active is the fastest set of this machine, or the one that SPATTEN_KERNELS names where the machine has it.
-var active = choose(os.Getenv("SPATTEN_KERNELS"))
+var active *set
+
+func init() { active = choose(os.Getenv("SPATTEN_KERNELS")) }
 
 func choose(name string) *set {
 	sets := available()

@@ -30,8 +30,13 @@ func available() []*set {
 		quantize: func(dst []int16, x []float32, inverse float32) int {
 			return int(quantizeAVX2(&dst[0], &x[0], inverse, len(x)))
 		},
-		dots:   dots256,
-		weigh:  weigh256,
+		dots:     dots256,
+		weigh:    weigh256,
+		products: products256,
+		fold: func(dst []int16, tmp, q []float32, scales []uint16) (float32, int) {
+			largest, sum := foldAVX2(&dst[0], &tmp[0], &q[0], &scales[0], 127, len(q))
+			return largest, int(sum)
+		},
 		unpack: unpack256,
 		widen:  widenPortable,
 	}
@@ -43,7 +48,10 @@ func available() []*set {
 		return sets
 	}
 	avx512 := avx2
-	avx512.name, avx512.tile = "avx512", tile512
+	avx512.name, avx512.tile, avx512.weigh = "avx512", tile512, weigh512
+	if cpu.X86.HasAVX512VNNI {
+		avx512.products = products512
+	}
 	return append([]*set{&avx512}, sets...)
 }
 
@@ -110,16 +118,75 @@ func dots256(dst []float32, q []int16, codes []byte) {
 	dotsPortable(dst[n:], q, codes[n*len(q):])
 }
 
-func weigh256(out, w []float32, codes []byte) {
-	d := len(out)
-	for c := 0; c < d; {
-		if d-c >= 64 {
-			weigh64AVX2(&out[c], &w[0], &codes[c], d, len(w))
-			c += 64
-			continue
+// weighFunc is a kernel for a fixed number of heads and columns.
+type weighFunc func(out *float32, ldo int, w *float32, ldw int, codes *byte, d, rows int)
+
+var (
+	weighs256 = [...]weighFunc{weigh1x32AVX2, weigh2x32AVX2, weigh3x32AVX2}
+	weighs512 = [...]weighFunc{weigh1x64AVX512, weigh2x64AVX512, weigh3x64AVX512}
+)
+
+func weigh256(out []float32, ldo int, w []float32, ldw, m int, codes []byte, d, rows int) {
+	weighColumns(&weighs256, 32, out, ldo, w, ldw, m, codes, d, rows)
+}
+
+func weigh512(out []float32, ldo int, w []float32, ldw, m int, codes []byte, d, rows int) {
+	weighColumns(&weighs512, 64, out, ldo, w, ldw, m, codes, d, rows)
+}
+
+// weighColumns goes over the columns in the kernels' width, and over what is left in sixteens.
+func weighColumns(kernels *[3]weighFunc, width int, out []float32, ldo int, w []float32, ldw, m int, codes []byte, d, rows int) {
+	_, _, _ = out[(m-1)*ldo+d-1], w[(m-1)*ldw+rows-1], codes[rows*d-1]
+	for h := 0; h < m; {
+		heads := min(3, m-h)
+		c := 0
+		for ; d-c >= width; c += width {
+			kernels[heads-1](&out[h*ldo+c], 4*ldo, &w[h*ldw], 4*ldw, &codes[c], d, rows)
 		}
-		weigh16AVX2(&out[c], &w[0], &codes[c], d, len(w))
-		c += Lanes
+		for ; c < d; c += Lanes {
+			for i := h; i < h+heads; i++ {
+				weigh16AVX2(&out[i*ldo+c], &w[i*ldw], &codes[c], d, rows)
+			}
+		}
+		h += heads
+	}
+}
+
+// productFunc is a kernel for a fixed width of codes.
+type productFunc func(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+
+func products256(dst []float32, ld int, q []int16, m int, packed []byte, n, d, bits int, mem *[]byte) {
+	f := widthOf(bits, products4AVX2, products6AVX2, products8AVX2)
+	productRows(f, 4, dst, ld, q, m, packed, n, d, bits, mem)
+}
+
+func products512(dst []float32, ld int, q []int16, m int, packed []byte, n, d, bits int, mem *[]byte) {
+	f := widthOf(bits, products4AVX512, products6AVX512, products8AVX512)
+	productRows(f, 8, dst, ld, q, m, packed, n, d, bits, mem)
+}
+
+func widthOf(bits int, four, six, eight productFunc) productFunc {
+	switch bits {
+	case 4:
+		return four
+	case 6:
+		return six
+	case 8:
+		return eight
+	}
+	return nil
+}
+
+// productRows does what fills a round with f, if there is one for rows of d codes, and the rest row by row.
+func productRows(f productFunc, round int, dst []float32, ld int, q []int16, m int, packed []byte, n, d, bits int, mem *[]byte) {
+	done := 0
+	if f != nil && d == 64 && n >= round {
+		done = n &^ (round - 1)
+		_, _, _ = dst[(m-1)*ld+done-1], q[m*d-1], packed[done*8*bits-1]
+		f(&dst[0], 4*ld, &q[0], m, &packed[0], done)
+	}
+	if done < n {
+		productsUnpacked(dst[done:], ld, q, m, packed[done*d*bits/8:], n-done, d, bits, mem)
 	}
 }
 

@@ -4,6 +4,16 @@
 
 #include "textflag.h"
 
+DATA infinity<>+0(SB)/4, $0x7f800000
+DATA infinity<>+4(SB)/4, $0x7f800000
+DATA infinity<>+8(SB)/4, $0x7f800000
+DATA infinity<>+12(SB)/4, $0x7f800000
+DATA infinity<>+16(SB)/4, $0x7f800000
+DATA infinity<>+20(SB)/4, $0x7f800000
+DATA infinity<>+24(SB)/4, $0x7f800000
+DATA infinity<>+28(SB)/4, $0x7f800000
+GLOBL infinity<>(SB), RODATA|NOPTR, $32
+
 // func tile1AVX2(c *float32, ldc int, a *float32, lda int, b *float32, ldb int, k int, add int)
 // Requires: AVX, FMA3
 TEXT ·tile1AVX2(SB), NOSPLIT, $0-64
@@ -1120,72 +1130,6 @@ step:
 	VZEROUPPER
 	RET
 
-// func weigh64AVX2(out *float32, w *float32, codes *byte, d int, rows int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·weigh64AVX2(SB), NOSPLIT, $0-40
-	MOVQ   out+0(FP), AX
-	MOVQ   w+8(FP), CX
-	MOVQ   codes+16(FP), DX
-	MOVQ   d+24(FP), BX
-	MOVQ   rows+32(FP), SI
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-
-row:
-	VBROADCASTSS (CX), Y8
-	VPMOVZXBD    (DX), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y0
-	VPMOVZXBD    8(DX), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y1
-	VPMOVZXBD    16(DX), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y2
-	VPMOVZXBD    24(DX), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y3
-	VPMOVZXBD    32(DX), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y4
-	VPMOVZXBD    40(DX), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y5
-	VPMOVZXBD    48(DX), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y6
-	VPMOVZXBD    56(DX), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y7
-	ADDQ         $0x04, CX
-	ADDQ         BX, DX
-	DECQ         SI
-	JNZ          row
-	VADDPS       (AX), Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VADDPS       32(AX), Y1, Y1
-	VMOVUPS      Y1, 32(AX)
-	VADDPS       64(AX), Y2, Y2
-	VMOVUPS      Y2, 64(AX)
-	VADDPS       96(AX), Y3, Y3
-	VMOVUPS      Y3, 96(AX)
-	VADDPS       128(AX), Y4, Y4
-	VMOVUPS      Y4, 128(AX)
-	VADDPS       160(AX), Y5, Y5
-	VMOVUPS      Y5, 160(AX)
-	VADDPS       192(AX), Y6, Y6
-	VMOVUPS      Y6, 192(AX)
-	VADDPS       224(AX), Y7, Y7
-	VMOVUPS      Y7, 224(AX)
-	VZEROUPPER
-	RET
-
 // func weigh16AVX2(out *float32, w *float32, codes *byte, d int, rows int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·weigh16AVX2(SB), NOSPLIT, $0-40
@@ -1216,20 +1160,1144 @@ row:
 	VZEROUPPER
 	RET
 
+DATA nibbles<>+0(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+4(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+8(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+12(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+16(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+20(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+24(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+28(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+32(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+36(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+40(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+44(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+48(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+52(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+56(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+60(SB)/4, $0x0f0f0f0f
+GLOBL nibbles<>(SB), RODATA|NOPTR, $64
+
+DATA pairs<>+0(SB)/4, $0x03030303
+DATA pairs<>+4(SB)/4, $0x03030303
+DATA pairs<>+8(SB)/4, $0x03030303
+DATA pairs<>+12(SB)/4, $0x03030303
+DATA pairs<>+16(SB)/4, $0x03030303
+DATA pairs<>+20(SB)/4, $0x03030303
+DATA pairs<>+24(SB)/4, $0x03030303
+DATA pairs<>+28(SB)/4, $0x03030303
+DATA pairs<>+32(SB)/4, $0x03030303
+DATA pairs<>+36(SB)/4, $0x03030303
+DATA pairs<>+40(SB)/4, $0x03030303
+DATA pairs<>+44(SB)/4, $0x03030303
+DATA pairs<>+48(SB)/4, $0x03030303
+DATA pairs<>+52(SB)/4, $0x03030303
+DATA pairs<>+56(SB)/4, $0x03030303
+DATA pairs<>+60(SB)/4, $0x03030303
+GLOBL pairs<>(SB), RODATA|NOPTR, $64
+
+DATA wordOnes<>+0(SB)/4, $0x00010001
+DATA wordOnes<>+4(SB)/4, $0x00010001
+DATA wordOnes<>+8(SB)/4, $0x00010001
+DATA wordOnes<>+12(SB)/4, $0x00010001
+DATA wordOnes<>+16(SB)/4, $0x00010001
+DATA wordOnes<>+20(SB)/4, $0x00010001
+DATA wordOnes<>+24(SB)/4, $0x00010001
+DATA wordOnes<>+28(SB)/4, $0x00010001
+GLOBL wordOnes<>(SB), RODATA|NOPTR, $32
+
+DATA shifts<>+0(SB)/4, $0x00000000
+DATA shifts<>+4(SB)/4, $0x00000000
+DATA shifts<>+8(SB)/4, $0x00000000
+DATA shifts<>+12(SB)/4, $0x00000000
+DATA shifts<>+16(SB)/4, $0x00000002
+DATA shifts<>+20(SB)/4, $0x00000002
+DATA shifts<>+24(SB)/4, $0x00000002
+DATA shifts<>+28(SB)/4, $0x00000002
+DATA shifts<>+32(SB)/4, $0x00000004
+DATA shifts<>+36(SB)/4, $0x00000004
+DATA shifts<>+40(SB)/4, $0x00000004
+DATA shifts<>+44(SB)/4, $0x00000004
+DATA shifts<>+48(SB)/4, $0x00000006
+DATA shifts<>+52(SB)/4, $0x00000006
+DATA shifts<>+56(SB)/4, $0x00000006
+DATA shifts<>+60(SB)/4, $0x00000006
+GLOBL shifts<>(SB), RODATA|NOPTR, $64
+
+// func weigh1x64AVX512(out *float32, ldo int, w *float32, ldw int, codes *byte, d int, rows int)
+// Requires: AVX, AVX512F
+TEXT ·weigh1x64AVX512(SB), NOSPLIT, $0-56
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   ldw+24(FP), BX
+	MOVQ   codes+32(FP), BX
+	MOVQ   d+40(FP), SI
+	MOVQ   rows+48(FP), DI
+	LEAQ   (DX)(DI*4), DX
+	NEGQ   DI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+
+row:
+	VPMOVZXBD        (BX), Z4
+	VCVTDQ2PS        Z4, Z4
+	VPMOVZXBD        16(BX), Z5
+	VCVTDQ2PS        Z5, Z5
+	VPMOVZXBD        32(BX), Z6
+	VCVTDQ2PS        Z6, Z6
+	VPMOVZXBD        48(BX), Z7
+	VCVTDQ2PS        Z7, Z7
+	VFMADD231PS.BCST (DX)(DI*4), Z4, Z0
+	VFMADD231PS.BCST (DX)(DI*4), Z5, Z1
+	VFMADD231PS.BCST (DX)(DI*4), Z6, Z2
+	VFMADD231PS.BCST (DX)(DI*4), Z7, Z3
+	ADDQ             SI, BX
+	INCQ             DI
+	JNZ              row
+	VADDPS           (AX), Z0, Z0
+	VMOVUPS          Z0, (AX)
+	VADDPS           64(AX), Z1, Z1
+	VMOVUPS          Z1, 64(AX)
+	VADDPS           128(AX), Z2, Z2
+	VMOVUPS          Z2, 128(AX)
+	VADDPS           192(AX), Z3, Z3
+	VMOVUPS          Z3, 192(AX)
+	ADDQ             CX, AX
+	VZEROUPPER
+	RET
+
+// func weigh1x32AVX2(out *float32, ldo int, w *float32, ldw int, codes *byte, d int, rows int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·weigh1x32AVX2(SB), NOSPLIT, $0-56
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   ldw+24(FP), BX
+	MOVQ   codes+32(FP), BX
+	MOVQ   d+40(FP), SI
+	MOVQ   rows+48(FP), DI
+	LEAQ   (DX)(DI*4), DX
+	NEGQ   DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+row:
+	VBROADCASTSS (DX)(DI*4), Y4
+	VPMOVZXBD    (BX), Y5
+	VCVTDQ2PS    Y5, Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VPMOVZXBD    8(BX), Y5
+	VCVTDQ2PS    Y5, Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VPMOVZXBD    16(BX), Y5
+	VCVTDQ2PS    Y5, Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VPMOVZXBD    24(BX), Y5
+	VCVTDQ2PS    Y5, Y5
+	VFMADD231PS  Y5, Y4, Y3
+	ADDQ         SI, BX
+	INCQ         DI
+	JNZ          row
+	VADDPS       (AX), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VADDPS       32(AX), Y1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VADDPS       64(AX), Y2, Y2
+	VMOVUPS      Y2, 64(AX)
+	VADDPS       96(AX), Y3, Y3
+	VMOVUPS      Y3, 96(AX)
+	ADDQ         CX, AX
+	VZEROUPPER
+	RET
+
+// func weigh2x64AVX512(out *float32, ldo int, w *float32, ldw int, codes *byte, d int, rows int)
+// Requires: AVX, AVX512F
+TEXT ·weigh2x64AVX512(SB), NOSPLIT, $0-56
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   ldw+24(FP), BX
+	MOVQ   codes+32(FP), SI
+	MOVQ   d+40(FP), DI
+	MOVQ   rows+48(FP), R8
+	MOVQ   DX, R9
+	ADDQ   BX, R9
+	LEAQ   (DX)(R8*4), DX
+	LEAQ   (R9)(R8*4), R9
+	NEGQ   R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+
+row:
+	VPMOVZXBD        (SI), Z8
+	VCVTDQ2PS        Z8, Z8
+	VPMOVZXBD        16(SI), Z9
+	VCVTDQ2PS        Z9, Z9
+	VPMOVZXBD        32(SI), Z10
+	VCVTDQ2PS        Z10, Z10
+	VPMOVZXBD        48(SI), Z11
+	VCVTDQ2PS        Z11, Z11
+	VFMADD231PS.BCST (DX)(R8*4), Z8, Z0
+	VFMADD231PS.BCST (DX)(R8*4), Z9, Z1
+	VFMADD231PS.BCST (DX)(R8*4), Z10, Z2
+	VFMADD231PS.BCST (DX)(R8*4), Z11, Z3
+	VFMADD231PS.BCST (R9)(R8*4), Z8, Z4
+	VFMADD231PS.BCST (R9)(R8*4), Z9, Z5
+	VFMADD231PS.BCST (R9)(R8*4), Z10, Z6
+	VFMADD231PS.BCST (R9)(R8*4), Z11, Z7
+	ADDQ             DI, SI
+	INCQ             R8
+	JNZ              row
+	VADDPS           (AX), Z0, Z0
+	VMOVUPS          Z0, (AX)
+	VADDPS           64(AX), Z1, Z1
+	VMOVUPS          Z1, 64(AX)
+	VADDPS           128(AX), Z2, Z2
+	VMOVUPS          Z2, 128(AX)
+	VADDPS           192(AX), Z3, Z3
+	VMOVUPS          Z3, 192(AX)
+	ADDQ             CX, AX
+	VADDPS           (AX), Z4, Z4
+	VMOVUPS          Z4, (AX)
+	VADDPS           64(AX), Z5, Z5
+	VMOVUPS          Z5, 64(AX)
+	VADDPS           128(AX), Z6, Z6
+	VMOVUPS          Z6, 128(AX)
+	VADDPS           192(AX), Z7, Z7
+	VMOVUPS          Z7, 192(AX)
+	ADDQ             CX, AX
+	VZEROUPPER
+	RET
+
+// func weigh2x32AVX2(out *float32, ldo int, w *float32, ldw int, codes *byte, d int, rows int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·weigh2x32AVX2(SB), NOSPLIT, $0-56
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   ldw+24(FP), BX
+	MOVQ   codes+32(FP), SI
+	MOVQ   d+40(FP), DI
+	MOVQ   rows+48(FP), R8
+	MOVQ   DX, R9
+	ADDQ   BX, R9
+	LEAQ   (DX)(R8*4), DX
+	LEAQ   (R9)(R8*4), R9
+	NEGQ   R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+row:
+	VBROADCASTSS (DX)(R8*4), Y8
+	VBROADCASTSS (R9)(R8*4), Y9
+	VPMOVZXBD    (SI), Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y4
+	VPMOVZXBD    8(SI), Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD231PS  Y10, Y8, Y1
+	VFMADD231PS  Y10, Y9, Y5
+	VPMOVZXBD    16(SI), Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y6
+	VPMOVZXBD    24(SI), Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD231PS  Y10, Y8, Y3
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         DI, SI
+	INCQ         R8
+	JNZ          row
+	VADDPS       (AX), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VADDPS       32(AX), Y1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VADDPS       64(AX), Y2, Y2
+	VMOVUPS      Y2, 64(AX)
+	VADDPS       96(AX), Y3, Y3
+	VMOVUPS      Y3, 96(AX)
+	ADDQ         CX, AX
+	VADDPS       (AX), Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VADDPS       32(AX), Y5, Y5
+	VMOVUPS      Y5, 32(AX)
+	VADDPS       64(AX), Y6, Y6
+	VMOVUPS      Y6, 64(AX)
+	VADDPS       96(AX), Y7, Y7
+	VMOVUPS      Y7, 96(AX)
+	ADDQ         CX, AX
+	VZEROUPPER
+	RET
+
+// func weigh3x64AVX512(out *float32, ldo int, w *float32, ldw int, codes *byte, d int, rows int)
+// Requires: AVX, AVX512F
+TEXT ·weigh3x64AVX512(SB), NOSPLIT, $0-56
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   ldw+24(FP), BX
+	MOVQ   codes+32(FP), SI
+	MOVQ   d+40(FP), DI
+	MOVQ   rows+48(FP), R8
+	MOVQ   DX, R9
+	ADDQ   BX, R9
+	MOVQ   R9, R10
+	ADDQ   BX, R10
+	LEAQ   (DX)(R8*4), DX
+	LEAQ   (R9)(R8*4), R9
+	LEAQ   (R10)(R8*4), R10
+	NEGQ   R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+
+row:
+	VPMOVZXBD        (SI), Z12
+	VCVTDQ2PS        Z12, Z12
+	VPMOVZXBD        16(SI), Z13
+	VCVTDQ2PS        Z13, Z13
+	VPMOVZXBD        32(SI), Z14
+	VCVTDQ2PS        Z14, Z14
+	VPMOVZXBD        48(SI), Z15
+	VCVTDQ2PS        Z15, Z15
+	VFMADD231PS.BCST (DX)(R8*4), Z12, Z0
+	VFMADD231PS.BCST (DX)(R8*4), Z13, Z1
+	VFMADD231PS.BCST (DX)(R8*4), Z14, Z2
+	VFMADD231PS.BCST (DX)(R8*4), Z15, Z3
+	VFMADD231PS.BCST (R9)(R8*4), Z12, Z4
+	VFMADD231PS.BCST (R9)(R8*4), Z13, Z5
+	VFMADD231PS.BCST (R9)(R8*4), Z14, Z6
+	VFMADD231PS.BCST (R9)(R8*4), Z15, Z7
+	VFMADD231PS.BCST (R10)(R8*4), Z12, Z8
+	VFMADD231PS.BCST (R10)(R8*4), Z13, Z9
+	VFMADD231PS.BCST (R10)(R8*4), Z14, Z10
+	VFMADD231PS.BCST (R10)(R8*4), Z15, Z11
+	ADDQ             DI, SI
+	INCQ             R8
+	JNZ              row
+	VADDPS           (AX), Z0, Z0
+	VMOVUPS          Z0, (AX)
+	VADDPS           64(AX), Z1, Z1
+	VMOVUPS          Z1, 64(AX)
+	VADDPS           128(AX), Z2, Z2
+	VMOVUPS          Z2, 128(AX)
+	VADDPS           192(AX), Z3, Z3
+	VMOVUPS          Z3, 192(AX)
+	ADDQ             CX, AX
+	VADDPS           (AX), Z4, Z4
+	VMOVUPS          Z4, (AX)
+	VADDPS           64(AX), Z5, Z5
+	VMOVUPS          Z5, 64(AX)
+	VADDPS           128(AX), Z6, Z6
+	VMOVUPS          Z6, 128(AX)
+	VADDPS           192(AX), Z7, Z7
+	VMOVUPS          Z7, 192(AX)
+	ADDQ             CX, AX
+	VADDPS           (AX), Z8, Z8
+	VMOVUPS          Z8, (AX)
+	VADDPS           64(AX), Z9, Z9
+	VMOVUPS          Z9, 64(AX)
+	VADDPS           128(AX), Z10, Z10
+	VMOVUPS          Z10, 128(AX)
+	VADDPS           192(AX), Z11, Z11
+	VMOVUPS          Z11, 192(AX)
+	ADDQ             CX, AX
+	VZEROUPPER
+	RET
+
+// func weigh3x32AVX2(out *float32, ldo int, w *float32, ldw int, codes *byte, d int, rows int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·weigh3x32AVX2(SB), NOSPLIT, $0-56
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   ldw+24(FP), BX
+	MOVQ   codes+32(FP), SI
+	MOVQ   d+40(FP), DI
+	MOVQ   rows+48(FP), R8
+	MOVQ   DX, R9
+	ADDQ   BX, R9
+	MOVQ   R9, R10
+	ADDQ   BX, R10
+	LEAQ   (DX)(R8*4), DX
+	LEAQ   (R9)(R8*4), R9
+	LEAQ   (R10)(R8*4), R10
+	NEGQ   R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+
+row:
+	VBROADCASTSS (DX)(R8*4), Y12
+	VBROADCASTSS (R9)(R8*4), Y13
+	VBROADCASTSS (R10)(R8*4), Y14
+	VPMOVZXBD    (SI), Y15
+	VCVTDQ2PS    Y15, Y15
+	VFMADD231PS  Y15, Y12, Y0
+	VFMADD231PS  Y15, Y13, Y4
+	VFMADD231PS  Y15, Y14, Y8
+	VPMOVZXBD    8(SI), Y15
+	VCVTDQ2PS    Y15, Y15
+	VFMADD231PS  Y15, Y12, Y1
+	VFMADD231PS  Y15, Y13, Y5
+	VFMADD231PS  Y15, Y14, Y9
+	VPMOVZXBD    16(SI), Y15
+	VCVTDQ2PS    Y15, Y15
+	VFMADD231PS  Y15, Y12, Y2
+	VFMADD231PS  Y15, Y13, Y6
+	VFMADD231PS  Y15, Y14, Y10
+	VPMOVZXBD    24(SI), Y15
+	VCVTDQ2PS    Y15, Y15
+	VFMADD231PS  Y15, Y12, Y3
+	VFMADD231PS  Y15, Y13, Y7
+	VFMADD231PS  Y15, Y14, Y11
+	ADDQ         DI, SI
+	INCQ         R8
+	JNZ          row
+	VADDPS       (AX), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VADDPS       32(AX), Y1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VADDPS       64(AX), Y2, Y2
+	VMOVUPS      Y2, 64(AX)
+	VADDPS       96(AX), Y3, Y3
+	VMOVUPS      Y3, 96(AX)
+	ADDQ         CX, AX
+	VADDPS       (AX), Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VADDPS       32(AX), Y5, Y5
+	VMOVUPS      Y5, 32(AX)
+	VADDPS       64(AX), Y6, Y6
+	VMOVUPS      Y6, 64(AX)
+	VADDPS       96(AX), Y7, Y7
+	VMOVUPS      Y7, 96(AX)
+	ADDQ         CX, AX
+	VADDPS       (AX), Y8, Y8
+	VMOVUPS      Y8, (AX)
+	VADDPS       32(AX), Y9, Y9
+	VMOVUPS      Y9, 32(AX)
+	VADDPS       64(AX), Y10, Y10
+	VMOVUPS      Y10, 64(AX)
+	VADDPS       96(AX), Y11, Y11
+	VMOVUPS      Y11, 96(AX)
+	ADDQ         CX, AX
+	VZEROUPPER
+	RET
+
+// func products4AVX2(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+// Requires: AVX, AVX2
+TEXT ·products4AVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ packed+32(FP), DX
+	MOVQ n+40(FP), BX
+
+rows:
+	VMOVDQU (DX), Y0
+	VPSRLW  $0x04, Y0, Y1
+	VPAND   nibbles<>+0(SB), Y0, Y0
+	VPAND   nibbles<>+0(SB), Y1, Y1
+	VMOVDQU 32(DX), Y3
+	VPSRLW  $0x04, Y3, Y4
+	VPAND   nibbles<>+0(SB), Y3, Y3
+	VPAND   nibbles<>+0(SB), Y4, Y4
+	VMOVDQU 64(DX), Y6
+	VPSRLW  $0x04, Y6, Y7
+	VPAND   nibbles<>+0(SB), Y6, Y6
+	VPAND   nibbles<>+0(SB), Y7, Y7
+	VMOVDQU 96(DX), Y9
+	VPSRLW  $0x04, Y9, Y10
+	VPAND   nibbles<>+0(SB), Y9, Y9
+	VPAND   nibbles<>+0(SB), Y10, Y10
+	ADDQ    $0x00000080, DX
+	MOVQ    q+16(FP), SI
+	MOVQ    m+24(FP), DI
+	MOVQ    AX, R8
+
+heads:
+	VMOVDQU      (SI), Y11
+	VPACKSSWB    32(SI), Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVDQU      64(SI), Y13
+	VPACKSSWB    96(SI), Y13, Y13
+	VPERMQ       $0xd8, Y13, Y13
+	VPMADDUBSW   Y11, Y0, Y2
+	VPMADDUBSW   Y13, Y1, Y12
+	VPADDW       Y12, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPMADDUBSW   Y11, Y3, Y5
+	VPMADDUBSW   Y13, Y4, Y12
+	VPADDW       Y12, Y5, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPMADDUBSW   Y11, Y6, Y8
+	VPMADDUBSW   Y13, Y7, Y12
+	VPADDW       Y12, Y8, Y8
+	VPMADDWD     wordOnes<>+0(SB), Y8, Y8
+	VPMADDUBSW   Y11, Y9, Y11
+	VPMADDUBSW   Y13, Y10, Y12
+	VPADDW       Y12, Y11, Y11
+	VPMADDWD     wordOnes<>+0(SB), Y11, Y11
+	VPUNPCKLDQ   Y5, Y2, Y12
+	VPUNPCKHDQ   Y5, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VPUNPCKLDQ   Y11, Y8, Y12
+	VPUNPCKHDQ   Y11, Y8, Y8
+	VPADDD       Y12, Y8, Y8
+	VPUNPCKLQDQ  Y8, Y2, Y12
+	VPUNPCKHQDQ  Y8, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X12
+	VPADDD       X12, X2, X2
+	VCVTDQ2PS    X2, X2
+	VMOVUPS      X2, (R8)
+	ADDQ         CX, R8
+	ADDQ         $0x00000080, SI
+	DECQ         DI
+	JNZ          heads
+	ADDQ         $0x10, AX
+	SUBQ         $0x04, BX
+	JNZ          rows
+	VZEROUPPER
+	RET
+
+// func products4AVX512(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI
+TEXT ·products4AVX512(SB), NOSPLIT, $0-48
+	VMOVDQU64 nibbles<>+0(SB), Z0
+	MOVQ      dst+0(FP), AX
+	MOVQ      ld+8(FP), CX
+	MOVQ      packed+32(FP), DX
+	MOVQ      n+40(FP), BX
+
+rows:
+	VMOVDQU64    (DX), Y1
+	VPSRLW       $0x04, Y1, Y18
+	VINSERTI64X4 $0x01, Y18, Z1, Z1
+	VPANDD       Z0, Z1, Z1
+	VMOVDQU64    32(DX), Y3
+	VPSRLW       $0x04, Y3, Y18
+	VINSERTI64X4 $0x01, Y18, Z3, Z3
+	VPANDD       Z0, Z3, Z3
+	VMOVDQU64    64(DX), Y5
+	VPSRLW       $0x04, Y5, Y18
+	VINSERTI64X4 $0x01, Y18, Z5, Z5
+	VPANDD       Z0, Z5, Z5
+	VMOVDQU64    96(DX), Y7
+	VPSRLW       $0x04, Y7, Y18
+	VINSERTI64X4 $0x01, Y18, Z7, Z7
+	VPANDD       Z0, Z7, Z7
+	VMOVDQU64    128(DX), Y9
+	VPSRLW       $0x04, Y9, Y18
+	VINSERTI64X4 $0x01, Y18, Z9, Z9
+	VPANDD       Z0, Z9, Z9
+	VMOVDQU64    160(DX), Y11
+	VPSRLW       $0x04, Y11, Y18
+	VINSERTI64X4 $0x01, Y18, Z11, Z11
+	VPANDD       Z0, Z11, Z11
+	VMOVDQU64    192(DX), Y13
+	VPSRLW       $0x04, Y13, Y18
+	VINSERTI64X4 $0x01, Y18, Z13, Z13
+	VPANDD       Z0, Z13, Z13
+	VMOVDQU64    224(DX), Y15
+	VPSRLW       $0x04, Y15, Y18
+	VINSERTI64X4 $0x01, Y18, Z15, Z15
+	VPANDD       Z0, Z15, Z15
+	ADDQ         $0x00000100, DX
+	MOVQ         q+16(FP), SI
+	MOVQ         m+24(FP), DI
+	MOVQ         AX, R8
+
+heads:
+	VMOVDQU64     (SI), Z17
+	VPMOVWB       Z17, Y17
+	VMOVDQU64     64(SI), Z18
+	VPMOVWB       Z18, Y18
+	VINSERTI64X4  $0x01, Y18, Z17, Z17
+	VPXORD        Z2, Z2, Z2
+	VPDPBUSD      Z17, Z1, Z2
+	VPXORD        Z4, Z4, Z4
+	VPDPBUSD      Z17, Z3, Z4
+	VPXORD        Z6, Z6, Z6
+	VPDPBUSD      Z17, Z5, Z6
+	VPXORD        Z8, Z8, Z8
+	VPDPBUSD      Z17, Z7, Z8
+	VPXORD        Z10, Z10, Z10
+	VPDPBUSD      Z17, Z9, Z10
+	VPXORD        Z12, Z12, Z12
+	VPDPBUSD      Z17, Z11, Z12
+	VPXORD        Z14, Z14, Z14
+	VPDPBUSD      Z17, Z13, Z14
+	VPXORD        Z16, Z16, Z16
+	VPDPBUSD      Z17, Z15, Z16
+	VPUNPCKLDQ    Z4, Z2, Z18
+	VPUNPCKHDQ    Z4, Z2, Z2
+	VPADDD        Z18, Z2, Z2
+	VPUNPCKLDQ    Z8, Z6, Z18
+	VPUNPCKHDQ    Z8, Z6, Z6
+	VPADDD        Z18, Z6, Z6
+	VPUNPCKLQDQ   Z6, Z2, Z18
+	VPUNPCKHQDQ   Z6, Z2, Z2
+	VPADDD        Z18, Z2, Z2
+	VPUNPCKLDQ    Z12, Z10, Z18
+	VPUNPCKHDQ    Z12, Z10, Z10
+	VPADDD        Z18, Z10, Z10
+	VPUNPCKLDQ    Z16, Z14, Z18
+	VPUNPCKHDQ    Z16, Z14, Z14
+	VPADDD        Z18, Z14, Z14
+	VPUNPCKLQDQ   Z14, Z10, Z18
+	VPUNPCKHQDQ   Z14, Z10, Z10
+	VPADDD        Z18, Z10, Z10
+	VEXTRACTI64X4 $0x01, Z2, Y18
+	VPADDD        Y18, Y2, Y2
+	VEXTRACTI64X4 $0x01, Z10, Y18
+	VPADDD        Y18, Y10, Y10
+	VSHUFI64X2    $0x00, Y10, Y2, Y18
+	VSHUFI64X2    $0x03, Y10, Y2, Y2
+	VPADDD        Y18, Y2, Y2
+	VCVTDQ2PS     Y2, Y2
+	VMOVUPS       Y2, (R8)
+	ADDQ          CX, R8
+	ADDQ          $0x00000080, SI
+	DECQ          DI
+	JNZ           heads
+	ADDQ          $0x20, AX
+	SUBQ          $0x08, BX
+	JNZ           rows
+	VZEROUPPER
+	RET
+
+// func products6AVX2(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+// Requires: AVX, AVX2
+TEXT ·products6AVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ packed+32(FP), DX
+	MOVQ n+40(FP), BX
+
+rows:
+	VMOVDQU        (DX), Y0
+	VPSRLW         $0x04, Y0, Y1
+	VPAND          nibbles<>+0(SB), Y0, Y0
+	VPAND          nibbles<>+0(SB), Y1, Y1
+	VBROADCASTI128 32(DX), Y12
+	VPSRLVD        shifts<>+0(SB), Y12, Y2
+	VPSRLVD        shifts<>+32(SB), Y12, Y12
+	VPAND          pairs<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y12, Y12
+	VPSLLW         $0x02, Y0, Y0
+	VPSLLW         $0x02, Y1, Y1
+	VPOR           Y2, Y0, Y0
+	VPOR           Y12, Y1, Y1
+	VMOVDQU        48(DX), Y3
+	VPSRLW         $0x04, Y3, Y4
+	VPAND          nibbles<>+0(SB), Y3, Y3
+	VPAND          nibbles<>+0(SB), Y4, Y4
+	VBROADCASTI128 80(DX), Y12
+	VPSRLVD        shifts<>+0(SB), Y12, Y2
+	VPSRLVD        shifts<>+32(SB), Y12, Y12
+	VPAND          pairs<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y12, Y12
+	VPSLLW         $0x02, Y3, Y3
+	VPSLLW         $0x02, Y4, Y4
+	VPOR           Y2, Y3, Y3
+	VPOR           Y12, Y4, Y4
+	VMOVDQU        96(DX), Y6
+	VPSRLW         $0x04, Y6, Y7
+	VPAND          nibbles<>+0(SB), Y6, Y6
+	VPAND          nibbles<>+0(SB), Y7, Y7
+	VBROADCASTI128 128(DX), Y12
+	VPSRLVD        shifts<>+0(SB), Y12, Y2
+	VPSRLVD        shifts<>+32(SB), Y12, Y12
+	VPAND          pairs<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y12, Y12
+	VPSLLW         $0x02, Y6, Y6
+	VPSLLW         $0x02, Y7, Y7
+	VPOR           Y2, Y6, Y6
+	VPOR           Y12, Y7, Y7
+	VMOVDQU        144(DX), Y9
+	VPSRLW         $0x04, Y9, Y10
+	VPAND          nibbles<>+0(SB), Y9, Y9
+	VPAND          nibbles<>+0(SB), Y10, Y10
+	VBROADCASTI128 176(DX), Y12
+	VPSRLVD        shifts<>+0(SB), Y12, Y2
+	VPSRLVD        shifts<>+32(SB), Y12, Y12
+	VPAND          pairs<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y12, Y12
+	VPSLLW         $0x02, Y9, Y9
+	VPSLLW         $0x02, Y10, Y10
+	VPOR           Y2, Y9, Y9
+	VPOR           Y12, Y10, Y10
+	ADDQ           $0x000000c0, DX
+	MOVQ           q+16(FP), SI
+	MOVQ           m+24(FP), DI
+	MOVQ           AX, R8
+
+heads:
+	VMOVDQU      (SI), Y11
+	VPACKSSWB    32(SI), Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVDQU      64(SI), Y13
+	VPACKSSWB    96(SI), Y13, Y13
+	VPERMQ       $0xd8, Y13, Y13
+	VPMADDUBSW   Y11, Y0, Y2
+	VPMADDUBSW   Y13, Y1, Y12
+	VPADDW       Y12, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPMADDUBSW   Y11, Y3, Y5
+	VPMADDUBSW   Y13, Y4, Y12
+	VPADDW       Y12, Y5, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPMADDUBSW   Y11, Y6, Y8
+	VPMADDUBSW   Y13, Y7, Y12
+	VPADDW       Y12, Y8, Y8
+	VPMADDWD     wordOnes<>+0(SB), Y8, Y8
+	VPMADDUBSW   Y11, Y9, Y11
+	VPMADDUBSW   Y13, Y10, Y12
+	VPADDW       Y12, Y11, Y11
+	VPMADDWD     wordOnes<>+0(SB), Y11, Y11
+	VPUNPCKLDQ   Y5, Y2, Y12
+	VPUNPCKHDQ   Y5, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VPUNPCKLDQ   Y11, Y8, Y12
+	VPUNPCKHDQ   Y11, Y8, Y8
+	VPADDD       Y12, Y8, Y8
+	VPUNPCKLQDQ  Y8, Y2, Y12
+	VPUNPCKHQDQ  Y8, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X12
+	VPADDD       X12, X2, X2
+	VCVTDQ2PS    X2, X2
+	VMOVUPS      X2, (R8)
+	ADDQ         CX, R8
+	ADDQ         $0x00000080, SI
+	DECQ         DI
+	JNZ          heads
+	ADDQ         $0x10, AX
+	SUBQ         $0x04, BX
+	JNZ          rows
+	VZEROUPPER
+	RET
+
+// func products6AVX512(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI
+TEXT ·products6AVX512(SB), NOSPLIT, $0-48
+	VMOVDQU64 nibbles<>+0(SB), Z0
+	VMOVDQU64 pairs<>+0(SB), Z1
+	VMOVDQU64 shifts<>+0(SB), Z2
+	MOVQ      dst+0(FP), AX
+	MOVQ      ld+8(FP), CX
+	MOVQ      packed+32(FP), DX
+	MOVQ      n+40(FP), BX
+
+rows:
+	VMOVDQU64       (DX), Y3
+	VPSRLW          $0x04, Y3, Y20
+	VINSERTI64X4    $0x01, Y20, Z3, Z3
+	VPANDD          Z0, Z3, Z3
+	VBROADCASTI32X4 32(DX), Z20
+	VPSRLVD         Z2, Z20, Z20
+	VPANDD          Z1, Z20, Z20
+	VPSLLW          $0x02, Z3, Z3
+	VPORD           Z20, Z3, Z3
+	VMOVDQU64       48(DX), Y5
+	VPSRLW          $0x04, Y5, Y20
+	VINSERTI64X4    $0x01, Y20, Z5, Z5
+	VPANDD          Z0, Z5, Z5
+	VBROADCASTI32X4 80(DX), Z20
+	VPSRLVD         Z2, Z20, Z20
+	VPANDD          Z1, Z20, Z20
+	VPSLLW          $0x02, Z5, Z5
+	VPORD           Z20, Z5, Z5
+	VMOVDQU64       96(DX), Y7
+	VPSRLW          $0x04, Y7, Y20
+	VINSERTI64X4    $0x01, Y20, Z7, Z7
+	VPANDD          Z0, Z7, Z7
+	VBROADCASTI32X4 128(DX), Z20
+	VPSRLVD         Z2, Z20, Z20
+	VPANDD          Z1, Z20, Z20
+	VPSLLW          $0x02, Z7, Z7
+	VPORD           Z20, Z7, Z7
+	VMOVDQU64       144(DX), Y9
+	VPSRLW          $0x04, Y9, Y20
+	VINSERTI64X4    $0x01, Y20, Z9, Z9
+	VPANDD          Z0, Z9, Z9
+	VBROADCASTI32X4 176(DX), Z20
+	VPSRLVD         Z2, Z20, Z20
+	VPANDD          Z1, Z20, Z20
+	VPSLLW          $0x02, Z9, Z9
+	VPORD           Z20, Z9, Z9
+	VMOVDQU64       192(DX), Y11
+	VPSRLW          $0x04, Y11, Y20
+	VINSERTI64X4    $0x01, Y20, Z11, Z11
+	VPANDD          Z0, Z11, Z11
+	VBROADCASTI32X4 224(DX), Z20
+	VPSRLVD         Z2, Z20, Z20
+	VPANDD          Z1, Z20, Z20
+	VPSLLW          $0x02, Z11, Z11
+	VPORD           Z20, Z11, Z11
+	VMOVDQU64       240(DX), Y13
+	VPSRLW          $0x04, Y13, Y20
+	VINSERTI64X4    $0x01, Y20, Z13, Z13
+	VPANDD          Z0, Z13, Z13
+	VBROADCASTI32X4 272(DX), Z20
+	VPSRLVD         Z2, Z20, Z20
+	VPANDD          Z1, Z20, Z20
+	VPSLLW          $0x02, Z13, Z13
+	VPORD           Z20, Z13, Z13
+	VMOVDQU64       288(DX), Y15
+	VPSRLW          $0x04, Y15, Y20
+	VINSERTI64X4    $0x01, Y20, Z15, Z15
+	VPANDD          Z0, Z15, Z15
+	VBROADCASTI32X4 320(DX), Z20
+	VPSRLVD         Z2, Z20, Z20
+	VPANDD          Z1, Z20, Z20
+	VPSLLW          $0x02, Z15, Z15
+	VPORD           Z20, Z15, Z15
+	VMOVDQU64       336(DX), Y17
+	VPSRLW          $0x04, Y17, Y20
+	VINSERTI64X4    $0x01, Y20, Z17, Z17
+	VPANDD          Z0, Z17, Z17
+	VBROADCASTI32X4 368(DX), Z20
+	VPSRLVD         Z2, Z20, Z20
+	VPANDD          Z1, Z20, Z20
+	VPSLLW          $0x02, Z17, Z17
+	VPORD           Z20, Z17, Z17
+	ADDQ            $0x00000180, DX
+	MOVQ            q+16(FP), SI
+	MOVQ            m+24(FP), DI
+	MOVQ            AX, R8
+
+heads:
+	VMOVDQU64     (SI), Z19
+	VPMOVWB       Z19, Y19
+	VMOVDQU64     64(SI), Z20
+	VPMOVWB       Z20, Y20
+	VINSERTI64X4  $0x01, Y20, Z19, Z19
+	VPXORD        Z4, Z4, Z4
+	VPDPBUSD      Z19, Z3, Z4
+	VPXORD        Z6, Z6, Z6
+	VPDPBUSD      Z19, Z5, Z6
+	VPXORD        Z8, Z8, Z8
+	VPDPBUSD      Z19, Z7, Z8
+	VPXORD        Z10, Z10, Z10
+	VPDPBUSD      Z19, Z9, Z10
+	VPXORD        Z12, Z12, Z12
+	VPDPBUSD      Z19, Z11, Z12
+	VPXORD        Z14, Z14, Z14
+	VPDPBUSD      Z19, Z13, Z14
+	VPXORD        Z16, Z16, Z16
+	VPDPBUSD      Z19, Z15, Z16
+	VPXORD        Z18, Z18, Z18
+	VPDPBUSD      Z19, Z17, Z18
+	VPUNPCKLDQ    Z6, Z4, Z20
+	VPUNPCKHDQ    Z6, Z4, Z4
+	VPADDD        Z20, Z4, Z4
+	VPUNPCKLDQ    Z10, Z8, Z20
+	VPUNPCKHDQ    Z10, Z8, Z8
+	VPADDD        Z20, Z8, Z8
+	VPUNPCKLQDQ   Z8, Z4, Z20
+	VPUNPCKHQDQ   Z8, Z4, Z4
+	VPADDD        Z20, Z4, Z4
+	VPUNPCKLDQ    Z14, Z12, Z20
+	VPUNPCKHDQ    Z14, Z12, Z12
+	VPADDD        Z20, Z12, Z12
+	VPUNPCKLDQ    Z18, Z16, Z20
+	VPUNPCKHDQ    Z18, Z16, Z16
+	VPADDD        Z20, Z16, Z16
+	VPUNPCKLQDQ   Z16, Z12, Z20
+	VPUNPCKHQDQ   Z16, Z12, Z12
+	VPADDD        Z20, Z12, Z12
+	VEXTRACTI64X4 $0x01, Z4, Y20
+	VPADDD        Y20, Y4, Y4
+	VEXTRACTI64X4 $0x01, Z12, Y20
+	VPADDD        Y20, Y12, Y12
+	VSHUFI64X2    $0x00, Y12, Y4, Y20
+	VSHUFI64X2    $0x03, Y12, Y4, Y4
+	VPADDD        Y20, Y4, Y4
+	VCVTDQ2PS     Y4, Y4
+	VMOVUPS       Y4, (R8)
+	ADDQ          CX, R8
+	ADDQ          $0x00000080, SI
+	DECQ          DI
+	JNZ           heads
+	ADDQ          $0x20, AX
+	SUBQ          $0x08, BX
+	JNZ           rows
+	VZEROUPPER
+	RET
+
+// func products8AVX2(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+// Requires: AVX, AVX2
+TEXT ·products8AVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ packed+32(FP), DX
+	MOVQ n+40(FP), BX
+
+rows:
+	MOVQ q+16(FP), SI
+	MOVQ m+24(FP), DI
+	MOVQ AX, R8
+
+heads:
+	VPMOVZXBW    (DX), Y0
+	VPMADDWD     (SI), Y0, Y0
+	VPMOVZXBW    16(DX), Y4
+	VPMADDWD     32(SI), Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPMOVZXBW    32(DX), Y4
+	VPMADDWD     64(SI), Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPMOVZXBW    48(DX), Y4
+	VPMADDWD     96(SI), Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPMOVZXBW    64(DX), Y1
+	VPMADDWD     (SI), Y1, Y1
+	VPMOVZXBW    80(DX), Y4
+	VPMADDWD     32(SI), Y4, Y4
+	VPADDD       Y4, Y1, Y1
+	VPMOVZXBW    96(DX), Y4
+	VPMADDWD     64(SI), Y4, Y4
+	VPADDD       Y4, Y1, Y1
+	VPMOVZXBW    112(DX), Y4
+	VPMADDWD     96(SI), Y4, Y4
+	VPADDD       Y4, Y1, Y1
+	VPMOVZXBW    128(DX), Y2
+	VPMADDWD     (SI), Y2, Y2
+	VPMOVZXBW    144(DX), Y4
+	VPMADDWD     32(SI), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPMOVZXBW    160(DX), Y4
+	VPMADDWD     64(SI), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPMOVZXBW    176(DX), Y4
+	VPMADDWD     96(SI), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPMOVZXBW    192(DX), Y3
+	VPMADDWD     (SI), Y3, Y3
+	VPMOVZXBW    208(DX), Y4
+	VPMADDWD     32(SI), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPMOVZXBW    224(DX), Y4
+	VPMADDWD     64(SI), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPMOVZXBW    240(DX), Y4
+	VPMADDWD     96(SI), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPUNPCKLDQ   Y1, Y0, Y4
+	VPUNPCKHDQ   Y1, Y0, Y0
+	VPADDD       Y4, Y0, Y0
+	VPUNPCKLDQ   Y3, Y2, Y4
+	VPUNPCKHDQ   Y3, Y2, Y2
+	VPADDD       Y4, Y2, Y2
+	VPUNPCKLQDQ  Y2, Y0, Y4
+	VPUNPCKHQDQ  Y2, Y0, Y0
+	VPADDD       Y4, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X4
+	VPADDD       X4, X0, X0
+	VCVTDQ2PS    X0, X0
+	VMOVUPS      X0, (R8)
+	ADDQ         CX, R8
+	ADDQ         $0x00000080, SI
+	DECQ         DI
+	JNZ          heads
+	ADDQ         $0x10, AX
+	ADDQ         $0x00000100, DX
+	SUBQ         $0x04, BX
+	JNZ          rows
+	VZEROUPPER
+	RET
+
+// func products8AVX512(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI
+TEXT ·products8AVX512(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ packed+32(FP), DX
+	MOVQ n+40(FP), BX
+
+rows:
+	VMOVDQU64 (DX), Z0
+	VMOVDQU64 64(DX), Z2
+	VMOVDQU64 128(DX), Z4
+	VMOVDQU64 192(DX), Z6
+	VMOVDQU64 256(DX), Z8
+	VMOVDQU64 320(DX), Z10
+	VMOVDQU64 384(DX), Z12
+	VMOVDQU64 448(DX), Z14
+	ADDQ      $0x00000200, DX
+	MOVQ      q+16(FP), SI
+	MOVQ      m+24(FP), DI
+	MOVQ      AX, R8
+
+heads:
+	VMOVDQU64     (SI), Z16
+	VPMOVWB       Z16, Y16
+	VMOVDQU64     64(SI), Z17
+	VPMOVWB       Z17, Y17
+	VINSERTI64X4  $0x01, Y17, Z16, Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z17
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z17, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z17
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z17, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z17
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z17, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z17
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z17, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z17
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z17, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z17
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z17, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y17
+	VPADDD        Y17, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y17
+	VPADDD        Y17, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y17
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y17, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (R8)
+	ADDQ          CX, R8
+	ADDQ          $0x00000080, SI
+	DECQ          DI
+	JNZ           heads
+	ADDQ          $0x20, AX
+	SUBQ          $0x08, BX
+	JNZ           rows
+	VZEROUPPER
+	RET
+
+// func foldAVX2(dst *int16, tmp *float32, q *float32, scales *uint16, limit float32, d int) (largest float32, sum int32)
+// Requires: AVX, AVX2, SSE
+TEXT ·foldAVX2(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    tmp+8(FP), CX
+	MOVQ    q+16(FP), DX
+	MOVQ    scales+24(FP), BX
+	MOVQ    d+40(FP), SI
+	MOVQ    SI, DI
+	SHRQ    $0x03, DI
+	MOVQ    CX, R8
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS magnitude<>+0(SB), Y2
+
+scale:
+	VPMOVZXWD    (BX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       (DX), Y1, Y1
+	VMOVUPS      Y1, (R8)
+	VANDPS       Y2, Y1, Y1
+	VMAXPS       Y1, Y0, Y0
+	ADDQ         $0x20, DX
+	ADDQ         $0x10, BX
+	ADDQ         $0x20, R8
+	DECQ         DI
+	JNZ          scale
+	VEXTRACTF128 $0x01, Y0, X1
+	VMAXPS       X1, X0, X0
+	VMOVHLPS     X0, X0, X1
+	VMAXPS       X1, X0, X0
+	VMOVSHDUP    X0, X1
+	VMAXPS       X1, X0, X0
+	MOVSS        X0, largest+48(FP)
+	VMOVSS       limit+32(FP), X1
+	VDIVSS       X0, X1, X1
+	VBROADCASTSS X1, Y1
+	VXORPS       Y0, Y0, Y0
+	VCMPPS       $0x01, infinity<>+0(SB), Y1, Y0
+	VANDPS       Y0, Y1, Y1
+	SHRQ         $0x04, SI
+	VPXOR        Y0, Y0, Y0
+
+round:
+	VMULPS       (CX), Y1, Y2
+	VMULPS       32(CX), Y1, Y3
+	VCVTPS2DQ    Y2, Y2
+	VCVTPS2DQ    Y3, Y3
+	VPADDD       Y2, Y0, Y0
+	VPADDD       Y3, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVDQU      Y2, (AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x20, AX
+	DECQ         SI
+	JNZ          round
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X0, X1, X1
+	VPHADDD      X1, X1, X1
+	VPHADDD      X1, X1, X1
+	VMOVD        X1, AX
+	MOVL         AX, sum+52(FP)
+	VZEROUPPER
+	RET
+
 // func unpack4AVX2(dst *byte, src *byte, n int)
 // Requires: AVX, AVX2
 TEXT ·unpack4AVX2(SB), NOSPLIT, $0-24
-	MOVQ     dst+0(FP), AX
-	MOVQ     src+8(FP), CX
-	MOVQ     n+16(FP), DX
-	VPCMPEQD Y2, Y2, Y2
-	VPSRLW   $0x0c, Y2, Y0
-	VPSLLW   $0x08, Y0, Y1
-	VPOR     Y1, Y0, Y0
-	VPSRLW   $0x02, Y0, Y1
-	VPSRLW   $0x0e, Y2, Y1
-	VPSLLW   $0x08, Y1, Y2
-	VPOR     Y2, Y1, Y1
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    n+16(FP), DX
+	VMOVDQU nibbles<>+0(SB), Y0
+	VMOVDQU pairs<>+0(SB), Y1
 
 row:
 	VMOVDQU (CX), Y1
@@ -1248,19 +2316,13 @@ row:
 // func unpack6AVX2(dst *byte, src *byte, n int)
 // Requires: AVX, AVX2
 TEXT ·unpack6AVX2(SB), NOSPLIT, $0-24
-	MOVQ     dst+0(FP), AX
-	MOVQ     src+8(FP), CX
-	MOVQ     n+16(FP), DX
-	VPCMPEQD Y2, Y2, Y2
-	VPSRLW   $0x0c, Y2, Y0
-	VPSLLW   $0x08, Y0, Y1
-	VPOR     Y1, Y0, Y0
-	VPSRLW   $0x02, Y0, Y1
-	VPSRLW   $0x0e, Y2, Y1
-	VPSLLW   $0x08, Y1, Y2
-	VPOR     Y2, Y1, Y1
-	VMOVDQU  shifts<>+0(SB), Y2
-	VMOVDQU  shifts<>+32(SB), Y3
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    n+16(FP), DX
+	VMOVDQU nibbles<>+0(SB), Y0
+	VMOVDQU pairs<>+0(SB), Y1
+	VMOVDQU shifts<>+0(SB), Y2
+	VMOVDQU shifts<>+32(SB), Y3
 
 row:
 	VMOVDQU        (CX), Y4
@@ -1285,39 +2347,15 @@ row:
 	VZEROUPPER
 	RET
 
-DATA shifts<>+0(SB)/4, $0x00000000
-DATA shifts<>+4(SB)/4, $0x00000000
-DATA shifts<>+8(SB)/4, $0x00000000
-DATA shifts<>+12(SB)/4, $0x00000000
-DATA shifts<>+16(SB)/4, $0x00000002
-DATA shifts<>+20(SB)/4, $0x00000002
-DATA shifts<>+24(SB)/4, $0x00000002
-DATA shifts<>+28(SB)/4, $0x00000002
-DATA shifts<>+32(SB)/4, $0x00000004
-DATA shifts<>+36(SB)/4, $0x00000004
-DATA shifts<>+40(SB)/4, $0x00000004
-DATA shifts<>+44(SB)/4, $0x00000004
-DATA shifts<>+48(SB)/4, $0x00000006
-DATA shifts<>+52(SB)/4, $0x00000006
-DATA shifts<>+56(SB)/4, $0x00000006
-DATA shifts<>+60(SB)/4, $0x00000006
-GLOBL shifts<>(SB), RODATA|NOPTR, $64
-
 // func unpack4OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // Requires: AVX, AVX2
 TEXT ·unpack4OfAVX2(SB), NOSPLIT, $0-32
-	MOVQ     dst+0(FP), AX
-	MOVQ     src+8(FP), CX
-	MOVQ     n+24(FP), DX
-	VPCMPEQD Y2, Y2, Y2
-	VPSRLW   $0x0c, Y2, Y0
-	VPSLLW   $0x08, Y0, Y1
-	VPOR     Y1, Y0, Y0
-	VPSRLW   $0x02, Y0, Y1
-	VPSRLW   $0x0e, Y2, Y1
-	VPSLLW   $0x08, Y1, Y2
-	VPOR     Y2, Y1, Y1
-	MOVQ     rows+16(FP), BX
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    n+24(FP), DX
+	VMOVDQU nibbles<>+0(SB), Y0
+	VMOVDQU pairs<>+0(SB), Y1
+	MOVQ    rows+16(FP), BX
 
 row:
 	MOVLQSX (BX), SI
@@ -1339,20 +2377,14 @@ row:
 // func unpack6OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // Requires: AVX, AVX2
 TEXT ·unpack6OfAVX2(SB), NOSPLIT, $0-32
-	MOVQ     dst+0(FP), AX
-	MOVQ     src+8(FP), CX
-	MOVQ     n+24(FP), DX
-	VPCMPEQD Y2, Y2, Y2
-	VPSRLW   $0x0c, Y2, Y0
-	VPSLLW   $0x08, Y0, Y1
-	VPOR     Y1, Y0, Y0
-	VPSRLW   $0x02, Y0, Y1
-	VPSRLW   $0x0e, Y2, Y1
-	VPSLLW   $0x08, Y1, Y2
-	VPOR     Y2, Y1, Y1
-	VMOVDQU  shiftsOf<>+0(SB), Y2
-	VMOVDQU  shiftsOf<>+32(SB), Y3
-	MOVQ     rows+16(FP), BX
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    n+24(FP), DX
+	VMOVDQU nibbles<>+0(SB), Y0
+	VMOVDQU pairs<>+0(SB), Y1
+	VMOVDQU shifts<>+0(SB), Y2
+	VMOVDQU shifts<>+32(SB), Y3
+	MOVQ    rows+16(FP), BX
 
 row:
 	MOVLQSX        (BX), SI
@@ -1379,21 +2411,3 @@ row:
 	JNZ            row
 	VZEROUPPER
 	RET
-
-DATA shiftsOf<>+0(SB)/4, $0x00000000
-DATA shiftsOf<>+4(SB)/4, $0x00000000
-DATA shiftsOf<>+8(SB)/4, $0x00000000
-DATA shiftsOf<>+12(SB)/4, $0x00000000
-DATA shiftsOf<>+16(SB)/4, $0x00000002
-DATA shiftsOf<>+20(SB)/4, $0x00000002
-DATA shiftsOf<>+24(SB)/4, $0x00000002
-DATA shiftsOf<>+28(SB)/4, $0x00000002
-DATA shiftsOf<>+32(SB)/4, $0x00000004
-DATA shiftsOf<>+36(SB)/4, $0x00000004
-DATA shiftsOf<>+40(SB)/4, $0x00000004
-DATA shiftsOf<>+44(SB)/4, $0x00000004
-DATA shiftsOf<>+48(SB)/4, $0x00000006
-DATA shiftsOf<>+52(SB)/4, $0x00000006
-DATA shiftsOf<>+56(SB)/4, $0x00000006
-DATA shiftsOf<>+60(SB)/4, $0x00000006
-GLOBL shiftsOf<>(SB), RODATA|NOPTR, $64

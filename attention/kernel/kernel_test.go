@@ -186,12 +186,51 @@ func TestCodes(t *testing.T) {
 				if !slices.Equal(x, y) {
 					t.Fatalf("%s: integer products of %d rows of %d: %v, portable %v", s.name, rows, d, x, y)
 				}
-				w := floats(r, rows)
-				o, p := floats(r, d), make([]float32, d)
-				copy(p, o)
-				s.weigh(o, w, codes)
-				portable.weigh(p, w, codes)
-				near(t, s.name+": weighted codes", o, p, 2e-3)
+				for m := 1; m <= 5; m++ {
+					w := floats(r, m*rows)
+					o := floats(r, m*(d+16))
+					p := slices.Clone(o)
+					s.weigh(o, d+16, w, rows, m, codes, d, rows)
+					portable.weigh(p, d+16, w, rows, m, codes, d, rows)
+					near(t, s.name+": weighted codes", o, p, 5e-3)
+					alone := make([]float32, d)
+					s.weigh(alone, d, w[(m-1)*rows:], rows, 1, codes, d, rows)
+					all := make([]float32, m*d)
+					s.weigh(all, d, w, rows, m, codes, d, rows)
+					if !slices.Equal(alone, all[(m-1)*d:]) {
+						t.Fatalf("%s: head %d depends on the heads before it", s.name, m-1)
+					}
+				}
+				scales := make([]uint16, d)
+				for i := range scales {
+					scales[i] = uint16(math.Float32bits(r.Float32()) >> 16)
+				}
+				la, sa := s.fold(got, make([]float32, d), q, scales)
+				lb, sb := portable.fold(want, make([]float32, d), q, scales)
+				if la != lb || sa != sb || !slices.Equal(got, want) {
+					t.Fatalf("%s: folded %g %d, portable %g %d", s.name, la, sa, lb, sb)
+				}
+				for bits := 1; bits <= 8; bits++ {
+					packed, mem := bytesOf(r, rows*3*d*bits/8), []byte(nil)
+					queries := make([]int16, 3*d)
+					for i := range queries {
+						queries[i] = int16(r.IntN(255) - 127)
+					}
+					for i := range d { // the largest sums of all
+						queries[i] = 127
+						packed[i%len(packed)] = 255
+					}
+					x, y := make([]float32, 3*40), make([]float32, 3*40)
+					s.products(x, 40, queries, 3, packed, rows*3, d, bits, &mem)
+					portable.products(y, 40, queries, 3, packed, rows*3, d, bits, &mem)
+					if !slices.Equal(x, y) {
+						t.Fatalf("%s: products with %d rows of %d codes of %d bits: %v, portable %v", s.name, rows*3, d, bits, x, y)
+					}
+				}
+			}
+			zero := make([]float32, d)
+			if largest, sum := s.fold(make([]int16, d), make([]float32, d), zero, make([]uint16, d)); largest != 0 || sum != 0 {
+				t.Fatalf("%s: zeros fold to %g and %d", s.name, largest, sum)
 			}
 			for bits := 1; bits <= 8; bits++ {
 				src := bytesOf(r, 9*d*bits/8)
@@ -218,6 +257,7 @@ func BenchmarkKernels(b *testing.B) {
 	x, a, c := floats(r, n), floats(r, 16*n), make([]float32, 16*n)
 	rows, panel, codes := floats(r, n*d), floats(r, Lanes*d), bytesOf(r, n*d)
 	q, list := make([]int16, d), make([]int32, n+Lanes)
+	q3, scales, mem := make([]int16, 3*d), make([]uint16, d), []byte(nil)
 	for i := range q {
 		q[i] = int16(i*5%255 - 127)
 	}
@@ -230,7 +270,12 @@ func BenchmarkKernels(b *testing.B) {
 			"count512":        func() { s.count(x, 0.5) },
 			"above512":        func() { s.above(list, x, 0.8) },
 			"dots512":         func() { s.dots(c[:n], q, codes) },
-			"weigh512":        func() { s.weigh(c[:d], x, codes) },
+			"weigh3x512":      func() { s.weigh(c[:3*d], d, a, n, 3, codes, d, n) },
+			"weigh512":        func() { s.weigh(c[:d], d, a, n, 1, codes, d, n) },
+			"products3x8x512": func() { s.products(c, n, q3, 3, codes, n, d, 8, &mem) },
+			"products3x6x512": func() { s.products(c, n, q3, 3, codes, n, d, 6, &mem) },
+			"products3x4x512": func() { s.products(c, n, q3, 3, codes, n, d, 4, &mem) },
+			"fold":            func() { s.fold(q, c, a[:d], scales) },
 			"unpack6x128":     func() { s.unpack(codes[:128*d], codes[128*d:], nil, 128, d, 6) },
 		} {
 			b.Run(s.name+"/"+name, func(b *testing.B) {

@@ -162,24 +162,38 @@ func rescalePortable(x []float32, offset float32, scales []uint16, factor float3
 	}
 }
 
-func weighPortable(out, w []float32, codes []byte) {
-	d := len(out)
-	for i := 0; i < d; i += 4 {
-		var s0, s1, s2, s3 float32
-		at := i
-		for _, v := range w {
-			c := codes[at : at+4 : at+4]
-			s0 += float32(v * float32(c[0]))
-			s1 += float32(v * float32(c[1]))
-			s2 += float32(v * float32(c[2]))
-			s3 += float32(v * float32(c[3]))
-			at += d
+func weighPortable(out []float32, ldo int, w []float32, ldw, m int, codes []byte, d, rows int) {
+	for h := range m {
+		weights, sums := w[h*ldw:h*ldw+rows], out[h*ldo:h*ldo+d]
+		for i := 0; i < d; i += 4 {
+			var s0, s1, s2, s3 float32
+			at := i
+			for _, v := range weights {
+				c := codes[at : at+4 : at+4]
+				s0 += float32(v * float32(c[0]))
+				s1 += float32(v * float32(c[1]))
+				s2 += float32(v * float32(c[2]))
+				s3 += float32(v * float32(c[3]))
+				at += d
+			}
+			sums[i] += s0
+			sums[i+1] += s1
+			sums[i+2] += s2
+			sums[i+3] += s3
 		}
-		out[i] += s0
-		out[i+1] += s1
-		out[i+2] += s2
-		out[i+3] += s3
 	}
+}
+
+func foldPortable(dst []int16, tmp, q []float32, scales []uint16) (float32, int) {
+	for i, s := range scales {
+		tmp[i] = q[i] * math.Float32frombits(uint32(s)<<16)
+	}
+	largest := absmaxPortable(tmp)
+	inverse := 127 / largest
+	if !(inverse <= math.MaxFloat32) {
+		inverse = 0
+	}
+	return largest, quantizePortable(dst, tmp, inverse)
 }
 
 // parts are the widths that a code is cut into, the most significant first.

@@ -73,11 +73,47 @@ func quantizeAVX2(dst *int16, x *float32, inverse float32, n int) int32
 // writes the products of a query of d integers, a multiple of 16, with rows of d codes; rows is a multiple of 4.
 func dotsAVX2(dst *float32, q *int16, codes *byte, d int, rows int)
 
-// adds the weighted sum of 64 columns of rows of codes, which start d bytes apart.
-func weigh64AVX2(out *float32, w *float32, codes *byte, d int, rows int)
-
 // adds the weighted sum of 16 columns of rows of codes, which start d bytes apart.
 func weigh16AVX2(out *float32, w *float32, codes *byte, d int, rows int)
+
+// adds the weighted sums of 64 columns of rows of codes, which start d bytes apart, for heads whose weights and outputs start ldw and ldo bytes apart.
+func weigh1x64AVX512(out *float32, ldo int, w *float32, ldw int, codes *byte, d int, rows int)
+
+// adds the weighted sums of 32 columns of rows of codes, which start d bytes apart, for heads whose weights and outputs start ldw and ldo bytes apart.
+func weigh1x32AVX2(out *float32, ldo int, w *float32, ldw int, codes *byte, d int, rows int)
+
+// adds the weighted sums of 64 columns of rows of codes, which start d bytes apart, for heads whose weights and outputs start ldw and ldo bytes apart.
+func weigh2x64AVX512(out *float32, ldo int, w *float32, ldw int, codes *byte, d int, rows int)
+
+// adds the weighted sums of 32 columns of rows of codes, which start d bytes apart, for heads whose weights and outputs start ldw and ldo bytes apart.
+func weigh2x32AVX2(out *float32, ldo int, w *float32, ldw int, codes *byte, d int, rows int)
+
+// adds the weighted sums of 64 columns of rows of codes, which start d bytes apart, for heads whose weights and outputs start ldw and ldo bytes apart.
+func weigh3x64AVX512(out *float32, ldo int, w *float32, ldw int, codes *byte, d int, rows int)
+
+// adds the weighted sums of 32 columns of rows of codes, which start d bytes apart, for heads whose weights and outputs start ldw and ldo bytes apart.
+func weigh3x32AVX2(out *float32, ldo int, w *float32, ldw int, codes *byte, d int, rows int)
+
+// writes the products of m queries of 64 integers with n rows of 64 codes of 4 bits; n is a multiple of 4, and rows of dst start ld bytes apart.
+func products4AVX2(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+
+// writes the products of m queries of 64 integers with n rows of 64 codes of 4 bits; n is a multiple of 8, and rows of dst start ld bytes apart.
+func products4AVX512(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+
+// writes the products of m queries of 64 integers with n rows of 64 codes of 6 bits; n is a multiple of 4, and rows of dst start ld bytes apart.
+func products6AVX2(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+
+// writes the products of m queries of 64 integers with n rows of 64 codes of 6 bits; n is a multiple of 8, and rows of dst start ld bytes apart.
+func products6AVX512(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+
+// writes the products of m queries of 64 integers with n rows of 64 codes of 8 bits; n is a multiple of 4, and rows of dst start ld bytes apart.
+func products8AVX2(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+
+// writes the products of m queries of 64 integers with n rows of 64 codes of 8 bits; n is a multiple of 8, and rows of dst start ld bytes apart.
+func products8AVX512(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+
+// quantizes q·scales of d channels, a multiple of 16, to integers of at most limit, and returns the largest magnitude and the sum of the integers.
+func foldAVX2(dst *int16, tmp *float32, q *float32, scales *uint16, limit float32, d int) (largest float32, sum int32)
 
 // unpacks n rows of 64 codes of 4 bits.
 func unpack4AVX2(dst *byte, src *byte, n int)

@@ -73,6 +73,11 @@ func (p *Plane) Codes(mem *[]byte, rows []int32, first, n int) []byte {
 	return codes
 }
 
+// Products writes the integer products of m queries with n rows from the first on: see kernel.Products.
+func (p *Plane) Products(dst []float32, ld int, q []int16, m, first, n int, s *Scratch) {
+	kernel.Products(dst, ld, q, m, p.data[first*p.rowBytes:], n, p.dim, p.bits, &s.high)
+}
+
 // unpack writes the codes of row i, shifted left by shift, onto dst: dst[j] |= code << shift. It takes every width.
 func (p *Plane) unpack(dst []uint16, i, shift int) {
 	row := p.data[i*p.rowBytes : (i+1)*p.rowBytes]

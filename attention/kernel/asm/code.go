@@ -119,23 +119,11 @@ func unpack(bits int, listed bool) {
 	function(name, signature, fmt.Sprintf("unpacks n rows of 64 codes of %d bits.", bits))
 	dst, src, n := gp("dst"), gp("src"), gp("n")
 	nibble, pair := YMM(), YMM()
-	ones := YMM()
-	VPCMPEQD(ones, ones, ones)
-	VPSRLW(operand.Imm(12), ones, nibble) // 0x000f
-	t := YMM()
-	VPSLLW(operand.Imm(8), nibble, t)
-	VPOR(t, nibble, nibble) // 0x0f0f
-	VPSRLW(operand.Imm(2), nibble, pair)
-	t3 := YMM()
-	VPSRLW(operand.Imm(14), ones, pair) // 0x0003
-	VPSLLW(operand.Imm(8), pair, t3)
-	VPOR(t3, pair, pair)
+	VMOVDQU(data("nibbles", 0), nibble)
+	VMOVDQU(data("pairs", 0), pair)
 	low, high := YMM(), YMM() // shifts of the pairs for the first and the second 32 codes
 	if bits == 6 {
-		shifts := GLOBL(map[bool]string{false: "shifts", true: "shiftsOf"}[listed], RODATA|NOPTR)
-		for i := range 16 {
-			DATA(4*i, operand.U32(2*(i/4)))
-		}
+		shifts := data("shifts", 0)
 		VMOVDQU(shifts, low)
 		VMOVDQU(shifts.Offset(32), high)
 	}

@@ -12,6 +12,7 @@ import (
 
 func main() {
 	ConstraintExpr("amd64")
+	constant("infinity", float32(math.Inf(1)))
 	for rows := 1; rows <= 4; rows++ {
 		tile(rows)
 	}
@@ -25,8 +26,17 @@ func main() {
 	selection()
 	quantize()
 	dots()
-	weigh(64)
 	weigh(16)
+	patterns()
+	for heads := 1; heads <= 3; heads++ {
+		weighWide(heads)
+		weighHeads(heads)
+	}
+	for _, bits := range []int{4, 6, 8} {
+		products256(bits)
+		products512(bits)
+	}
+	foldQuery()
 	for _, listed := range []bool{false, true} {
 		unpack(4, listed)
 		unpack(6, listed)
@@ -56,6 +66,11 @@ func constant(name string, v float32) operand.Mem {
 		DATA(4*i, operand.U32(math.Float32bits(v))) // a decimal 1 would be taken for an integer
 	}
 	return m
+}
+
+// data is the place of constants that were emitted before.
+func data(name string, offset int) operand.Mem {
+	return operand.NewDataAddr(operand.Symbol{Name: name, Static: true}, offset)
 }
 
 // count down a register and jump while it is not zero.

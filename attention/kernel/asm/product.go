@@ -1,0 +1,397 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+const productSignature = "func(dst *float32, ld int, q *int16, m int, packed *byte, n int)"
+
+// bytePattern is a register that holds the same byte everywhere.
+func bytePattern(name string, v uint32, bytes int) operand.Mem {
+	m := GLOBL(name, RODATA|NOPTR)
+	for i := range bytes / 4 {
+		DATA(4*i, operand.U32(v*0x01010101))
+	}
+	return m
+}
+
+// products emits the products of m queries with rows of 64 packed codes, read where they lie, a few rows a round. rows,
+// load and multiply are the parts that differ between instruction sets.
+func products(name string, bits, rows int, load func(row operand.Mem, i int), query func(q reg.GPVirtual), multiply func(i int), sum func() reg.VecVirtual) {
+	dst, ld, packed, n := gp("dst"), gp("ld"), gp("packed"), gp("n")
+	Label("rows")
+	for i := range rows {
+		load(mem(packed, i*8*bits), i)
+	}
+	ADDQ(operand.U32(uint32(rows*8*bits)), packed)
+	q, m, to := gp("q"), gp("m"), GP64()
+	MOVQ(dst, to)
+	Label("heads")
+	query(q)
+	for i := range rows {
+		multiply(i)
+	}
+	s := sum()
+	if rows == 8 {
+		VCVTDQ2PS(s.AsY(), s.AsY())
+		VMOVUPS(s.AsY(), mem(to, 0))
+	} else {
+		VCVTDQ2PS(s.AsX(), s.AsX())
+		VMOVUPS(s.AsX(), mem(to, 0))
+	}
+	ADDQ(ld, to)
+	ADDQ(operand.U32(128), q)
+	again(m, "heads")
+	ADDQ(operand.Imm(uint64(4*rows)), dst)
+	SUBQ(operand.Imm(uint64(rows)), n)
+	JNZ(operand.LabelRef("rows"))
+	VZEROUPPER()
+	RET()
+}
+
+// foldFour adds up, within each 128 bits, the numbers of four registers: [a b c d] in every 128 bits of the first.
+func foldFour(a, b, c, d, t reg.VecVirtual) {
+	VPUNPCKLDQ(b, a, t)
+	VPUNPCKHDQ(b, a, a)
+	VPADDD(t, a, a)
+	VPUNPCKLDQ(d, c, t)
+	VPUNPCKHDQ(d, c, c)
+	VPADDD(t, c, c)
+	VPUNPCKLQDQ(c, a, t)
+	VPUNPCKHQDQ(c, a, a)
+	VPADDD(t, a, a)
+}
+
+// products256 multiplies codes of up to 6 bits as bytes: two products of at most 63·127 each fit 16 bits, and two such sums
+// too. Codes of 8 bits are widened.
+func products256(bits int) {
+	function(fmt.Sprintf("products%dAVX2", bits), productSignature,
+		fmt.Sprintf("writes the products of m queries of 64 integers with n rows of 64 codes of %d bits; n is a multiple of 4, and rows of dst start ld bytes apart.", bits))
+	nibble, pair, ones := data("nibbles", 0), data("pairs", 0), data("wordOnes", 0)
+	low, high := data("shifts", 0), data("shifts", 32)
+	var codes [4][2]reg.VecVirtual
+	var acc [4]reg.VecVirtual
+	for i := range codes {
+		codes[i] = [2]reg.VecVirtual{YMM(), YMM()}
+		acc[i] = YMM()
+	}
+	t := YMM()
+	if bits == 8 {
+		rows256(codes, acc, t)
+		return
+	}
+	q0, q1 := YMM(), YMM()
+	products("", bits, 4, func(row operand.Mem, i int) {
+		a, b := codes[i][0], codes[i][1]
+		VMOVDQU(row, a)
+		VPSRLW(operand.Imm(4), a, b)
+		VPAND(nibble, a, a)
+		VPAND(nibble, b, b)
+		if bits == 6 {
+			p := t
+			VBROADCASTI128(row.Offset(32), p)
+			VPSRLVD(low, p, acc[0])
+			VPSRLVD(high, p, p)
+			VPAND(pair, acc[0], acc[0])
+			VPAND(pair, p, p)
+			VPSLLW(operand.Imm(2), a, a)
+			VPSLLW(operand.Imm(2), b, b)
+			VPOR(acc[0], a, a)
+			VPOR(p, b, b)
+		}
+	}, func(q reg.GPVirtual) {
+		VMOVDQU(mem(q, 0), q0)
+		VPACKSSWB(mem(q, 32), q0, q0)
+		VPERMQ(operand.Imm(0xd8), q0, q0)
+		VMOVDQU(mem(q, 64), q1)
+		VPACKSSWB(mem(q, 96), q1, q1)
+		VPERMQ(operand.Imm(0xd8), q1, q1)
+	}, func(i int) {
+		VPMADDUBSW(q0, codes[i][0], acc[i])
+		VPMADDUBSW(q1, codes[i][1], t)
+		VPADDW(t, acc[i], acc[i])
+		VPMADDWD(ones, acc[i], acc[i])
+	}, func() reg.VecVirtual {
+		foldFour(acc[0], acc[1], acc[2], acc[3], t)
+		VEXTRACTI128(operand.Imm(1), acc[0], t.AsX())
+		VPADDD(t.AsX(), acc[0].AsX(), acc[0].AsX())
+		return acc[0]
+	})
+}
+
+// rows256 is the part of products256 for codes of 8 bits: each row is widened part by part for two queries' sake.
+func rows256(codes [4][2]reg.VecVirtual, acc [4]reg.VecVirtual, t reg.VecVirtual) {
+	dst, ld, packed, n := gp("dst"), gp("ld"), gp("packed"), gp("n")
+	Label("rows")
+	q, m, to := gp("q"), gp("m"), GP64()
+	MOVQ(dst, to)
+	Label("heads")
+	for i := range acc {
+		for part := range 4 {
+			into := t
+			if part == 0 {
+				into = acc[i]
+			}
+			VPMOVZXBW(mem(packed, 64*i+16*part), into)
+			VPMADDWD(mem(q, 32*part), into, into)
+			if part > 0 {
+				VPADDD(t, acc[i], acc[i])
+			}
+		}
+	}
+	foldFour(acc[0], acc[1], acc[2], acc[3], t)
+	VEXTRACTI128(operand.Imm(1), acc[0], t.AsX())
+	VPADDD(t.AsX(), acc[0].AsX(), acc[0].AsX())
+	VCVTDQ2PS(acc[0].AsX(), acc[0].AsX())
+	VMOVUPS(acc[0].AsX(), mem(to, 0))
+	ADDQ(ld, to)
+	ADDQ(operand.U32(128), q)
+	again(m, "heads")
+	ADDQ(operand.Imm(16), dst)
+	ADDQ(operand.U32(256), packed)
+	SUBQ(operand.Imm(4), n)
+	JNZ(operand.LabelRef("rows"))
+	VZEROUPPER()
+	RET()
+}
+
+// products512 multiplies a row of 64 codes with a query in one instruction (AVX-512 VNNI).
+func products512(bits int) {
+	function(fmt.Sprintf("products%dAVX512", bits), productSignature,
+		fmt.Sprintf("writes the products of m queries of 64 integers with n rows of 64 codes of %d bits; n is a multiple of 8, and rows of dst start ld bytes apart.", bits))
+	nibble, pair, shifts := ZMM(), ZMM(), ZMM()
+	if bits < 8 {
+		VMOVDQU64(data("nibbles", 0), nibble)
+	}
+	if bits == 6 {
+		VMOVDQU64(data("pairs", 0), pair)
+		VMOVDQU64(data("shifts", 0), shifts)
+	}
+	var codes, acc [8]reg.VecVirtual
+	for i := range codes {
+		codes[i], acc[i] = ZMM(), ZMM()
+	}
+	query, t := ZMM(), ZMM()
+	products("", bits, 8, func(row operand.Mem, i int) {
+		c := codes[i]
+		if bits == 8 {
+			VMOVDQU64(row, c)
+			return
+		}
+		VMOVDQU64(row, c.AsY())
+		VPSRLW(operand.Imm(4), c.AsY(), t.AsY())
+		VINSERTI64X4(operand.Imm(1), t.AsY(), c, c)
+		VPANDD(nibble, c, c)
+		if bits == 6 {
+			VBROADCASTI32X4(row.Offset(32), t)
+			VPSRLVD(shifts, t, t)
+			VPANDD(pair, t, t)
+			VPSLLW(operand.Imm(2), c, c)
+			VPORD(t, c, c)
+		}
+	}, func(q reg.GPVirtual) {
+		VMOVDQU64(mem(q, 0), query)
+		VPMOVWB(query, query.AsY())
+		VMOVDQU64(mem(q, 64), t)
+		VPMOVWB(t, t.AsY())
+		VINSERTI64X4(operand.Imm(1), t.AsY(), query, query)
+	}, func(i int) {
+		VPXORD(acc[i], acc[i], acc[i])
+		dotBytes(query, codes[i], acc[i])
+	}, func() reg.VecVirtual {
+		foldFour(acc[0], acc[1], acc[2], acc[3], t)
+		foldFour(acc[4], acc[5], acc[6], acc[7], t)
+		for _, v := range []reg.VecVirtual{acc[0], acc[4]} {
+			VEXTRACTI64X4(operand.Imm(1), v, t.AsY())
+			VPADDD(t.AsY(), v.AsY(), v.AsY())
+		}
+		VSHUFI64X2(operand.Imm(0), acc[4].AsY(), acc[0].AsY(), t.AsY())
+		VSHUFI64X2(operand.Imm(3), acc[4].AsY(), acc[0].AsY(), acc[0].AsY())
+		VPADDD(t.AsY(), acc[0].AsY(), acc[0].AsY())
+		return acc[0]
+	})
+}
+
+// dotBytes emits VPDPBUSD (AVX-512 VNNI): acc += the four products of each dword's unsigned bytes u and signed bytes s.
+// avo has no entry for it.
+func dotBytes(s, u, acc reg.Register) {
+	Instruction(&ir.Instruction{
+		Opcode:   "VPDPBUSD",
+		Operands: []operand.Op{s, u, acc},
+		Inputs:   []operand.Op{s, u, acc},
+		Outputs:  []operand.Op{acc},
+		ISA:      []string{"AVX512_VNNI"},
+	})
+}
+
+// patterns are the constants of unpacking.
+func patterns() {
+	bytePattern("nibbles", 0x0f, 64)
+	bytePattern("pairs", 0x03, 64)
+	GLOBL("wordOnes", RODATA|NOPTR)
+	for i := range 8 {
+		DATA(4*i, operand.U32(0x00010001))
+	}
+	GLOBL("shifts", RODATA|NOPTR)
+	for i := range 16 {
+		DATA(4*i, operand.U32(2*(i/4)))
+	}
+}
+
+// fold emits the quantization of a query whose channels carry the scales of keys.
+func foldQuery() {
+	function("foldAVX2", "func(dst *int16, tmp, q *float32, scales *uint16, limit float32, d int) (largest float32, sum int32)",
+		"quantizes q·scales of d channels, a multiple of 16, to integers of at most limit, and returns the largest magnitude and the sum of the integers.")
+	sign := data("magnitude", 0)
+	dst, tmp, q, scales, d := gp("dst"), gp("tmp"), gp("q"), gp("scales"), gp("d")
+	left, at := GP64(), GP64()
+	MOVQ(d, left)
+	SHRQ(operand.Imm(3), left)
+	MOVQ(tmp, at)
+	top, v, mask := YMM(), YMM(), YMM()
+	VXORPS(top, top, top)
+	VMOVUPS(sign, mask)
+	Label("scale")
+	VPMOVZXWD(mem(scales, 0), v)
+	VPSLLD(operand.Imm(16), v, v)
+	VMULPS(mem(q, 0), v, v)
+	VMOVUPS(v, mem(at, 0))
+	VANDPS(mask, v, v)
+	VMAXPS(v, top, top)
+	ADDQ(operand.Imm(32), q)
+	ADDQ(operand.Imm(16), scales)
+	ADDQ(operand.Imm(32), at)
+	again(left, "scale")
+	largest := fold(top, VMAXPS)
+	Store(largest, ReturnIndex(0))
+	inverse, zero, dead := YMM(), YMM(), YMM()
+	x := inverse.AsX()
+	l, _ := Param("limit").Resolve()
+	VMOVSS(l.Addr, x)
+	VDIVSS(largest, x, x)
+	VBROADCASTSS(x, inverse)
+	// Of nothing but zeros, or of numbers too small to invert, nothing is left.
+	VXORPS(zero, zero, zero)
+	VCMPPS(operand.Imm(1), data("infinity", 0), inverse, dead)
+	VANDPS(dead, inverse, inverse)
+	SHRQ(operand.Imm(4), d)
+	sum, a, b := YMM(), YMM(), YMM()
+	VPXOR(sum, sum, sum)
+	Label("round")
+	VMULPS(mem(tmp, 0), inverse, a)
+	VMULPS(mem(tmp, 32), inverse, b)
+	VCVTPS2DQ(a, a)
+	VCVTPS2DQ(b, b)
+	VPADDD(a, sum, sum)
+	VPADDD(b, sum, sum)
+	VPACKSSDW(b, a, a)
+	VPERMQ(operand.Imm(0xd8), a, a)
+	VMOVDQU(a, mem(dst, 0))
+	ADDQ(operand.Imm(64), tmp)
+	ADDQ(operand.Imm(32), dst)
+	again(d, "round")
+	h := XMM()
+	VEXTRACTI128(operand.Imm(1), sum, h)
+	VPADDD(sum.AsX(), h, h)
+	VPHADDD(h, h, h)
+	VPHADDD(h, h, h)
+	total := GP32()
+	VMOVD(h, total)
+	Store(total, ReturnIndex(1))
+	VZEROUPPER()
+	RET()
+}
+
+// weighWide emits the weighted sums of 64 columns of rows of codes for several heads at once.
+func weighWide(heads int) {
+	function(fmt.Sprintf("weigh%dx64AVX512", heads), "func(out *float32, ldo int, w *float32, ldw int, codes *byte, d, rows int)",
+		"adds the weighted sums of 64 columns of rows of codes, which start d bytes apart, for heads whose weights and outputs start ldw and ldo bytes apart.")
+	out, ldo, w, ldw, codes, d, rows := gp("out"), gp("ldo"), gp("w"), gp("ldw"), gp("codes"), gp("d"), gp("rows")
+	ws := rowsFrom(w, ldw, heads)
+	for r := range ws {
+		LEAQ(at(ws[r], rows, 4), ws[r])
+	}
+	NEGQ(rows)
+	acc := make([][4]reg.VecVirtual, heads)
+	for h := range acc {
+		for c := range acc[h] {
+			acc[h][c] = ZMM()
+			VPXORD(acc[h][c], acc[h][c], acc[h][c])
+		}
+	}
+	v := [4]reg.VecVirtual{ZMM(), ZMM(), ZMM(), ZMM()}
+	Label("row")
+	for c := range v {
+		VPMOVZXBD(mem(codes, 16*c), v[c])
+		VCVTDQ2PS(v[c], v[c])
+	}
+	for h := range acc {
+		for c := range v {
+			VFMADD231PS_BCST(at(ws[h], rows, 4), v[c], acc[h][c])
+		}
+	}
+	ADDQ(d, codes)
+	INCQ(rows)
+	JNZ(operand.LabelRef("row"))
+	for h := range acc {
+		for c := range v {
+			VADDPS(mem(out, 64*c), acc[h][c], acc[h][c])
+			VMOVUPS(acc[h][c], mem(out, 64*c))
+		}
+		ADDQ(ldo, out)
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// weighHeads is weighWide for 32 columns and registers of eight.
+func weighHeads(heads int) {
+	function(fmt.Sprintf("weigh%dx32AVX2", heads), "func(out *float32, ldo int, w *float32, ldw int, codes *byte, d, rows int)",
+		"adds the weighted sums of 32 columns of rows of codes, which start d bytes apart, for heads whose weights and outputs start ldw and ldo bytes apart.")
+	out, ldo, w, ldw, codes, d, rows := gp("out"), gp("ldo"), gp("w"), gp("ldw"), gp("codes"), gp("d"), gp("rows")
+	ws := rowsFrom(w, ldw, heads)
+	for r := range ws {
+		LEAQ(at(ws[r], rows, 4), ws[r])
+	}
+	NEGQ(rows)
+	acc := make([][4]reg.VecVirtual, heads)
+	for h := range acc {
+		for c := range acc[h] {
+			acc[h][c] = YMM()
+			VXORPS(acc[h][c], acc[h][c], acc[h][c])
+		}
+	}
+	var weights [3]reg.VecVirtual
+	for h := range heads {
+		weights[h] = YMM()
+	}
+	v := YMM()
+	Label("row")
+	for h := range heads {
+		VBROADCASTSS(at(ws[h], rows, 4), weights[h])
+	}
+	for c := range 4 {
+		VPMOVZXBD(mem(codes, 8*c), v)
+		VCVTDQ2PS(v, v)
+		for h := range acc {
+			VFMADD231PS(v, weights[h], acc[h][c])
+		}
+	}
+	ADDQ(d, codes)
+	INCQ(rows)
+	JNZ(operand.LabelRef("row"))
+	for h := range acc {
+		for c := range acc[h] {
+			VADDPS(mem(out, 32*c), acc[h][c], acc[h][c])
+			VMOVUPS(acc[h][c], mem(out, 32*c))
+		}
+		ADDQ(ldo, out)
+	}
+	VZEROUPPER()
+	RET()
+}
