@@ -22,6 +22,33 @@ type Cost struct {
 	Recomputed      int64 `json:"recomputed"` // of those, how many asked for LSBs
 }
 
+// numbers lists what a Cost counts.
+func (c *Cost) numbers() []*int64 {
+	return []*int64{
+		&c.Spatten.KVBytes, &c.Spatten.Operations, &c.DenseFP32.KVBytes, &c.DenseFP32.Operations, &c.DenseFP16.KVBytes, &c.DenseFP16.Operations,
+		&c.Technique.Tokens, &c.Technique.Heads, &c.Technique.Values, &c.Technique.Bits,
+		&c.SummarizationKVBytes, &c.ImportanceBytes, &c.TokenLayers, &c.DenseTokens, &c.HeadLayers, &c.DenseHeads, &c.Queries, &c.Recomputed,
+	}
+}
+
+// Add returns what two runs cost together.
+func (c Cost) Add(d Cost) Cost {
+	to, from := c.numbers(), d.numbers()
+	for i := range to {
+		*to[i] += *from[i]
+	}
+	return c
+}
+
+// Sub returns what c cost beyond d: the passes since d was taken.
+func (c Cost) Sub(d Cost) Cost {
+	to, from := c.numbers(), d.numbers()
+	for i := range to {
+		*to[i] -= *from[i]
+	}
+	return c
+}
+
 // Amount is bytes and operations (two a multiply-accumulate).
 type Amount struct {
 	KVBytes    int64 `json:"kv_bytes"`

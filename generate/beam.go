@@ -33,6 +33,9 @@ type candidate struct {
 // continuations stay (beam search). A finished text is judged by its log probability a token. Sampling does not enter.
 // The best beam ranks tokens and heads; what is pruned for it is pruned for all.
 func (g *Generator) search(ctx context.Context, prompt []int32, o Options, each func(Token) error) (*Result, error) {
+	if o.Recorder != nil {
+		return nil, errors.New("generate: a trace follows one text; use one beam")
+	}
 	if o.Schedule != nil && o.Schedule.Granularity == attention.ByHead {
 		return nil, errors.New("generate: beams cannot share rankings before each head; use a schedule with granularity: layer, or one beam")
 	}
@@ -54,9 +57,9 @@ func (g *Generator) search(ctx context.Context, prompt []int32, o Options, each 
 		}
 	}
 	prefill := time.Since(begin)
-	b := &beams{g: g, o: o, s: s, live: []*beam{{seq: s.seq, logits: s.logits}}}
+	b := &beams{g: g, o: o, s: s, live: []*beam{{seq: s.seq, logits: s.logits}}, cost: s.seq.Cost()}
 	err = b.run(ctx)
-	b.release()
+	defer b.release()
 	decode := time.Since(begin) - prefill
 	var stopped bool
 	if s.ids, stopped = b.best(); stopped {
@@ -76,11 +79,11 @@ func (g *Generator) search(ctx context.Context, prompt []int32, o Options, each 
 		s.text.WriteString(t.Text)
 		if each != nil {
 			if err := each(t); err != nil {
-				return s.result(prefill, decode, Cancelled), err
+				return b.result(prefill, decode, Cancelled), err
 			}
 		}
 	}
-	return s.result(prefill, decode, s.finish), err
+	return b.result(prefill, decode, s.finish), err
 }
 
 // beams is a search under way.
@@ -90,6 +93,20 @@ type beams struct {
 	s        *Stream
 	live     []*beam
 	finished []*beam
+	cost     attention.Cost // of all texts that were followed
+}
+
+// result sums the search up: the costs and caches of all beams, and what lives in each of them.
+func (b *beams) result(prefill, decode time.Duration, f Finish) *Result {
+	r := b.s.result(prefill, decode, f)
+	r.Cost = b.cost
+	if len(b.live) > 0 {
+		r.Live, r.CacheBytes = liveTokens(b.live[0].seq, b.s.layers), 0
+		for _, l := range b.live {
+			r.CacheBytes += l.seq.Bytes()
+		}
+	}
+	return r
 }
 
 // run follows the beams until enough are finished or their length is reached.
@@ -109,8 +126,14 @@ func (b *beams) run(ctx context.Context) error {
 				chunks[i].Leader = b.live[0].seq
 			}
 		}
+		for _, l := range b.live {
+			b.cost = b.cost.Sub(l.seq.Cost())
+		}
 		if err := b.g.Model.Forward(b.g.CPU, &b.g.batch, chunks); err != nil {
 			return fmt.Errorf("generate: %w", err)
+		}
+		for _, l := range b.live {
+			b.cost = b.cost.Add(l.seq.Cost())
 		}
 		b.s.steps++
 	}
@@ -121,9 +144,8 @@ func (b *beams) run(ctx context.Context) error {
 func (b *beams) choose() {
 	var all []candidate
 	for i, l := range b.live {
-		sum := sample.LogSum(l.logits)
-		for _, id := range largest(l.logits, 2*b.o.Beams) {
-			all = append(all, candidate{i, id, l.score + float64(l.logits[id]) - sum})
+		for _, top := range sample.Top(l.logits, 2*b.o.Beams) {
+			all = append(all, candidate{i, top.ID, l.score + top.LogProb})
 		}
 	}
 	slices.SortStableFunc(all, func(x, y candidate) int { return cmp.Compare(y.score, x.score) })
@@ -149,8 +171,14 @@ func (b *beams) choose() {
 		if children[c.parent]++; children[c.parent] > 1 {
 			child.seq = parent.seq.Fork()
 		}
-		child.logits = make([]float32, len(parent.logits))
 		next = append(next, child)
+	}
+	for i, child := range next {
+		if i < len(b.live) {
+			child.logits = b.live[i].logits // which have been read
+		} else {
+			child.logits = make([]float32, len(b.s.logits))
+		}
 	}
 	for i, l := range b.live {
 		if children[i] == 0 && l.seq != b.s.seq {
@@ -193,23 +221,4 @@ func (b *beams) release() {
 			l.seq.Close()
 		}
 	}
-}
-
-// largest returns the tokens of the k largest logits, largest first; of equals the first.
-func largest(logits []float32, k int) []int32 {
-	var ids []int32
-	for id, v := range logits {
-		if len(ids) == k && v <= logits[ids[k-1]] {
-			continue
-		}
-		at, _ := slices.BinarySearchFunc(ids, v, func(other int32, v float32) int {
-			if logits[other] >= v {
-				return -1
-			}
-			return 1
-		})
-		ids = slices.Insert(ids, at, int32(id))
-		ids = ids[:min(len(ids), k)]
-	}
-	return ids
 }

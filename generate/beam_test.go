@@ -83,6 +83,9 @@ func TestBeams(t *testing.T) {
 	if a, b := run(4, pruned), run(4, pruned); !slices.Equal(a.IDs, b.IDs) || a.Live[2] > 17 {
 		t.Errorf("pruned beams: %v and %v, %v tokens live", a.IDs, b.IDs, a.Live)
 	}
+	if r := run(4, nil); r.Cost.Spatten != r.Cost.DenseFP32 || r.Cost.Spatten.KVBytes <= 3*one.Cost.Spatten.KVBytes || r.Cost.Spatten.KVBytes > 4*one.Cost.Spatten.KVBytes {
+		t.Errorf("four beams read %+v, one %+v", r.Cost.Spatten, one.Cost.Spatten)
+	}
 	by := schedule(t, "{tokens: [1, 0.5, 0.3], granularity: head}")
 	if _, err := g.Run(context.Background(), ids, generate.Options{Beams: 2, Schedule: by}, nil); err == nil || !strings.Contains(err.Error(), "granularity") {
 		t.Errorf("rankings before each head with beams: error %v", err)

@@ -159,8 +159,15 @@ func (s *Stream) result(prefill, decode time.Duration, f Finish) *Result {
 		PrefillSeconds: prefill.Seconds(), DecodeSeconds: decode.Seconds(),
 		Cost: s.seq.Cost(), CacheBytes: s.seq.Bytes(),
 	}
-	for l := range s.layers {
-		r.Live = append(r.Live, len(s.seq.Live(l)))
-	}
+	r.Live = liveTokens(s.seq, s.layers)
 	return r
+}
+
+// liveTokens counts what lives in each layer.
+func liveTokens(seq *attention.Sequence, layers int) []int {
+	live := make([]int, layers)
+	for l := range live {
+		live[l] = len(seq.Live(l))
+	}
+	return live
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +14,7 @@ import (
 	"spatten/attention/record"
 	"spatten/generate"
 	"spatten/generate/sample"
+	"spatten/generate/template"
 	"spatten/tokenizer"
 	"spatten/trace"
 )
@@ -24,7 +26,8 @@ func generateCommand() *cobra.Command {
 	var o generate.Options
 	var draw sample.Options
 	var promptFile, traceFile, budget string
-	var asJSON, quiet bool
+	var asJSON, quiet, chat bool
+	var system string
 	cmd := &cobra.Command{
 		Use:   "generate [PROMPT]",
 		Short: "Continue a text; then what was pruned, and what each technique saved",
@@ -43,6 +46,15 @@ func generateCommand() *cobra.Command {
 			}
 			defer opened.close()
 			ids := tokenizer.IDs(opened.encode(prompt))
+			if chat {
+				turns := []template.Message{{Role: "user", Content: prompt}}
+				if system != "" {
+					turns = slices.Insert(turns, 0, template.Message{Role: "system", Content: system})
+				}
+				if ids, err = generate.Chat(opened.tokenizer, turns); err != nil {
+					return err
+				}
+			}
 			if o.Schedule, err = s.resolve(opened.checkpoint); err != nil {
 				return err
 			}
@@ -102,6 +114,8 @@ func generateCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&budget, "budget", "", "what keys and values may take at the end: tokens a layer (2048), bytes (24MiB) or a share of dense fp16 (25%); replaces the schedule's tokens")
 	f.StringVarP(&promptFile, "prompt-file", "f", "", "read the prompt from a file (- is standard input)")
+	f.BoolVar(&chat, "chat", false, "the prompt is what a user says: put it into the model's chat template")
+	f.StringVar(&system, "system", "", "what the system says before it (with --chat; default: the template's own)")
 	f.IntVarP(&o.MaxTokens, "max-tokens", "n", 128, "tokens to generate at most; 0 is what the model has room for")
 	f.IntVar(&o.CacheBits, "cache-bits", 32, "bits of keys and values that the schedule leaves unquantized: 32, 16 or 8")
 	f.IntVar(&o.Chunk, "chunk", 0, "tokens a pass of the prompt where the schedule prunes nothing (0: 512)")
