@@ -73,6 +73,12 @@ func (c *CPU) multiply(p product) {
 // layOut decides which blocks and panels there are and makes room.
 func (p *product) layOut() {
 	c, k := p.c, (p.w.in+blockSize-1)/blockSize
+	if all(p.inHeads, p.headDim, p.in) {
+		p.inHeads = nil
+	}
+	if all(p.outHeads, p.headDim, p.w.out) {
+		p.outHeads = nil
+	}
 	p.blocks = k
 	if p.inHeads != nil && p.headDim%blockSize == 0 {
 		p.packed, p.blocks = true, len(p.inHeads)*p.headDim/blockSize
@@ -95,6 +101,16 @@ func (p *product) layOut() {
 	if p.gathers() && !(p.packed && c.precision == Int8) {
 		c.floats = aligned(c.floats, p.rows*p.width())
 	}
+}
+
+// all reports whether heads are those of size elements, every one and in order.
+func all(heads []int32, headDim, size int) bool {
+	for i, h := range heads {
+		if h != int32(i) {
+			return false
+		}
+	}
+	return len(heads)*headDim == size && size > 0
 }
 
 // width is the number of inputs that are summed, padded to whole blocks.

@@ -15,10 +15,9 @@ func (p *product) prepare(r int) {
 		row := p.blocks * activationBytes
 		q = c.integers[r*row : (r+1)*row]
 		if p.packed {
-			part := p.headDim / blockSize * activationBytes
-			for i, h := range p.inHeads {
-				p.kernels.quantize(q[i*part:(i+1)*part], x[int(h)*p.headDim:][:p.headDim], p.form)
-			}
+			p.eachRun(func(at, block, blocks int) {
+				p.kernels.quantize(q[at*activationBytes:(at+blocks)*activationBytes], x[block*blockSize:(block+blocks)*blockSize], p.form)
+			})
 			return
 		}
 	}
@@ -149,14 +148,20 @@ func (p *product) copyTile(s *scratch, r, rows, first, n int) {
 }
 
 // eachRun calls f for every run of live blocks: where it begins among the live ones, its first block and their number.
+// Heads that follow each other are one run.
 func (p *product) eachRun(f func(at, block, blocks int)) {
 	if !p.packed {
 		f(0, 0, p.blocks)
 		return
 	}
-	per := p.headDim / blockSize
-	for i, h := range p.inHeads {
-		f(i*per, int(h)*per, per)
+	per, heads := p.headDim/blockSize, p.inHeads
+	for i := 0; i < len(heads); {
+		n := 1
+		for i+n < len(heads) && heads[i+n] == heads[i]+int32(n) {
+			n++
+		}
+		f(i*per, int(heads[i])*per, n*per)
+		i += n
 	}
 }
 

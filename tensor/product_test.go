@@ -145,7 +145,7 @@ func TestHeadsOnly(t *testing.T) {
 				t.Fatal(err)
 			}
 			x, bias := random(rows*768, 3), random(768, 4)
-			live := []int32{0, 3, int32(heads - 1)}
+			live := []int32{0, 3, 4, 5, int32(heads - 1)}
 			isLive := func(i int) bool { return slices.Contains(live, int32(i/dim)) }
 			masked := slices.Clone(x)
 			for i := range masked {
@@ -174,6 +174,20 @@ func TestHeadsOnly(t *testing.T) {
 							if math.Abs(float64(v-whole[i])) > 1e-5*(1+math.Abs(float64(v))) {
 								t.Fatalf("%v dim %d %s: output %d from live inputs = %g, want %g", format, dim, k.name, i, v, whole[i])
 							}
+						}
+						every := make([]int32, heads)
+						for i := range every {
+							every[i] = int32(i)
+						}
+						c.MatMul(whole, x, rows, w, bias)
+						c.MatMulLiveIn(got, x, rows, w, bias, every, dim)
+						if !slices.Equal(got, whole) {
+							t.Fatalf("%v dim %d %s: all inputs by head differ from all inputs", format, dim, k.name)
+						}
+						clear(got)
+						c.MatMulHeads(got, x, rows, w, bias, every, dim)
+						if !slices.Equal(got, whole) {
+							t.Fatalf("%v dim %d %s: all outputs by head differ from all outputs", format, dim, k.name)
 						}
 						c.MatMulLiveIn(got, x, rows, w, bias, nil, dim)
 						if !slices.Equal(got[:768], bias) {
