@@ -70,6 +70,7 @@ type attention struct {
 type worker struct {
 	q, scores, full, tile []float32
 	rows, panel, weights  []float32
+	sums                  []float32 // probabilities of a group's heads
 	factor, offset        []float32
 	codes                 []int16
 	chosen                []int32
@@ -134,7 +135,11 @@ func (w *work) Run(thread, i int) {
 	case jobScores:
 		w.segmentScores(t, i)
 	case jobChoose:
-		w.choose(t, i)
+		if w.s.schedule.Choose == ByGroup {
+			w.chooseGroup(t, i)
+		} else {
+			w.choose(t, i)
+		}
 	case jobValues:
 		w.blockValues(t, i)
 	}
@@ -144,8 +149,10 @@ func (w *work) Run(thread, i int) {
 func (w *work) append(g int) {
 	d := w.s.shape.HeadDim
 	stride := w.s.shape.KVHeads * d
+	center := w.l.center(g)
 	for i := range w.s.pass.rows {
 		at := i*stride + g*d
+		subtract(w.k[at:at+d], center)
 		w.l.keys[g].Append(w.k[at : at+d])
 		w.l.values[g].Append(w.v[at : at+d])
 	}

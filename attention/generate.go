@@ -29,7 +29,8 @@ type chosen struct {
 	values  []int32
 	weights []float32 // of the chosen values
 	lsbs    []int32
-	again   bool // all LSBs
+	scores  []float32 // from most significant bits, where a group chooses
+	again   bool      // all LSBs
 	max     float32
 }
 
@@ -63,7 +64,7 @@ func (w *work) generate(cpu *tensor.CPU) {
 	w.cutSegments()
 	w.stepQueries()
 	w.do(cpu, jobScores, groups*len(g.segments))
-	w.do(cpu, jobChoose, len(w.heads))
+	w.do(cpu, jobChoose, w.choices())
 	w.do(cpu, jobValues, groups*blocks(w.n))
 	w.sums = cleared(w.sums, g.ld)
 	for i, h := range w.heads {
@@ -212,27 +213,14 @@ func (w *work) choose(t *worker, i int) {
 		return
 	}
 	c.values = t.top.Select(c.values[:0], row[:w.n], keep)
-	c.weights = room(c.weights, len(c.values))
-	var sum float32
-	for j, v := range c.values {
-		c.weights[j] = row[v]
-		sum += row[v]
-	}
-	if s.schedule.Renormalize && sum > 0 {
-		kernel.Scale(c.weights, 1/sum)
-	}
-	if w.rawValues {
-		scales := w.l.values[s.shape.group(head)].Scales()
-		for j, v := range c.values {
-			c.weights[j] *= quant.BFloat(scales[v])
-		}
-	}
+	w.weigh(c, row, int32(s.shape.group(head)))
 	w.listRows(&w.perHead[head].values, c.values, 0)
 }
 
 // chosen reports whether heads leave values out.
 func (w *work) chosen() bool {
-	return max(1, floor(w.n, w.s.schedule.Values.At(w.s.pass.layer))) < w.n
+	layer := w.s.pass.layer
+	return w.s.schedule.Mass.At(layer) < 1 || max(1, floor(w.n, w.s.schedule.Values.At(layer))) < w.n
 }
 
 // blockValues sums a block of a group's values, weighted by each of its heads.

@@ -44,6 +44,9 @@ func (s *Sequence) Begin(n int, o PassOptions) (*Pass, error) {
 	if s.shape.Causal && n == 1 && s.length > 0 {
 		p.stage = record.Generation
 	}
+	if p.stage == record.Generation && s.after != nil {
+		s.refit()
+	}
 	s.length += n
 	if p.stage == record.Summarization {
 		s.promptEnd = s.length

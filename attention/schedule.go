@@ -58,8 +58,11 @@ type Schedule struct {
 	Tokens      Shares      `yaml:"tokens,omitempty" json:"tokens,omitempty"` // of the sequence so far, entering each layer
 	Heads       Shares      `yaml:"heads,omitempty" json:"heads,omitempty"`   // of all heads, live in each layer
 	Values      Shares      `yaml:"values,omitempty" json:"values,omitempty"` // of the keys that a query sees
+	Mass        Shares      `yaml:"mass,omitempty" json:"mass,omitempty"`     // of probability that the values of a generated token hold, with choose: group
+	Choose      Choice      `yaml:"choose,omitempty" json:"choose,omitempty"` // who chooses a generated token's values and LSBs
 	Renormalize bool        `yaml:"renormalize,omitempty" json:"renormalize,omitempty"`
 	Granularity Granularity `yaml:"granularity,omitempty" json:"granularity,omitempty"`
+	Prompt      Prompt      `yaml:"prompt,omitempty" json:"prompt,omitempty"`
 	Chunk       int         `yaml:"chunk,omitempty" json:"chunk,omitempty"` // prefill chunk in tokens; 0 is the whole prompt
 	Protect     Protect     `yaml:"protect,omitempty" json:"protect"`
 	Importance  Policy      `yaml:"importance,omitempty" json:"importance"`
@@ -93,7 +96,9 @@ type KeyBits struct {
 	Threshold Thresholds `yaml:"threshold,omitempty" json:"threshold,omitempty"` // of the largest probability
 	Ask       Ask        `yaml:"ask,omitempty" json:"ask,omitempty"`
 	Share     Shares     `yaml:"share,omitempty" json:"share,omitempty"` // of the keys whose LSBs are fetched, with ask: key
+	Mass      Shares     `yaml:"mass,omitempty" json:"mass,omitempty"`   // of first-round probability that they hold, with choose: group
 	Scale     Scale      `yaml:"scale,omitempty" json:"scale,omitempty"`
+	Center    bool       `yaml:"center,omitempty" json:"center,omitempty"` // quantize keys less their mean over a dense prompt
 }
 
 // ValueBits is the width of values. 0 leaves them unquantized.
@@ -147,6 +152,8 @@ func (s *Schedule) YAML() string {
 	omit(&c.Key.Ask, AskQuery)
 	omit(&c.Key.Scale, ByToken)
 	omit(&c.Pooling, PoolLast)
+	omit(&c.Prompt, PromptPruned)
+	omit(&c.Choose, ByQueryHead)
 	omit(&c.Importance.Policy, "cumulative")
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
@@ -200,7 +207,7 @@ func (s *Schedule) lists() []struct {
 		n    int
 	}{
 		{"tokens", len(s.Tokens)}, {"heads", len(s.Heads)}, {"values", len(s.Values)},
-		{"key msb", len(s.Key.MSB)}, {"key lsb", len(s.Key.LSB)}, {"key threshold", len(s.Key.Threshold)}, {"key share", len(s.Key.Share)},
+		{"key msb", len(s.Key.MSB)}, {"key lsb", len(s.Key.LSB)}, {"key threshold", len(s.Key.Threshold)}, {"key share", len(s.Key.Share)}, {"mass", len(s.Mass)}, {"key mass", len(s.Key.Mass)},
 		{"value bits", len(s.Value.Bits)}, {"query bits", len(s.Query.Bits)},
 	}
 }
@@ -223,6 +230,6 @@ func (s *Schedule) prunesTokens() bool { return len(s.Tokens) > 0 && s.Tokens[le
 
 // Dense reports whether the schedule changes nothing.
 func (s *Schedule) Dense() bool {
-	return len(s.Tokens)+len(s.Heads)+len(s.Values) == 0 && s.Average == nil &&
+	return len(s.Tokens)+len(s.Heads)+len(s.Values)+len(s.Mass) == 0 && s.Average == nil &&
 		s.Key.MSB.max() == 0 && s.Value.Bits.max() == 0 && s.Query.Bits.max() == 0
 }

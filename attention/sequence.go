@@ -38,6 +38,8 @@ type Options struct {
 type Sequence struct {
 	shape       Shape
 	schedule    *Schedule
+	after       *Schedule // with prompt: dense, the schedule from the first generated token on, until then
+	cacheBits   int
 	importance  Importance
 	prunesHeads bool
 	recorder    record.Recorder
@@ -62,6 +64,7 @@ type layer struct {
 	groups    []int32 // key/value heads with a live query head
 	keys      []*quant.Rows
 	values    []*quant.Rows
+	centers   [][]float32 // what is subtracted from the keys of each group; empty for nothing
 }
 
 // NewSequence starts an empty sequence. A nil schedule is dense.
@@ -89,16 +92,19 @@ func NewSequence(shape Shape, s *Schedule, o Options) (*Sequence, error) {
 	if !slices.Contains([]int{32, 16, 8}, o.CacheBits) {
 		return nil, fmt.Errorf("attention: a cache of %d bits; 32, 16 and 8 are possible", o.CacheBits)
 	}
-	q := &Sequence{shape: shape, schedule: s, importance: importance, recorder: o.Recorder, headScores: make([]float32, shape.Heads)}
+	q := &Sequence{shape: shape, schedule: s, importance: importance, recorder: o.Recorder, cacheBits: o.CacheBits, headScores: make([]float32, shape.Heads)}
 	q.seen = newAccumulator(importance.Sums(), shape.Layers)
 	q.prunesHeads = len(s.Heads) > 0 && s.Heads[len(s.Heads)-1] < 1
 	if !s.prunesTokens() {
 		q.seen.want.None = true // nobody will ask
 	}
+	if s.Prompt == PromptDense {
+		q.schedule, q.after = s.dense(), s
+	}
 	all, groups := count(shape.Heads), count(shape.KVHeads)
 	for i := range shape.Layers {
 		l := layer{heads: all, groups: groups}
-		keyFormat, valueFormat := s.formats(i, o.CacheBits)
+		keyFormat, valueFormat := q.schedule.formats(i, o.CacheBits)
 		for range shape.KVHeads {
 			l.keys = append(l.keys, quant.NewRows(shape.HeadDim, keyFormat))
 			l.values = append(l.values, quant.NewRows(shape.HeadDim, valueFormat))
@@ -135,8 +141,8 @@ func (s *Sequence) begin(run record.Run) {
 	if run.Precision == "" {
 		run.Precision = tensor.F32.String()
 	}
-	if !s.schedule.Dense() {
-		run.Schedule, run.ScheduleHash = s.schedule.YAML(), s.schedule.Hash()
+	if follows := s.Schedule(); !follows.Dense() {
+		run.Schedule, run.ScheduleHash = follows.YAML(), follows.Hash()
 	}
 	s.recorder.Begin(&run)
 }
@@ -145,7 +151,12 @@ func (s *Sequence) begin(run record.Run) {
 func (s *Sequence) Length() int { return s.length }
 
 // Schedule returns the schedule that the sequence follows, with its averages turned into lists.
-func (s *Sequence) Schedule() *Schedule { return s.schedule }
+func (s *Sequence) Schedule() *Schedule {
+	if s.after != nil {
+		return s.after
+	}
+	return s.schedule
+}
 
 // Live returns the positions that live in a layer, ascending. The slice is the sequence's own.
 func (s *Sequence) Live(layer int) []int32 { return s.layers[layer].positions }

@@ -34,7 +34,7 @@ func (s *Schedule) validateShares() error {
 		name    string
 		shares  Shares
 		cascade bool
-	}{{"tokens", s.Tokens, true}, {"heads", s.Heads, true}, {"values", s.Values, false}, {"key share", s.Key.Share, false}} {
+	}{{"tokens", s.Tokens, true}, {"heads", s.Heads, true}, {"values", s.Values, false}, {"key share", s.Key.Share, false}, {"mass", s.Mass, false}, {"key mass", s.Key.Mass, false}} {
 		last := 1.0
 		for i, v := range list.shares {
 			if !(v > 0 && v <= 1) {
@@ -93,6 +93,18 @@ func (s *Schedule) validateChoices() error {
 		return fmt.Errorf("scale %q is neither token nor channel", s.Key.Scale)
 	case !slices.Contains([]Pooling{"", PoolLast, PoolSurvivors}, s.Pooling):
 		return fmt.Errorf("pooling %q is neither last nor survivors", s.Pooling)
+	case !slices.Contains([]Prompt{"", PromptPruned, PromptDense}, s.Prompt):
+		return fmt.Errorf("prompt %q is neither pruned nor dense", s.Prompt)
+	case !slices.Contains([]Choice{"", ByQueryHead, ByGroup}, s.Choose):
+		return fmt.Errorf("choose %q is neither head nor group", s.Choose)
+	case s.Choose == ByGroup && s.Granularity == ByHead:
+		return fmt.Errorf("choose: group and granularity: head do not go together: a group's heads do not see the same keys")
+	case s.Choose != ByGroup && len(s.Mass)+len(s.Key.Mass) > 0:
+		return fmt.Errorf("mass is only for choose: group")
+	case len(s.Key.Mass) > 0 && s.Key.Ask != AskKey:
+		return fmt.Errorf("key mass is only for ask: key")
+	case s.Key.Center && s.Prompt != PromptDense:
+		return fmt.Errorf("key center is the mean of a prompt read in full; it needs prompt: dense")
 	case s.Length != nil && (s.Length.Reference <= 0 || math.IsNaN(s.Length.Slope) || math.Abs(s.Length.Slope) > 10):
 		return fmt.Errorf("length needs a reference of at least one token and a slope between -10 and 10")
 	}

@@ -1,0 +1,159 @@
+package attention
+
+import (
+	"cmp"
+	"slices"
+
+	"spatten/attention/kernel"
+	"spatten/attention/quant"
+	"spatten/attention/record"
+)
+
+// Choice says who chooses which values, and with ask: key which keys' least significant bits, a generated token fetches.
+type Choice string
+
+// ByQueryHead lets every head choose its own, as the paper does. ByGroup lets the query heads that share a key/value head
+// choose together, by the sum of their probabilities: a row that one of them fetches costs the others nothing, and the rows
+// that are read are exactly as many as the schedule says, not the union of what each head wanted.
+const (
+	ByQueryHead Choice = "head"
+	ByGroup     Choice = "group"
+)
+
+// choices returns the number of items in which a generated token's values are chosen.
+func (w *work) choices() int {
+	if w.s.schedule.Choose == ByGroup {
+		return len(w.l.groups)
+	}
+	return len(w.heads)
+}
+
+// chooseGroup is choose for all heads of a group together.
+func (w *work) chooseGroup(t *worker, group int) {
+	s, g, layer := w.s, &w.step, w.s.pass.layer
+	first, last := g.first[group], g.first[group+1]
+	keys := w.l.keys[w.l.groups[group]]
+	byKey := s.schedule.Key.Ask == AskKey && s.schedule.Key.LSB.At(layer) > 0
+	for i := first; i < last; i++ {
+		c, row := &g.perHead[i], g.scores[i*g.ld:(i+1)*g.ld]
+		q := &w.perHead[w.heads[i]].queries[0]
+		*q = record.Query{Keys: int32(w.n)}
+		for j := w.n; j < g.ld; j++ {
+			row[j] = -inf
+		}
+		if byKey {
+			w.keep(t, c, row, int(w.heads[i]))
+		} else {
+			w.progress(t, c, q, row, i, int(w.heads[i]))
+		}
+		q.MaxProb = c.max
+	}
+	if byKey {
+		w.progressGroup(t, keys, first, last)
+	}
+	for i := first; i < last && s.wants.Probabilities; i++ {
+		copy(w.perHead[w.heads[i]].probs, g.scores[i*g.ld:i*g.ld+w.n])
+	}
+	w.cutGroup(t, group, first, last)
+}
+
+// keep makes a head's first probabilities and keeps the scores that they come from.
+func (w *work) keep(t *worker, c *chosen, row []float32, head int) {
+	c.scores = append(c.scores[:0], row...)
+	if w.s.wants.Scores {
+		copy(w.perHead[head].scores, row[:w.n])
+	}
+	c.max, c.again, c.lsbs = softmax(row, w.n), false, c.lsbs[:0]
+}
+
+// progressGroup fetches the least significant bits of the keys that the heads together found the most probable.
+func (w *work) progressGroup(t *worker, keys *quant.Rows, first, last int) {
+	s, g, k, layer := w.s, &w.step, &w.s.schedule.Key, w.s.pass.layer
+	w.together(t, first, last)
+	t.chosen = w.pick(t, k.Share.At(layer), k.Mass.At(layer), last-first)
+	coded, _ := slices.BinarySearch(t.chosen, int32(keys.Coded())) // what waits for its block is read in full anyway
+	for i := first; i < last; i++ {
+		c, row, head := &g.perHead[i], g.scores[i*g.ld:(i+1)*g.ld], w.heads[i]
+		c.lsbs = append(c.lsbs[:0], t.chosen[:coded]...)
+		if coded > 0 {
+			w.refetch(t, c.scores, keys, c.lsbs, i)
+		}
+		w.perHead[head].queries[0].LSBs = int32(coded)
+		w.listRows(&w.perHead[head].lsbs, c.lsbs, 0)
+		copy(row, c.scores)
+		if s.wants.Scores {
+			copy(w.perHead[head].scores, row[:w.n])
+		}
+		softmax(row, w.n)
+	}
+}
+
+// cutGroup chooses the values of a group.
+func (w *work) cutGroup(t *worker, group, first, last int) {
+	s, g, layer := w.s, &w.step, w.s.pass.layer
+	if !w.chosen() {
+		for i := first; i < last; i++ {
+			g.perHead[i].values = g.perHead[i].values[:0]
+			w.perHead[w.heads[i]].queries[0].Values = int32(w.n)
+		}
+		return
+	}
+	w.together(t, first, last)
+	t.chosen = w.pick(t, s.schedule.Values.At(layer), s.schedule.Mass.At(layer), last-first)
+	for i := first; i < last; i++ {
+		c := &g.perHead[i]
+		c.values = append(c.values[:0], t.chosen...)
+		w.weigh(c, g.scores[i*g.ld:(i+1)*g.ld], w.l.groups[group])
+		w.perHead[w.heads[i]].queries[0].Values = int32(len(c.values))
+		w.listRows(&w.perHead[w.heads[i]].values, c.values, 0)
+	}
+}
+
+// together sums the probabilities of a group's heads in t.sums.
+func (w *work) together(t *worker, first, last int) {
+	g := &w.step
+	t.sums = append(t.sums[:0], g.scores[first*g.ld:(first+1)*g.ld]...)
+	for i := first + 1; i < last; i++ {
+		kernel.Add(t.sums, g.scores[i*g.ld:(i+1)*g.ld])
+	}
+}
+
+// pick returns, ascending, the rows with the largest of t.sums: a share of them, or fewer where fewer hold the mass of the
+// probability, which is 1 for every head.
+func (w *work) pick(t *worker, share, mass float64, heads int) []int32 {
+	rows := t.top.Select(t.chosen[:0], t.sums[:w.n], min(w.n, max(1, floor(w.n, share))))
+	if mass >= 1 {
+		return rows
+	}
+	slices.SortFunc(rows, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(t.sums[b], t.sums[a]), cmp.Compare(a, b))
+	})
+	held, want := 0.0, mass*float64(heads)
+	for i, row := range rows {
+		if held += float64(t.sums[row]); held >= want {
+			rows = rows[:i+1]
+			break
+		}
+	}
+	slices.Sort(rows)
+	return rows
+}
+
+// weigh makes the weights of a head's chosen values.
+func (w *work) weigh(c *chosen, row []float32, group int32) {
+	c.weights = room(c.weights, len(c.values))
+	var sum float32
+	for j, v := range c.values {
+		c.weights[j] = row[v]
+		sum += row[v]
+	}
+	if w.s.schedule.Renormalize && sum > 0 {
+		kernel.Scale(c.weights, 1/sum)
+	}
+	if w.rawValues {
+		scales := w.l.values[group].Scales()
+		for j, v := range c.values {
+			c.weights[j] *= quant.BFloat(scales[v])
+		}
+	}
+}
