@@ -196,28 +196,33 @@ func TestRowsOfKeysAndValues(t *testing.T) {
 func TestRotary(t *testing.T) {
 	for _, interleaved := range []bool{false, true} {
 		for _, dim := range []int{2, 6, 16, 40, 64, 128} {
-			r, err := NewRotary(dim, 10000, 50, interleaved, RotaryScaling{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			half := dim / 2
 			x := random(dim, uint64(dim))
 			for pos := range 50 {
 				want := slices.Clone(x)
-				cos, sin := r.cos[pos*r.half:][:r.half], r.sin[pos*r.half:][:r.half]
+				cos, sin := make([]float32, half), make([]float32, half)
+				for i := range half {
+					s, c := math.Sincos(float64(pos) * math.Pow(10000, -2*float64(i)/float64(dim)))
+					cos[i], sin[i] = float32(c), float32(s)
+				}
 				if interleaved {
 					neighboursPortable(want, cos, sin)
 				} else {
-					rotatePortable(want[:r.half], want[r.half:], cos, sin)
+					rotatePortable(want[:half], want[half:], cos, sin)
 				}
 				each(t, func(t *testing.T) {
 					got := slices.Clone(x)
-					r.Apply(got, pos)
+					if interleaved {
+						RotateNeighbours(got, cos, sin)
+					} else {
+						Rotate(got, cos, sin)
+					}
 					if !slices.Equal(got, want) {
 						t.Fatalf("dim %d position %d: %v, want %v", dim, pos, got, want)
 					}
 				})
-				for i := range r.half {
-					a, b := i, i+r.half
+				for i := range half {
+					a, b := i, i+half
 					if interleaved {
 						a, b = 2*i, 2*i+1
 					}

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"spatten/model/param"
+	"spatten/tensor"
 )
 
 // Rope is the rotary position embedding of a model (Su et al., arXiv 2104.09864).
@@ -114,19 +115,9 @@ func angles(dst, frequencies []float32, position int) {
 // rotate turns one head by the angles of its position.
 func (r *Rope) rotate(x, angles []float32) {
 	half := len(x) / 2
-	cos, sin := angles[:half], angles[half:]
 	if r.Interleaved {
-		for i := range half {
-			a, b := x[2*i], x[2*i+1]
-			x[2*i] = float32(a*cos[i]) - float32(b*sin[i])
-			x[2*i+1] = float32(a*sin[i]) + float32(b*cos[i])
-		}
-		return
-	}
-	lo, hi := x[:half], x[half:]
-	for i := range half {
-		a, b := lo[i], hi[i]
-		lo[i] = float32(a*cos[i]) - float32(b*sin[i])
-		hi[i] = float32(a*sin[i]) + float32(b*cos[i])
+		tensor.RotateNeighbours(x, angles[:half], angles[half:])
+	} else {
+		tensor.Rotate(x, angles[:half], angles[half:])
 	}
 }
