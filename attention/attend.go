@@ -74,7 +74,7 @@ type worker struct {
 	factor, offset        []float32
 	codes                 []int16
 	chosen                []int32
-	mark                  []bool
+	mark                  []uint8
 	scratch               quant.Scratch
 	top                   topk.Selector
 	_                     [64]byte // threads do not share cache lines
@@ -206,7 +206,7 @@ func (s *Sequence) run(cpu *tensor.CPU, heads []int32, positions []int32) {
 func (w *work) sight(positions []int32) {
 	s := w.s
 	w.see = w.see[:0]
-	at := 0
+	at, _ := slices.BinarySearch(positions, int32(s.pass.first))
 	for _, row := range s.pass.rows {
 		if !s.shape.Causal {
 			w.see = append(w.see, int32(len(positions)))

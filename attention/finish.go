@@ -180,16 +180,13 @@ func (w *work) countBlock(t *worker, group, b, from, to int) {
 }
 
 // distinct marks the rows of a block that are in the ascending list and counts those that were not marked.
-func distinct(mark []bool, list []int32, from, to int) (count int32) {
+func distinct(mark []uint8, list []int32, from, to int) (count int32) {
 	at, _ := slices.BinarySearch(list, int32(from))
-	for _, row := range list[at:] {
-		if int(row) >= to {
-			break
-		}
-		if !mark[int(row)-from] {
-			mark[int(row)-from] = true
-			count++
-		}
+	end, _ := slices.BinarySearch(list[at:], int32(to))
+	for _, row := range list[at : at+end] {
+		m := &mark[int(row)-from]
+		count += int32(1 - *m)
+		*m = 1
 	}
 	return count
 }

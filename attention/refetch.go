@@ -119,27 +119,33 @@ func (w *work) tokenRefetch(t *worker, scores []float32, keys *quant.Rows, list 
 func (w *work) channelRefetch(t *worker, scores []float32, keys *quant.Rows, list []int32, i int) {
 	g, d := &w.step, w.s.shape.HeadDim
 	all, at := list == nil, 0
+	var codes []byte
+	if !all {
+		codes = keys.Low().Codes(t.scratch.Bytes(), list, 0, len(list))
+	}
 	for b, rows := range keys.Blocks() {
 		end, n := at+int(rows), int(rows)
 		if !all {
-			n, _ = slices.BinarySearch(list, int32(end))
+			n = 0
+			for n < len(list) && int(list[n]) < end {
+				n++
+			}
 		}
 		if n > 0 {
 			set := b*len(w.heads) + i
 			t.tile = room(t.tile, n)
-			var some []int32
-			if !all {
-				some = list[:n]
+			if all {
+				codes = keys.Low().Codes(t.scratch.Bytes(), nil, at, n)
 			}
-			kernel.Dots(t.tile, g.integers[set*d:(set+1)*d], keys.Low().Codes(t.scratch.Bytes(), some, at, n))
+			kernel.Dots(t.tile, g.integers[set*d:(set+1)*d], codes)
 			kernel.Affine(t.tile, -keys.Format().Middle()*g.offsets[set], g.factors[set])
 			if all {
 				kernel.Add(scores[at:end], t.tile)
 			} else {
-				for j, row := range some {
+				for j, row := range list[:n] {
 					scores[row] += t.tile[j]
 				}
-				list = list[n:]
+				list, codes = list[n:], codes[n*d:]
 			}
 		}
 		at = end

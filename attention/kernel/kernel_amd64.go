@@ -111,11 +111,13 @@ func tile512(c []float32, ldc int, a []float32, lda, m int, b []float32, ldb, k 
 }
 
 func dots256(dst []float32, q []int16, codes []byte) {
-	n := len(dst) &^ 3
+	d, n := len(q), len(dst)&^3
 	if n > 0 {
-		dotsAVX2(&dst[0], &q[0], &codes[0], len(q), n)
+		dotsAVX2(&dst[0], &q[0], &codes[0], d, n)
 	}
-	dotsPortable(dst[n:], q, codes[n*len(q):])
+	for ; n < len(dst); n++ {
+		dst[n] = dotAVX2(&q[0], &codes[n*d], d)
+	}
 }
 
 // weighFunc is a kernel for a fixed number of heads and columns.
@@ -177,16 +179,17 @@ func widthOf(bits int, four, six, eight productFunc) productFunc {
 	return nil
 }
 
-// productRows does what fills a round with f, if there is one for rows of d codes, and the rest row by row.
+// productRows uses f, if there is one for rows of d codes and rows enough for a round of it.
 func productRows(f productFunc, round int, dst []float32, ld int, q []int16, m int, packed []byte, n, d, bits int, mem *[]byte) {
-	done := 0
-	if f != nil && d == 64 && n >= round {
-		done = n &^ (round - 1)
-		_, _, _ = dst[(m-1)*ld+done-1], q[m*d-1], packed[done*8*bits-1]
-		f(&dst[0], 4*ld, &q[0], m, &packed[0], done)
+	if f == nil || d != 64 || n < round {
+		productsUnpacked(dst, ld, q, m, packed, n, d, bits, mem)
+		return
 	}
-	if done < n {
-		productsUnpacked(dst[done:], ld, q, m, packed[done*d*bits/8:], n-done, d, bits, mem)
+	done := n &^ (round - 1)
+	_, _, _ = dst[(m-1)*ld+n-1], q[m*d-1], packed[n*8*bits-1]
+	f(&dst[0], 4*ld, &q[0], m, &packed[0], done)
+	if done < n { // the last round once more, from its own rows on: integer products come out the same
+		f(&dst[n-round], 4*ld, &q[0], m, &packed[(n-round)*8*bits], round)
 	}
 }
 
@@ -209,6 +212,7 @@ func unpack256(dst, src []byte, rows []int32, n, dim, bits int) {
 		return
 	}
 	_ = src[(int(rows[n-1])+1)*bits*8-1] // the last of an ascending list
+	prefetchAVX2(&src[0], &rows[0], 8*bits, n)
 	if bits == 4 {
 		unpack4OfAVX2(&dst[0], &src[0], &rows[0], n)
 	} else {

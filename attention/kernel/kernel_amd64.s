@@ -1130,6 +1130,49 @@ step:
 	VZEROUPPER
 	RET
 
+// func dotAVX2(q *int16, codes *byte, d int) float32
+// Requires: AVX, AVX2, SSE
+TEXT ·dotAVX2(SB), NOSPLIT, $0-28
+	MOVQ  q+0(FP), AX
+	MOVQ  codes+8(FP), CX
+	MOVQ  d+16(FP), DX
+	VPXOR Y0, Y0, Y0
+	XORQ  BX, BX
+
+step:
+	VMOVDQU      (AX)(BX*2), Y1
+	VPMOVZXBW    (CX)(BX*1), Y2
+	VPMADDWD     Y1, Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	ADDQ         $0x10, BX
+	CMPQ         BX, DX
+	JL           step
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X0, X1, X1
+	VPHADDD      X1, X1, X1
+	VPHADDD      X1, X1, X1
+	VCVTDQ2PS    X1, X1
+	MOVSS        X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func prefetchAVX2(src *byte, rows *int32, size int, n int)
+// Requires: MMX+
+TEXT ·prefetchAVX2(SB), NOSPLIT, $0-32
+	MOVQ src+0(FP), AX
+	MOVQ rows+8(FP), CX
+	MOVQ size+16(FP), DX
+	MOVQ n+24(FP), BX
+
+row:
+	MOVLQSX    (CX), SI
+	IMULQ      DX, SI
+	PREFETCHT0 (AX)(SI*1)
+	ADDQ       $0x04, CX
+	DECQ       BX
+	JNZ        row
+	RET
+
 // func weigh16AVX2(out *float32, w *float32, codes *byte, d int, rows int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·weigh16AVX2(SB), NOSPLIT, $0-40

@@ -73,6 +73,12 @@ func quantizeAVX2(dst *int16, x *float32, inverse float32, n int) int32
 // writes the products of a query of d integers, a multiple of 16, with rows of d codes; rows is a multiple of 4.
 func dotsAVX2(dst *float32, q *int16, codes *byte, d int, rows int)
 
+// returns the product of a query of d integers, a multiple of 16, with d codes.
+func dotAVX2(q *int16, codes *byte, d int) float32
+
+// asks for the first bytes of n rows.
+func prefetchAVX2(src *byte, rows *int32, size int, n int)
+
 // adds the weighted sum of 16 columns of rows of codes, which start d bytes apart.
 func weigh16AVX2(out *float32, w *float32, codes *byte, d int, rows int)
 

@@ -10,43 +10,39 @@ import (
 const (
 	many     = 256 // scores from which counting with vectors pays
 	few      = 64  // candidates from which moving them pays
-	maxDraws = 4096
+	maxDraws = 1024
 )
 
 // narrow is quick-select as the hardware's engine does it: a round only counts how many scores are greater than a
 // pivot, and narrows the range that holds the k-th largest; nothing moves until few candidates are left. It gives up
 // (ok is false) where it draws no pivot inside the range, as with many NaNs or infinities.
 func (s *Selector) narrow(scores []float32, k int) (kth float32, equals int, ok bool) {
+	// The k-th largest lies in (low, high]: more than k−1 scores are above low, fewer than k above high.
 	low, high := negInf, float32(math.Inf(1))
-	above := kernel.Count(scores, math.MaxFloat32) // scores ≥ high
-	if above >= k {
-		return 0, 0, false
-	}
-	inside := len(scores) - above // scores that may lie between
+	above, inside := 0, len(scores)
 	for draws := 0; inside > few; {
 		pivot := scores[s.draw(len(scores))]
 		if !(pivot > low && pivot < high) {
-			if draws++; draws > maxDraws {
+			if draws++; draws < maxDraws {
+				continue
+			}
+			if high == float32(math.Inf(1)) || kernel.Count(scores, below(high)) < k {
 				return 0, 0, false
 			}
-			continue
+			return high, k - above, true // hardly anything but equals is left
 		}
-		greater := kernel.Count(scores, pivot)
-		if greater >= k {
+		draws = 0
+		if greater := kernel.Count(scores, pivot); greater >= k {
 			low, inside = pivot, greater-above
-			continue
+		} else {
+			high, above, inside = pivot, greater, inside-(greater-above)
 		}
-		least := kernel.Count(scores, math.Nextafter32(pivot, negInf)) // ≥ pivot
-		if least >= k {
-			return pivot, k - greater, true
-		}
-		high, above, inside = pivot, least, inside-(least-above)
 	}
 	s.indices = slices.Grow(s.indices[:0], len(scores)+kernel.Lanes)[:len(scores)+kernel.Lanes]
 	n := kernel.Above(s.indices, scores, math.Nextafter32(low, high))
 	rest := s.right[:0]
 	for _, i := range s.indices[:n] {
-		if v := scores[i]; v < high {
+		if v := scores[i]; v <= high {
 			rest = append(rest, v)
 		}
 	}
@@ -61,6 +57,9 @@ func (s *Selector) narrow(scores []float32, k int) (kth float32, equals int, ok 
 	}
 	return kth, equals, true
 }
+
+// below returns the next number under v.
+func below(v float32) float32 { return math.Nextafter32(v, negInf) }
 
 // filter appends the indices of everything above kth and of the leftmost equals.
 func (s *Selector) filter(dst []int32, scores []float32, k int, kth float32, equals int) []int32 {

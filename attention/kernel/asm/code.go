@@ -41,14 +41,55 @@ func quantize() {
 	RET()
 }
 
-// dots emits integer products of one query with four rows of codes at a time.
+// dots emits integer products of one query with rows of codes, four at a time or one.
 func dots() {
 	function("dotsAVX2", "func(dst *float32, q *int16, codes *byte, d, rows int)", "writes the products of a query of d integers, a multiple of 16, with rows of d codes; rows is a multiple of 4.")
 	dst, q, codes, d, rows := gp("dst"), gp("q"), gp("codes"), gp("d"), gp("rows")
 	SHRQ(operand.Imm(2), rows)
 	Label("rows")
-	r := rowsFrom(codes, d, 4)
-	acc := make([]reg.VecVirtual, 4)
+	acc := dotRows(rowsFrom(codes, d, 4), q, d)
+	VPHADDD(acc[1], acc[0], acc[0])
+	VPHADDD(acc[3], acc[2], acc[2])
+	VPHADDD(acc[2], acc[0], acc[0])
+	h := XMM()
+	VEXTRACTI128(operand.Imm(1), acc[0], h)
+	VPADDD(acc[0].AsX(), h, h)
+	VCVTDQ2PS(h, h)
+	VMOVUPS(h, mem(dst, 0))
+	ADDQ(operand.Imm(16), dst)
+	LEAQ(at(codes, d, 4), codes)
+	again(rows, "rows")
+	VZEROUPPER()
+	RET()
+
+	function("dotAVX2", "func(q *int16, codes *byte, d int) float32", "returns the product of a query of d integers, a multiple of 16, with d codes.")
+	q1, c1, d1 := gp("q"), gp("codes"), gp("d")
+	one := dotRows([]reg.GPVirtual{c1}, q1, d1)[0]
+	low := XMM()
+	VEXTRACTI128(operand.Imm(1), one, low)
+	VPADDD(one.AsX(), low, low)
+	VPHADDD(low, low, low)
+	VPHADDD(low, low, low)
+	VCVTDQ2PS(low, low)
+	Store(low, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
+
+	function("prefetchAVX2", "func(src *byte, rows *int32, size, n int)", "asks for the first bytes of n rows.")
+	src, list, size, n := gp("src"), gp("rows"), gp("size"), gp("n")
+	row := GP64()
+	Label("row")
+	MOVLQSX(mem(list, 0), row)
+	IMULQ(size, row)
+	PREFETCHT0(at(src, row, 1))
+	ADDQ(operand.Imm(4), list)
+	again(n, "row")
+	RET()
+}
+
+// dotRows emits the products of one query with some rows and returns their partial sums.
+func dotRows(r []reg.GPVirtual, q, d reg.GPVirtual) []reg.VecVirtual {
+	acc := make([]reg.VecVirtual, len(r))
 	for i := range acc {
 		acc[i] = YMM()
 		VPXOR(acc[i], acc[i], acc[i])
@@ -66,19 +107,7 @@ func dots() {
 	ADDQ(operand.Imm(16), c)
 	CMPQ(c, d)
 	JL(operand.LabelRef("step"))
-	VPHADDD(acc[1], acc[0], acc[0])
-	VPHADDD(acc[3], acc[2], acc[2])
-	VPHADDD(acc[2], acc[0], acc[0])
-	h := XMM()
-	VEXTRACTI128(operand.Imm(1), acc[0], h)
-	VPADDD(acc[0].AsX(), h, h)
-	VCVTDQ2PS(h, h)
-	VMOVUPS(h, mem(dst, 0))
-	ADDQ(operand.Imm(16), dst)
-	LEAQ(at(codes, d, 4), codes)
-	again(rows, "rows")
-	VZEROUPPER()
-	RET()
+	return acc
 }
 
 // weigh emits the weighted sum of some columns of rows of codes.
