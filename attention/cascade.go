@@ -56,13 +56,12 @@ func (s *Sequence) pruneTokens(to int) []int32 {
 	// Candidates: T of the layer before, cut with what this layer still holds; this pass's tokens are new to it.
 	passed := s.survivors(from)
 	old, _ := slices.BinarySearch(passed, first)
-	keep := max(s.schedule.keep(to, s.length), 1)
-	if len(next.positions) == old && keep >= len(passed) {
-		return passed // what this layer holds is what lived before, and nothing falls
+	if !s.schedule.prunesTokens() {
+		return passed
 	}
 	r.live = intersect(r.live[:0], passed[:old], next.positions)
 	r.live = append(r.live, passed[old:]...)
-	if keep < len(r.live) {
+	if keep := max(s.schedule.keep(to, s.length), 1); keep < len(r.live) {
 		s.rankTokens(to, keep)
 	}
 	s.drop(to, r.live)
