@@ -24,8 +24,8 @@ const (
 )
 
 func (a *Average) validate(s *Schedule) error {
-	if len(s.Tokens)+len(s.Heads)+len(s.Values) > 0 {
-		return fmt.Errorf("schedule: average stands beside lists of tokens, heads or values; write one or the other")
+	if a.Tokens > 0 && len(s.Tokens) > 0 || a.Heads > 0 && len(s.Heads) > 0 || a.Values > 0 && len(s.Values) > 0 {
+		return fmt.Errorf("schedule: average gives tokens, heads or values that are also listed; write one or the other")
 	}
 	for name, v := range map[string]float64{"tokens": a.Tokens, "heads": a.Heads, "values": a.Values, "token_start": a.TokenStart, "head_start": a.HeadStart} {
 		if !(v >= 0 && v <= 1) {
@@ -45,8 +45,9 @@ func (a *Average) validate(s *Schedule) error {
 	return nil
 }
 
-// shares returns the lists for a model of so many layers.
+// shares returns the lists for a model of so many layers: the averages', and where there is none what the schedule lists.
 func (a *Average) shares(s *Schedule, layers int) (tokens, heads, values Shares) {
+	tokens, heads, values = s.Tokens, s.Heads, s.Values
 	if a.Tokens > 0 {
 		tokens = line(layers, a.Tokens, a.TokenStart, orDefault(a.TokenFront, defaultTokenFront))
 	}

@@ -30,9 +30,9 @@ type evalFlags struct {
 	json     bool
 }
 
-func (f *evalFlags) register(cmd *cobra.Command, model string) {
+func (f *evalFlags) register(cmd *cobra.Command, model, fallback string) {
 	f.model.register(cmd, model, "f32")
-	f.schedule.register(cmd)
+	f.schedule.register(cmd, fallback)
 	cmd.Flags().IntVar(&f.batch, "batch", 0, "sequences that pass together (0: 16 of an encoder, 4 of a language model)")
 	cmd.Flags().IntVar(&f.bits, "cache-bits", 32, "bits of keys and values that the schedule leaves unquantized: 32, 16 or 8")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
@@ -112,7 +112,7 @@ func perplexityCommand() *cobra.Command {
 			})
 		},
 	}
-	f.register(cmd, "")
+	f.register(cmd, "", "default")
 	cmd.Flags().StringArrayVar(&files, "text", nil, "a text file (may be repeated)")
 	cmd.Flags().IntVar(&cut.Prompt, "prompt", 1024, "tokens of prompt")
 	cmd.Flags().IntVar(&cut.Continue, "continue", 128, "tokens that are predicted after it")
@@ -146,7 +146,7 @@ func accuracyCommand() *cobra.Command {
 			})
 		},
 	}
-	f.register(cmd, "sentiment")
+	f.register(cmd, "sentiment", "paper-default")
 	cmd.Flags().StringVar(&file, "data", "", "examples: a header with sentence and label, or the columns of CoLA or MRPC")
 	return cmd
 }
@@ -177,7 +177,7 @@ func correlationCommand() *cobra.Command {
 			})
 		},
 	}
-	f.register(cmd, "")
+	f.register(cmd, "", "paper-default")
 	cmd.Flags().StringVar(&file, "data", "", "pairs: the columns of the STS benchmark, or a header with sentence1, sentence2 and score")
 	return cmd
 }

@@ -15,6 +15,7 @@ import (
 	"spatten/generate"
 	"spatten/generate/sample"
 	"spatten/generate/template"
+	"spatten/tensor"
 	"spatten/tokenizer"
 	"spatten/trace"
 )
@@ -45,6 +46,9 @@ func generateCommand() *cobra.Command {
 				return err
 			}
 			defer opened.close()
+			if o.CacheBits == 0 && opened.cpu.Precision() == tensor.Int8 {
+				o.CacheBits = 8
+			}
 			ids := tokenizer.IDs(opened.encode(prompt))
 			if chat {
 				turns := []template.Message{{Role: "user", Content: prompt}}
@@ -109,15 +113,15 @@ func generateCommand() *cobra.Command {
 			return printGenerated(out, r)
 		},
 	}
-	m.register(cmd, "", "f32")
-	s.register(cmd)
+	m.register(cmd, "", "int8")
+	s.register(cmd, "default")
 	f := cmd.Flags()
 	f.StringVar(&budget, "budget", "", "what keys and values may take at the end: tokens a layer (2048), bytes (24MiB) or a share of dense fp16 (25%); replaces the schedule's tokens")
 	f.StringVarP(&promptFile, "prompt-file", "f", "", "read the prompt from a file (- is standard input)")
 	f.BoolVar(&chat, "chat", false, "the prompt is what a user says: put it into the model's chat template")
 	f.StringVar(&system, "system", "", "what the system says before it (with --chat; default: the template's own)")
 	f.IntVarP(&o.MaxTokens, "max-tokens", "n", 128, "tokens to generate at most; 0 is what the model has room for")
-	f.IntVar(&o.CacheBits, "cache-bits", 32, "bits of keys and values that the schedule leaves unquantized: 32, 16 or 8")
+	f.IntVar(&o.CacheBits, "cache-bits", 0, "bits of keys and values that the schedule leaves unquantized: 32, 16 or 8 (0: 8 with int8, else 32)")
 	f.IntVar(&o.Chunk, "chunk", 0, "tokens a pass of the prompt where the schedule prunes nothing (0: 512)")
 	f.IntVar(&o.Beams, "beams", 1, "texts that are followed at once; the likeliest is printed")
 	f.StringArrayVar(&o.Stop, "stop", nil, "a text that ends the text (may be repeated)")

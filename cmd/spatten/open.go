@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/mattn/go-isatty"
@@ -66,6 +67,8 @@ func (f *modelFlags) open() (*opened, error) {
 		c.Close()
 		return nil, err
 	}
+	// Weights are mapped and caches hold no pointers: collecting early costs little time and keeps the peak of memory low.
+	debug.SetGCPercent(20)
 	o.cpu = tensor.NewCPU(f.threads, precision)
 	return o, nil
 }
@@ -88,13 +91,16 @@ func (o *opened) encode(text string) []tokenizer.Token {
 
 // scheduleFlags are the flags that say what is pruned.
 type scheduleFlags struct {
+	fallback string // the schedule where none is named and the model has none
 	schedule string
 	dense    bool
 	keep     float64
 }
 
-func (f *scheduleFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&f.schedule, "schedule", "s", "", "a schedule: a name (see 'spatten schedule list') or a YAML file (default: the model's own)")
+// register adds the flags; fallback names the schedule of models that come without one.
+func (f *scheduleFlags) register(cmd *cobra.Command, fallback string) {
+	f.fallback = fallback
+	cmd.Flags().StringVarP(&f.schedule, "schedule", "s", "", "a schedule: a name (see 'spatten schedule list') or a YAML file (default: the model's own, else "+fallback+")")
 	cmd.Flags().BoolVar(&f.dense, "dense", false, "prune nothing")
 	cmd.Flags().Float64Var(&f.keep, "keep", 0, "keep this share of the tokens on average, instead of what the schedule says")
 }
@@ -117,8 +123,6 @@ func (f *scheduleFlags) resolve(c *checkpoint.Checkpoint) (*attention.Schedule, 
 		both := *s.Average
 		both.Tokens, both.TokenStart = f.keep, 0
 		kept.Average = &both
-	} else if len(s.Heads)+len(s.Values) > 0 {
-		return nil, usageError{fmt.Errorf("--keep changes schedules that give averages; %s lists heads or values by layer", s.Name)}
 	}
 	if err := kept.Validate(); err != nil {
 		return nil, usageError{err}
@@ -126,7 +130,7 @@ func (f *scheduleFlags) resolve(c *checkpoint.Checkpoint) (*attention.Schedule, 
 	return &kept, nil
 }
 
-// named returns the schedule that was named, or the one that comes with the model, or the paper's defaults.
+// named returns the schedule that was named, or the one that comes with the model, or the fallback.
 func (f *scheduleFlags) named(c *checkpoint.Checkpoint) (*attention.Schedule, error) {
 	if f.schedule != "" {
 		return attention.LoadSchedule(f.schedule)
@@ -136,7 +140,7 @@ func (f *scheduleFlags) named(c *checkpoint.Checkpoint) (*attention.Schedule, er
 	case err == nil:
 		return attention.ParseSchedule(strings.NewReader(string(data)))
 	case errors.Is(err, fs.ErrNotExist):
-		return attention.LoadSchedule("paper-default")
+		return attention.LoadSchedule(f.fallback)
 	default:
 		return nil, err
 	}

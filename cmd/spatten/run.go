@@ -64,7 +64,7 @@ func runCommand() *cobra.Command {
 		},
 	}
 	m.register(cmd, "sentiment", "f32")
-	s.register(cmd)
+	s.register(cmd, "paper-default")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&traceFile, "trace", "", "write a trace of the pruned pass to this file")
 	cmd.Flags().Uint64Var(&seed, "seed", 0, "written into the trace; a forward pass draws nothing")
