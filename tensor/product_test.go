@@ -138,7 +138,7 @@ func checkProduct(t *rapid.T, what string, dst, x []float32, rows int, w *Weight
 func TestHeadsOnly(t *testing.T) {
 	for _, format := range []dtype.Type{dtype.F32, dtype.F16, dtype.Q4_1, dtype.Q8_0, dtype.Q6_K} {
 		for _, dim := range []int{16, 24, 32, 64} {
-			heads, rows := 768/dim, 11
+			heads, rows := 768/dim, 3
 			r := rand.New(rand.NewPCG(uint64(dim), 1))
 			w, err := NewWeights(format, 768, 768, randomWeights(r, format, 768, 768))
 			if err != nil {
