@@ -40,7 +40,15 @@ func (s *sim) simulate(ctx context.Context, progress func(cycle int64)) error {
 			s.memory.Skip(s.wake)
 			continue
 		}
-		if len(s.memory.Step()) > 0 {
+		if s.watch != nil && now&(sampled-1) == 0 {
+			s.sample(now)
+		}
+		if done := s.memory.Step(); len(done) > 0 {
+			if s.watch != nil {
+				for _, j := range done {
+					s.watch.Slice(TrackFetch, j.Granted, j.Issued, j.Kind.String())
+				}
+			}
 			s.advance()
 			s.retire()
 			if tick++; tick&1023 == 0 {

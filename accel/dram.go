@@ -11,6 +11,9 @@ import (
 // idealLatency is the time from push to answer of a channel of the standard "ideal", the cold read of HBM2.
 const idealLatency = 19
 
+// interleaved is the address map whose lowest bit above a burst chooses the pseudo-channel.
+const interleaved = "row-bank-group-column-pseudochannel"
+
 // dram is the memory's channels, and what they did.
 type dram struct {
 	channels    []crossbar.Channel
@@ -30,8 +33,8 @@ func newDRAM(m *config.Machine) (dram, error) {
 	if err != nil {
 		return d, fmt.Errorf("machine %s: %w", m.Name, err)
 	}
-	if m.DRAM.Mapping != hbm.Mapping {
-		return d, fmt.Errorf("machine %s: dram.mapping %q is unknown; known: %s", m.Name, m.DRAM.Mapping, hbm.Mapping)
+	if m.DRAM.Mapping != hbm.Mapping && m.DRAM.Mapping != interleaved {
+		return d, fmt.Errorf("machine %s: dram.mapping %q is unknown; known: %s, %s", m.Name, m.DRAM.Mapping, hbm.Mapping, interleaved)
 	}
 	standard.Timing.BL = m.DRAM.NBL
 	if !m.DRAM.Refresh {
@@ -43,7 +46,7 @@ func newDRAM(m *config.Machine) (dram, error) {
 			return d, fmt.Errorf("machine %s: %w", m.Name, err)
 		}
 		d.controllers = append(d.controllers, c)
-		d.channels = append(d.channels, &channel{c})
+		d.channels = append(d.channels, &channel{c, m.DRAM.Mapping == interleaved, standard.Org})
 	}
 	return d, nil
 }
@@ -71,7 +74,11 @@ func (d *dram) stats(upto int64) hbm.Stats {
 }
 
 // channel lets the crossbar drive a controller, which is idle between its events.
-type channel struct{ *hbm.Controller }
+type channel struct {
+	*hbm.Controller
+	interleaved bool
+	org         hbm.Organization
+}
 
 // run works through the controller's events before a cycle.
 func run(c *hbm.Controller, before int64) {
@@ -83,7 +90,20 @@ func run(c *hbm.Controller, before int64) {
 // Push implements crossbar.Channel.
 func (c *channel) Push(now int64, addr uint64, write bool, id uint32) bool {
 	run(c.Controller, now)
+	if c.interleaved {
+		addr = interleave(addr, &c.org)
+	}
 	return c.Controller.Push(now, addr, id, write)
+}
+
+// interleave moves the bits above the burst that shall choose the pseudo-channel to the place where the controller's map
+// has them, so that neighbouring bursts of a channel lie in different pseudo-channels.
+func interleave(addr uint64, o *hbm.Organization) uint64 {
+	burst, row, pseudo := uint64(o.BurstBytes), uint64(o.RowBytes), uint64(o.Pseudo)
+	block := addr / burst
+	columns := row / burst
+	column := block / pseudo % columns
+	return ((block/(pseudo*columns)*pseudo+block%pseudo)*columns + column) * burst
 }
 
 // Tick implements crossbar.Channel.

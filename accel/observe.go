@@ -54,3 +54,14 @@ func fcName(kind record.FCKind) string {
 	}
 	return "fc"
 }
+
+// sampled is how many cycles lie between two samples of the counters.
+const sampled = 256
+
+// sample tells the observer how full the memory's queues are.
+func (s *sim) sample(now int64) {
+	s.watch.Count("lines in the crossbars' FIFOs", now, s.memory.Window())
+	for c := range s.machine.DRAM.Channels {
+		s.watch.Count(fmt.Sprintf("reads in channel %02d", c), now, s.memory.Inflight(c))
+	}
+}

@@ -33,6 +33,11 @@ func Simulate(ctx context.Context, records iter.Seq2[trace.Record, error], m con
 	if err != nil {
 		return Result{}, err
 	}
+	return simulateOn(ctx, d, records, m, o)
+}
+
+// simulateOn replays records on a machine with a given memory.
+func simulateOn(ctx context.Context, d dram, records iter.Seq2[trace.Record, error], m config.Machine, o Options) (Result, error) {
 	p, stop := newProgram(&m, &queue{}, records, o.Seed)
 	defer stop()
 	s := newSim(p, crossbar.New(&m, d.channels))

@@ -11,6 +11,12 @@ import (
 // KindSpAtten is the kind of the paper's machine and its relatives.
 const KindSpAtten = "spatten"
 
+// Arbitrations of the address crossbar: which port wins where several want one channel.
+const (
+	LowestPort = "lowest-port"
+	Rotating   = "rotating"
+)
+
 // Machine is one accelerator of the paper's family. The YAML files say what each number is and where it is from.
 type Machine struct {
 	Kind     string   `yaml:"kind" json:"kind"`
@@ -40,13 +46,14 @@ type Control struct {
 
 // Fetch is the Q-K-V fetcher with its two crossbars.
 type Fetch struct {
-	Ports         int `yaml:"ports" json:"ports"`
-	FIFODepth     int `yaml:"fifo_depth" json:"fifo_depth"`
-	AddressBytes  int `yaml:"address_bytes" json:"address_bytes"`
-	DataBytes     int `yaml:"data_bytes" json:"data_bytes"`
-	RequestCycles int `yaml:"request_cycles" json:"request_cycles"`
-	DataCycles    int `yaml:"data_cycles" json:"data_cycles"`
-	ConvertCycles int `yaml:"convert_cycles" json:"convert_cycles"`
+	Ports         int    `yaml:"ports" json:"ports"`
+	FIFODepth     int    `yaml:"fifo_depth" json:"fifo_depth"`
+	AddressBytes  int    `yaml:"address_bytes" json:"address_bytes"`
+	DataBytes     int    `yaml:"data_bytes" json:"data_bytes"`
+	Arbitration   string `yaml:"arbitration" json:"arbitration"`
+	RequestCycles int    `yaml:"request_cycles" json:"request_cycles"`
+	DataCycles    int    `yaml:"data_cycles" json:"data_cycles"`
+	ConvertCycles int    `yaml:"convert_cycles" json:"convert_cycles"`
 }
 
 // DRAM is the memory: which standard, how many channels.
@@ -206,6 +213,9 @@ func (m *Machine) Check() error {
 	}
 	if m.KeySRAM.WordBits != m.ValSRAM.WordBits || m.KeySRAM.WordBits < 4 || m.KeySRAM.WordBits > 32 {
 		return fmt.Errorf("machine %s: word_bits of key_sram and value_sram must be equal and between 4 and 32", m.Name)
+	}
+	if a := m.Fetch.Arbitration; a != LowestPort && a != Rotating {
+		return fmt.Errorf("machine %s: fetch.arbitration is %q; write %s or %s", m.Name, a, LowestPort, Rotating)
 	}
 	if !(m.ClockGHz > 0 && m.ClockGHz < 100) {
 		return fmt.Errorf("machine %s: clock_ghz is %v", m.Name, m.ClockGHz)

@@ -12,6 +12,8 @@ import (
 
 // Channel is one DRAM channel with its controller. Cycles never decrease; a channel catches up with skipped ones.
 type Channel interface {
+	// In a cycle all Pushes come before the Tick.
+	//
 	// Push offers a request for a burst at a channel-local byte address in cycle now. It reports false when the
 	// channel has as many requests as it can hold. A write is posted: it is complete once it is taken.
 	Push(now int64, addr uint64, write bool, id uint32) bool
@@ -21,6 +23,10 @@ type Channel interface {
 
 // maxPorts bounds the ports so that sets of them fit a word.
 const maxPorts = 32
+
+// rotation is by how many ports the first one moves a cycle. It is odd, so that every port has its turn, and carries it
+// past the half of the ports, so that ports whose streams hit the same channels take turns.
+const rotation = 17
 
 // Counters are what the crossbars count.
 type Counters struct {
@@ -53,7 +59,9 @@ type Memory struct {
 	burst    uint64
 	shift    uint
 	channels []Channel
-	inflight []int32
+	inflight []int32 // reads under way, by channel
+	limit    int32   // how many a channel takes
+	rotates  bool
 	active   uint32 // channels with requests
 	job      *fetch.Job
 	now      int64
@@ -72,6 +80,8 @@ type Memory struct {
 func New(m *config.Machine, channels []Channel) *Memory {
 	x := &Memory{spec: m.Fetch, burst: uint64(m.DRAM.BurstBytes), channels: channels, mask: uint32(m.Fetch.FIFODepth - 1)}
 	x.shift = uint(bits.TrailingZeros64(x.burst))
+	x.rotates = m.Fetch.Arbitration == config.Rotating
+	x.limit = int32(m.DRAM.Outstanding)
 	x.inflight = make([]int32, len(channels))
 	x.ChannelBursts = make([]int64, len(channels))
 	x.lines = make([]line, m.Fetch.FIFODepth)
@@ -91,6 +101,12 @@ func (x *Memory) Idle() bool { return x.job == nil && x.head == x.tail }
 // Free reports whether the fetcher can take a job.
 func (x *Memory) Free() bool { return x.job == nil }
 
+// Window is how many of the FIFOs' places at each port are taken.
+func (x *Memory) Window() int64 { return x.tail - x.head }
+
+// Inflight is how many reads a channel works on.
+func (x *Memory) Inflight(channel int) int64 { return int64(x.inflight[channel]) }
+
 // Skip moves an idle memory to a later cycle.
 func (x *Memory) Skip(to int64) { x.now = max(x.now, to) }
 
@@ -99,7 +115,7 @@ func (x *Memory) Take(j *fetch.Job) {
 	j.Open(x.now)
 	x.job = j
 	if j.Count == 0 {
-		j.Done = x.now + 1
+		j.Done, j.Issued = x.now+1, x.now
 		x.job = nil
 		x.finished = append(x.finished, j)
 	}
@@ -112,8 +128,8 @@ func (x *Memory) Step() []*fetch.Job {
 	x.finished = x.finished[:0] // shares its array with done until the next Step
 	if x.head != x.tail {
 		done = x.deliver(done)
-		x.answers()
 		x.requests()
+		x.answers()
 	}
 	x.issue()
 	x.BusyCycles++
@@ -155,12 +171,17 @@ func (x *Memory) answers() {
 	}
 }
 
-// requests moves at most one request to each channel, ports with a lower number first.
+// requests moves at most one request to each channel. Ports with a lower number go first, as in the RTL; where the
+// arbitration rotates, the first port changes every cycle.
 func (x *Memory) requests() {
 	taken := uint32(0)
 	n := uint64(len(x.channels))
-	for set := x.waiting; set != 0; set &= set - 1 {
-		p := bits.TrailingZeros32(set)
+	start := 0
+	if x.rotates {
+		start = int(uint64(x.now) * rotation % uint64(x.spec.Ports))
+	}
+	for set := bits.RotateLeft32(x.waiting, -start); set != 0; set &= set - 1 {
+		p := (bits.TrailingZeros32(set) + start) & (maxPorts - 1)
 		r := &x.queue[p][x.qhead[p]&x.mask]
 		block := r.addr >> x.shift
 		c := uint(block & (n - 1))
@@ -171,7 +192,7 @@ func (x *Memory) requests() {
 		taken |= 1 << c
 		local := block / n << x.shift
 		write, slot := r.id>>16 != 0, r.id&0xffff
-		if !x.channels[c].Push(x.now, local, write, slot) {
+		if !write && x.inflight[c] == x.limit || !x.channels[c].Push(x.now, local, write, slot) {
 			x.Refused++
 			continue
 		}
@@ -228,6 +249,7 @@ func (x *Memory) issue() {
 	x.lines[slot] = line{job: j, need: n, rows: j.Opened(), last: end}
 	x.tail++
 	if end {
+		j.Issued = x.now
 		x.job = nil
 	}
 }

@@ -40,6 +40,7 @@ type Job struct {
 
 	// What came of it.
 	Granted int64 // cycle in which the fetcher took the job
+	Issued  int64 // cycle in which it gave the last address
 	Bursts  int64
 	Lines   pipe.Arrival
 	Done    int64 // cycle in which the last burst was back in order; −1 before
