@@ -11,6 +11,9 @@ import (
 // idealLatency is the time from push to answer of a channel of the standard "ideal", the cold read of HBM2.
 const idealLatency = 19
 
+// drain is long enough for writes whose row has just been opened, with a refresh between.
+const drain = 1024
+
 // interleaved is the address map whose lowest bit above a burst chooses the pseudo-channel.
 const interleaved = "row-bank-group-column-pseudochannel"
 
@@ -59,6 +62,7 @@ func (d *dram) stats(upto int64) hbm.Stats {
 		for c.QueuedWrites() > 0 {
 			c.Step(c.Next())
 		}
+		run(c, c.Stats().LastCycle+drain)
 		s := c.Stats()
 		sum.Reads += s.Reads
 		sum.Writes += s.Writes
