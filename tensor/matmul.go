@@ -89,6 +89,9 @@ func (p *product) layOut() {
 		p.panels = len(p.outHeads) * p.perHead
 	}
 	p.step = max(1, min(8, p.panels/(4*c.Threads())))
+	if p.rows <= directRows { // long runs, since each panel asks for the bytes of the next
+		p.step = max(1, min(64, p.panels/(2*c.Threads())))
+	}
 	if p.kernels = c.kernels; p.blocks == 0 {
 		p.kernels = &portable // assembly has no loops of no rounds
 	}
