@@ -29,6 +29,7 @@ func generateCommand() *cobra.Command {
 	var promptFile, traceFile, budget string
 	var asJSON, quiet, chat bool
 	var system string
+	var on replayFlags
 	cmd := &cobra.Command{
 		Use:   "generate [PROMPT]",
 		Short: "Continue a text; then what was pruned, and what each technique saved",
@@ -79,6 +80,11 @@ func generateCommand() *cobra.Command {
 			if o.Sampler, err = sample.New(draw); err != nil {
 				return usageError{err}
 			}
+			traceFile, clean, err := on.prepare(traceFile)
+			if err != nil {
+				return err
+			}
+			defer clean()
 			var w *trace.Writer
 			if traceFile != "" {
 				if w, err = trace.Create(traceFile, record.Wants{}); err != nil {
@@ -103,18 +109,27 @@ func generateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			simulated, err := on.replay(cmd, traceFile)
+			if err != nil {
+				return err
+			}
 			if asJSON {
-				return printJSON(out, generatedJSON{r, rate(r), precisionName(m.precision)})
+				return printJSON(out, generatedJSON{r, rate(r), precisionName(m.precision), simulated})
 			}
 			fmt.Fprintln(out)
 			if quiet {
 				return nil
 			}
-			return printGenerated(out, r)
+			if err := printGenerated(out, r); err != nil {
+				return err
+			}
+			simulated.print(out)
+			return nil
 		},
 	}
 	m.register(cmd, "", "int8")
 	s.register(cmd, "default")
+	on.register(cmd)
 	f := cmd.Flags()
 	f.StringVar(&budget, "budget", "", "what keys and values may take at the end: tokens a layer (2048), bytes (24MiB) or a share of dense fp16 (25%); replaces the schedule's tokens")
 	f.StringVarP(&promptFile, "prompt-file", "f", "", "read the prompt from a file (- is standard input)")
@@ -156,8 +171,9 @@ func promptText(cmd *cobra.Command, args []string, file string) (string, error) 
 // generatedJSON is the JSON form.
 type generatedJSON struct {
 	*generate.Result
-	TokensPerSecond speed  `json:"tokens_per_second"`
-	Precision       string `json:"precision"`
+	TokensPerSecond speed       `json:"tokens_per_second"`
+	Precision       string      `json:"precision"`
+	Simulation      *simulation `json:"simulation,omitempty"`
 }
 
 type speed struct {

@@ -20,6 +20,7 @@ func runCommand() *cobra.Command {
 	var s scheduleFlags
 	var asJSON bool
 	var traceFile string
+	var on replayFlags
 	var seed uint64
 	cmd := &cobra.Command{
 		Use:   "run [TEXT]",
@@ -39,6 +40,11 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			traceFile, clean, err := on.prepare(traceFile)
+			if err != nil {
+				return err
+			}
+			defer clean()
 			tokens := o.encode(text)
 			var recorder record.Recorder
 			if traceFile != "" {
@@ -57,14 +63,26 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), once)
+			simulated, err := on.replay(cmd, traceFile)
+			if err != nil {
+				return err
 			}
-			return printOnce(cmd.OutOrStdout(), text, tokens, once, o.model.Info().Heads)
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), struct {
+					*eval.Once
+					Simulation *simulation `json:"simulation,omitempty"`
+				}{once, simulated})
+			}
+			if err := printOnce(cmd.OutOrStdout(), text, tokens, once, o.model.Info().Heads); err != nil {
+				return err
+			}
+			simulated.print(cmd.OutOrStdout())
+			return nil
 		},
 	}
 	m.register(cmd, "sentiment", "f32")
 	s.register(cmd, "paper-default")
+	on.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&traceFile, "trace", "", "write a trace of the pruned pass to this file")
 	cmd.Flags().Uint64Var(&seed, "seed", 0, "written into the trace; a forward pass draws nothing")

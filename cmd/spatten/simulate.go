@@ -60,7 +60,7 @@ func simulateCommand() *cobra.Command {
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	flags.BoolVar(&f.rows, "rows", false, "with --json: every query's cycles")
 	flags.BoolVar(&f.dense, "dense", true, "set the same run without pruning beside it")
-	flags.Uint8Var(&f.bits, "dense-bits", 12, "width at which the dense run stores its operands (32: fp32)")
+	flags.Uint8Var(&f.bits, "dense-bits", 32, "width at which the dense run stores its operands (32: fp32; 12: the machine's own)")
 	flags.StringVar(&f.timeline, "timeline", "", "write a timeline for the Perfetto viewer to this file")
 	flags.StringVar(&f.parquet, "parquet", "", "write every query's cycles as Parquet to this file")
 	flags.Uint64Var(&f.seed, "seed", 0, "seed of pivots and of positions that the trace does not list")
@@ -68,16 +68,43 @@ func simulateCommand() *cobra.Command {
 }
 
 // simulateTrace simulates one file on a machine of the paper's family and prints what came of it.
-func simulateTrace(cmd *cobra.Command, f *simulateFlags, m config.Machine, path string) (err error) {
-	hash, err := fileHash(path)
+func simulateTrace(cmd *cobra.Command, f *simulateFlags, m config.Machine, path string) error {
+	r, err := simulatePair(cmd, f, m, path)
 	if err != nil {
 		return err
+	}
+	if f.parquet != "" {
+		if err := parquet.WriteFile(f.parquet, r.Rows); err != nil {
+			return fmt.Errorf("parquet %s: %w", f.parquet, err)
+		}
+	}
+	if !f.json {
+		report.Simulation(cmd.OutOrStdout(), r.Result, r.Dense)
+		return nil
+	}
+	if !f.rows {
+		r.Rows = nil
+	}
+	return printJSON(cmd.OutOrStdout(), r)
+}
+
+// simulation is a run on a machine, and the same run without pruning.
+type simulation struct {
+	*accel.Result
+	Dense *accel.Result `json:"dense,omitempty"`
+}
+
+// simulatePair simulates a file, with the timeline that was asked for, and its dense equivalent.
+func simulatePair(cmd *cobra.Command, f *simulateFlags, m config.Machine, path string) (s *simulation, err error) {
+	hash, err := fileHash(path)
+	if err != nil {
+		return nil, err
 	}
 	o := accel.Options{Seed: f.seed, Rows: f.rows || f.parquet != "", TraceHash: hash}
 	if f.timeline != "" {
 		file, err := os.Create(f.timeline)
 		if err != nil {
-			return fmt.Errorf("timeline: %w", err)
+			return nil, fmt.Errorf("timeline: %w", err)
 		}
 		w := timeline.New(file, m.ClockGHz)
 		o.Observer = w
@@ -87,36 +114,20 @@ func simulateTrace(cmd *cobra.Command, f *simulateFlags, m config.Machine, path 
 			}
 		}()
 	}
-	done := showProgress(cmd.ErrOrStderr(), &o)
+	defer showProgress(cmd.ErrOrStderr(), &o)()
 	r, err := simulateOnce(cmd, m, path, 0, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var dense *accel.Result
+	s = &simulation{Result: &r}
 	if f.dense {
 		d, err := simulateOnce(cmd, m, path, f.bits, accel.Options{Seed: f.seed, TraceHash: hash, Progress: o.Progress})
 		if err != nil {
-			return fmt.Errorf("the dense run: %w", err)
+			return nil, fmt.Errorf("the dense run: %w", err)
 		}
-		dense = &d
+		s.Dense = &d
 	}
-	done()
-	if f.parquet != "" {
-		if err := parquet.WriteFile(f.parquet, r.Rows); err != nil {
-			return fmt.Errorf("parquet %s: %w", f.parquet, err)
-		}
-	}
-	if !f.json {
-		report.Simulation(cmd.OutOrStdout(), &r, dense)
-		return nil
-	}
-	if !f.rows {
-		r.Rows = nil
-	}
-	return printJSON(cmd.OutOrStdout(), struct {
-		*accel.Result
-		Dense *accel.Result `json:"dense,omitempty"`
-	}{&r, dense})
+	return s, nil
 }
 
 // simulateOnce simulates a file as it is, or its dense equivalent where bits is not 0.
