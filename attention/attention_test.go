@@ -241,35 +241,37 @@ func TestCascade(t *testing.T) {
 }
 
 func TestDecodeAllocatesNothing(t *testing.T) {
-	cpu := tensor.NewCPU(1, tensor.F32)
-	defer cpu.Close()
 	q, kv := make([]float32, 64), make([]float32, 32)
 	out := make([]float32, 64)
 	for i := range q {
 		q[i] = float32(i%7) - 3
 	}
 	copy(kv, q)
-	for name, sched := range schedules() {
-		s, err := NewSequence(small, sched, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		pass(t, s, cpu, 300, 1)
-		step := func() {
-			p, _ := s.Begin(1, PassOptions{Last: true})
-			for range small.Layers {
-				if len(p.Rows()) > 0 {
-					p.Attend(cpu, q, kv, kv, out)
-				}
-				p.Next()
+	for _, precision := range []tensor.Precision{tensor.F32, tensor.Int8} {
+		cpu := tensor.NewCPU(1, precision)
+		defer cpu.Close()
+		for name, sched := range schedules() {
+			s, err := NewSequence(small, sched, Options{CacheBits: 8})
+			if err != nil {
+				t.Fatal(err)
 			}
-			p.End()
-		}
-		for range 20 {
-			step()
-		}
-		if n := testing.AllocsPerRun(60, step); n > 2 { // caches grow now and then
-			t.Errorf("%s: a step allocates %g times", name, n)
+			pass(t, s, cpu, 300, 1)
+			step := func() {
+				p, _ := s.Begin(1, PassOptions{Last: true})
+				for range small.Layers {
+					if len(p.Rows()) > 0 {
+						p.Attend(cpu, q, kv, kv, out)
+					}
+					p.Next()
+				}
+				p.End()
+			}
+			for range 20 {
+				step()
+			}
+			if n := testing.AllocsPerRun(60, step); n > 2 { // caches grow now and then
+				t.Errorf("%s, %v: a step allocates %g times", name, precision, n)
+			}
 		}
 	}
 }

@@ -185,7 +185,15 @@ func (w *work) floatScores(t *worker, keys *quant.Rows, seg segment, first, last
 			keys.Read(rows[:n*d], &t.scratch, nil, at, lsb, false)
 		}
 		kernel.Transpose(t.panel, rows, d)
-		kernel.Tile(dst[at:], g.ld, g.q[first*d:], d, last-first, t.panel, kernel.Lanes, d, false)
+		if n == kernel.Lanes {
+			kernel.Tile(dst[at:], g.ld, g.q[first*d:], d, last-first, t.panel, kernel.Lanes, d, false)
+			continue
+		}
+		t.tile = room(t.tile, (last-first)*kernel.Lanes)
+		kernel.Tile(t.tile, kernel.Lanes, g.q[first*d:], d, last-first, t.panel, kernel.Lanes, d, false)
+		for i := range last - first {
+			copy(dst[i*g.ld+at:i*g.ld+seg.last], t.tile[i*kernel.Lanes:])
+		}
 	}
 	for i := range last - first {
 		kernel.Scale(dst[i*g.ld+seg.first:i*g.ld+seg.last], rootOf(d))
