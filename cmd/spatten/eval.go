@@ -82,13 +82,9 @@ func perplexityCommand() *cobra.Command {
 			if len(files) == 0 {
 				return usageError{errors.New("no text: name a file with --text")}
 			}
-			var texts []eval.Text
-			for _, file := range files {
-				data, err := os.ReadFile(file)
-				if err != nil {
-					return fmt.Errorf("read the text: %w", err)
-				}
-				texts = append(texts, eval.Text{Name: filepath.Base(file), Text: string(data)})
+			texts, err := readTexts(files)
+			if err != nil {
+				return err
 			}
 			return f.run(cmd, func(r *eval.Runner, s *attention.Schedule) error {
 				scorer, err := r.Scorer(texts, cut)
@@ -118,6 +114,19 @@ func perplexityCommand() *cobra.Command {
 	cmd.Flags().IntVar(&cut.Continue, "continue", 128, "tokens that are predicted after it")
 	cmd.Flags().IntVar(&cut.K, "excerpts", 1, "excerpts of each text")
 	return cmd
+}
+
+// readTexts reads text files.
+func readTexts(files []string) ([]eval.Text, error) {
+	var texts []eval.Text
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read the text: %w", err)
+		}
+		texts = append(texts, eval.Text{Name: filepath.Base(file), Text: string(data)})
+	}
+	return texts, nil
 }
 
 func accuracyCommand() *cobra.Command {

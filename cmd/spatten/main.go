@@ -76,6 +76,7 @@ func commands() []*cobra.Command {
 		simulateCommand(),
 		machineCommand(),
 		evalCommand(),
+		tuneCommand(),
 	}
 }
 

@@ -1,0 +1,161 @@
+// Package tune is part of stage 9, results to people: it reads how far schedules lead a model from what it predicts densely,
+// and what they cost, and writes the front of those that nothing beats, and which of them to use.
+package tune
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"spatten/attention"
+	"spatten/eval"
+)
+
+// Judge measures a schedule. hopeless is asked now and then whether to go on.
+type Judge interface {
+	Score(ctx context.Context, s *attention.Schedule, hopeless func(step int, kl float64) bool) ([]eval.Divergence, error)
+}
+
+// Options of a search.
+type Options struct {
+	Layers   int
+	Ladder   []Rung // nil: Ladder()
+	Goal     Goal
+	Mutation int    // schedules tried after the structured part
+	Seed     uint64 // of those
+	Progress func(done string, p *Point)
+}
+
+// Search is a search under way.
+type Search struct {
+	o      Options
+	judge  Judge
+	state  *State
+	points []Point
+	seen   map[string]*Point
+}
+
+// Run searches: the uniform schedules of the ladder first, then the sensitivity of each layer, then the schedules that it
+// promises, then mutations of the front. It returns all points in the order in which they were measured.
+func Run(ctx context.Context, judge Judge, state *State, o Options) ([]Point, error) {
+	if o.Ladder == nil {
+		o.Ladder = Ladder()
+	}
+	if o.Layers < 1 || len(o.Ladder) < 2 {
+		return nil, fmt.Errorf("tune: %d layers and %d rungs; there is nothing to search", o.Layers, len(o.Ladder))
+	}
+	if state == nil {
+		state = &State{known: map[string]Point{}}
+	}
+	s := &Search{o: o, judge: judge, state: state, seen: map[string]*Point{}}
+	for _, part := range []func(context.Context) error{s.uniform, s.structured, s.mutate} {
+		if err := part(ctx); err != nil {
+			return s.points, err
+		}
+	}
+	return s.points, nil
+}
+
+// measure measures a schedule, once. limit is the divergence from which it is hopeless; 0 for none.
+func (s *Search) measure(ctx context.Context, what string, levels []int, limit float64) (*Point, error) {
+	if p := s.seen[key(levels)]; p != nil {
+		return p, nil
+	}
+	p, known := s.state.known[key(levels)]
+	if !known {
+		var err error
+		if p, err = s.score(ctx, levels, limit); err != nil {
+			return nil, err
+		}
+		if err := s.state.add(p); err != nil {
+			return nil, err
+		}
+	}
+	s.points = append(s.points, p)
+	s.seen[key(levels)] = &p
+	if s.o.Progress != nil {
+		s.o.Progress(what, &p)
+	}
+	return &p, nil
+}
+
+// score asks the judge.
+func (s *Search) score(ctx context.Context, levels []int, limit float64) (Point, error) {
+	p := Point{Levels: append([]int(nil), levels...)}
+	hopeless := func(step int, kl float64) bool {
+		p.Hopeless = p.Hopeless || limit > 0 && step >= 16 && kl > limit*(1+8/math.Sqrt(float64(step)))
+		return p.Hopeless
+	}
+	texts, err := s.judge.Score(ctx, Schedule("candidate", s.o.Ladder, levels), hopeless)
+	if err != nil {
+		return p, fmt.Errorf("tune: %w", err)
+	}
+	p.Worst = math.Inf(-1)
+	for _, d := range texts {
+		p.KL += d.KL / float64(len(texts))
+		p.LogRatio += d.LogRatio / float64(len(texts))
+		p.Worst = max(p.Worst, d.LogRatio)
+		p.Bytes, p.Dense = p.Bytes+d.KVBytes, p.Dense+d.DenseKV
+	}
+	return p, nil
+}
+
+// uniform measures every rung on all layers.
+func (s *Search) uniform(ctx context.Context) error {
+	for level := range s.o.Ladder {
+		if _, err := s.measure(ctx, fmt.Sprintf("rung %d on all layers", level), s.all(level), s.limit()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Search) all(level int) []int {
+	levels := make([]int, s.o.Layers)
+	for i := range levels {
+		levels[i] = level
+	}
+	return levels
+}
+
+// limit is the divergence beyond which a schedule is of no use to the goal, even as what others are made from.
+func (s *Search) limit() float64 {
+	if s.o.Goal.Within > 0 {
+		return 8 * log1p(s.o.Goal.Within)
+	}
+	return 1
+}
+
+// mutate changes points near the goal, a few layers up and a few down, and keeps what pays.
+func (s *Search) mutate(ctx context.Context) error {
+	r := rand.New(rand.NewPCG(s.o.Seed, 0))
+	for i := range s.o.Mutation {
+		from := s.parent(r)
+		levels := append([]int(nil), from.Levels...)
+		for range 1 + r.IntN(3) {
+			up, down := r.IntN(len(levels)), r.IntN(len(levels))
+			levels[up] = max(0, levels[up]-1)
+			levels[down] = min(len(s.o.Ladder)-1, levels[down]+1)
+		}
+		if r.IntN(2) == 0 {
+			at := r.IntN(len(levels))
+			levels[at] = min(len(s.o.Ladder)-1, levels[at]+1)
+		}
+		if _, err := s.measure(ctx, fmt.Sprintf("mutation %d", i), levels, 2*from.KL); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parent draws a point of the front, one near the goal half of the time.
+func (s *Search) parent(r *rand.Rand) *Point {
+	front := Front(s.points)
+	if best := s.o.Goal.Choose(front); best != nil && r.IntN(2) == 0 {
+		return best
+	}
+	return &front[r.IntN(len(front))]
+}
+
+func log1p(x float64) float64 { return math.Log1p(x) }
