@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"spatten/accel/config"
+	"spatten/accel/reference"
 )
 
 // machineCommand shows and checks machines.
@@ -45,6 +46,13 @@ func machineShowCommand() *cobra.Command {
 				_, err = cmd.OutOrStdout().Write(src)
 				return err
 			}
+			if kind, _ := config.Kind(args[0]); kind == reference.ConfigKind {
+				c, err := reference.Load(args[0], sets)
+				if err != nil {
+					return usageError{err}
+				}
+				return yaml.NewEncoder(cmd.OutOrStdout()).Encode(c)
+			}
 			m, err := config.Load(args[0], sets)
 			if err != nil {
 				return usageError{err}
@@ -62,6 +70,13 @@ func machineCheckCommand() *cobra.Command {
 		Short: "Check a machine file: keys, ranges",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if kind, _ := config.Kind(args[0]); kind == reference.ConfigKind {
+				if _, err := reference.Load(args[0], nil); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: machine of the measured RTL\n", args[0])
+				return nil
+			}
 			m, err := config.Load(args[0], nil)
 			if err != nil {
 				return err

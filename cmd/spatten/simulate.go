@@ -14,6 +14,7 @@ import (
 
 	"spatten/accel"
 	"spatten/accel/config"
+	"spatten/accel/reference"
 	"spatten/report"
 	"spatten/report/timeline"
 	"spatten/trace"
@@ -44,7 +45,7 @@ func simulateCommand() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			if kind != config.KindSpAtten {
+			if kind == reference.ConfigKind {
 				return simulateReference(cmd, &f, args[0])
 			}
 			m, err := config.Load(f.machine, f.sets)
@@ -169,9 +170,4 @@ func fileHash(path string) (string, error) {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8]), nil
-}
-
-// simulateReference simulates a workload on the machine of the measured RTL.
-func simulateReference(_ *cobra.Command, f *simulateFlags, _ string) error {
-	return usageError{fmt.Errorf("machine %s is of a kind that this build does not simulate", f.machine)}
 }
