@@ -2,6 +2,7 @@ package batch
 
 import (
 	"math"
+	"slices"
 
 	"spatten/attention/record"
 	"spatten/tensor"
@@ -24,6 +25,7 @@ func (b *Batch) LMHead(cpu *tensor.CPU, x []float32, w *tensor.Weights) {
 	}
 	if rows == 1 && len(b.chunks) == 1 && len(b.chunks[0].Out) == vocab && b.chunks[0].Want != Embedding {
 		cpu.MatMul(b.chunks[0].Out, x[:dim], 1, w, nil)
+		b.sharpen(cpu, b.chunks[0].Out, x[:dim], w)
 		return
 	}
 	for row := 0; row < rows; row += headRows {
@@ -36,12 +38,33 @@ func (b *Batch) LMHead(cpu *tensor.CPU, x []float32, w *tensor.Weights) {
 		for i := range n {
 			c, token := b.locate(row + i)
 			logits := b.logits[i*vocab : (i+1)*vocab]
+			b.sharpen(cpu, logits, b.row(x, row+i), w)
 			switch b.chunks[c].Want {
 			case Logits:
 				copy(b.chunks[c].Out, logits)
 			case AllLogits:
 				copy(b.chunks[c].Out[token*vocab:], logits)
 			}
+		}
+	}
+}
+
+// contenders is how far under the best logit a token may lie to be looked at once more: well above what 8-bit activations
+// err in the head's product.
+const contenders = 1
+
+// sharpen computes the best logits of one row once more in fp32 where activations have 8 bits. The error of the head's
+// product goes straight into the choice of the token; that of earlier layers is smaller by what follows them.
+func (b *Batch) sharpen(cpu *tensor.CPU, logits, x []float32, w *tensor.Weights) {
+	if cpu.Precision() == tensor.F32 {
+		return
+	}
+	room(&b.weights, len(x))
+	least := slices.Max(logits) - contenders
+	for id, v := range logits {
+		if v >= least {
+			w.Row(b.weights, id)
+			logits[id] = tensor.Dot(x, b.weights)
 		}
 	}
 }
