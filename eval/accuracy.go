@@ -11,7 +11,9 @@ import (
 // Accuracy is how often a classifier is right, pruned beside dense.
 type Accuracy struct {
 	Accuracy      float64      `json:"accuracy"`
+	Accuracy95    Interval     `json:"accuracy_95"`
 	DenseAccuracy float64      `json:"dense_accuracy"`
+	P             float64      `json:"p_value"`   // of a difference at least so large by chance (McNemar's exact test)
 	Agreement     float64      `json:"agreement"` // share of examples on which both say the same
 	Count         int          `json:"examples"`
 	Kept          Kept         `json:"kept"`
@@ -61,17 +63,26 @@ func (r *Runner) Accuracy(ctx context.Context, examples []Example, s *attention.
 	}
 	a.Kept = cost.kept()
 	one := 1 / float64(max(len(examples), 1))
+	var right, onlyPruned, onlyDense int
 	for _, e := range a.ByExample {
 		if e.Pruned == e.Label {
 			a.Accuracy += one
+			right++
 		}
 		if e.Dense == e.Label {
 			a.DenseAccuracy += one
+		}
+		switch {
+		case e.Pruned == e.Label && e.Dense != e.Label:
+			onlyPruned++
+		case e.Pruned != e.Label && e.Dense == e.Label:
+			onlyDense++
 		}
 		if e.Pruned == e.Dense {
 			a.Agreement += one
 		}
 	}
+	a.Accuracy95, a.P = wilson(right, a.Count), mcnemar(onlyPruned, onlyDense)
 	return a, nil
 }
 

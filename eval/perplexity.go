@@ -46,6 +46,8 @@ type Perplexity struct {
 	Perplexity      float64   `json:"perplexity"`
 	DensePerplexity float64   `json:"dense_perplexity"`
 	Ratio           float64   `json:"ratio"`
+	Ratio95         *Interval `json:"ratio_95,omitempty"`  // over excerpts, of at least two
+	P               *float64  `json:"p_value,omitempty"`   // of a ratio at least so far from 1 by chance, by a paired t-test over excerpts
 	KVRatioFP32     float64   `json:"kv_bytes_ratio_fp32"` // bytes that dense fp32 would read for each byte read
 	KVRatioFP16     float64   `json:"kv_bytes_ratio_fp16"`
 	Count           int       `json:"excerpts"`
@@ -129,15 +131,21 @@ func (s *Scorer) Score(ctx context.Context, schedule *attention.Schedule) (*Perp
 func (p *Perplexity) sum() {
 	var loss, dense float64
 	var bytes, denseBytes int64
+	var ratios []float64 // logarithms
 	for i := range p.ByExcerpt {
 		e := &p.ByExcerpt[i]
 		e.Perplexity, e.DensePerplexity = math.Exp(e.LogLoss), math.Exp(e.DenseLogLoss)
+		ratios = append(ratios, e.LogLoss-e.DenseLogLoss)
 		loss += e.LogLoss / float64(p.Count)
 		dense += e.DenseLogLoss / float64(p.Count)
 		bytes += e.KVBytes
 		denseBytes += e.DenseKVBytes
 	}
 	p.Perplexity, p.DensePerplexity, p.Ratio = math.Exp(loss), math.Exp(dense), math.Exp(loss-dense)
+	if len(ratios) > 1 {
+		i, chance := meanInterval(ratios)
+		p.Ratio95, p.P = &Interval{math.Exp(i.Low), math.Exp(i.High)}, &chance
+	}
 	if bytes > 0 {
 		p.KVRatioFP32 = float64(denseBytes) / float64(bytes)
 		p.KVRatioFP16 = p.KVRatioFP32 / 2

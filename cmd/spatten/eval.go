@@ -102,6 +102,9 @@ func perplexityCommand() *cobra.Command {
 				for _, e := range p.ByExcerpt {
 					fmt.Fprintf(out, "%-24s token %7d  %8.3f  dense %8.3f  x %.4f\n", e.Text, e.Start, e.Perplexity, e.DensePerplexity, e.Perplexity/e.DensePerplexity)
 				}
+				if p.Ratio95 != nil {
+					fmt.Fprintf(out, "95 %% confidence x %.4f to %.4f; p = %.2g for a ratio so far from 1 by chance\n", p.Ratio95.Low, p.Ratio95.High, *p.P)
+				}
 				_, err = fmt.Fprintf(out, "perplexity %.4f, dense %.4f: x %.4f (%d excerpts of %d + %d tokens, %s)\nkeys and values read: %.2f x less than dense fp32, %.2f x less than fp16\n",
 					p.Perplexity, p.DensePerplexity, p.Ratio, p.Count, p.Prompt, p.Continue, p.Precision, p.KVRatioFP32, p.KVRatioFP16)
 				return err
@@ -150,6 +153,7 @@ func accuracyCommand() *cobra.Command {
 				if f.json {
 					return printJSON(out, a)
 				}
+				fmt.Fprintf(out, "95 %% confidence %.2f to %.2f %%; p = %.2g for a difference to dense so large by chance\n", 100*a.Accuracy95.Low, 100*a.Accuracy95.High, a.P)
 				fmt.Fprintf(out, "accuracy %.2f %%, dense %.2f %%, agreement %.2f %% (%d examples, %s)\n", 100*a.Accuracy, 100*a.DenseAccuracy, 100*a.Agreement, a.Count, a.Precision)
 				return printKept(out, a.Kept)
 			})
