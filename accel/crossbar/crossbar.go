@@ -21,7 +21,7 @@ type Channel interface {
 	Tick(now int64) (id uint32, ok bool)
 }
 
-// maxPorts bounds the ports so that sets of them fit a word.
+// maxPorts bounds ports and channels so that sets of them fit a word.
 const maxPorts = 32
 
 // rotation is by how many ports the first one moves a cycle. It is odd, so that every port has its turn, and carries it
@@ -48,8 +48,9 @@ type line struct {
 }
 
 type request struct {
-	addr uint64
-	id   uint32
+	local   uint64 // channel-local byte address
+	id      uint32 // place of its line; bit 16 marks a write
+	channel uint32
 }
 
 // Memory is the crossbars, their FIFOs and the channels.
@@ -57,7 +58,8 @@ type Memory struct {
 	Counters
 	spec     config.Fetch
 	burst    uint64
-	shift    uint
+	shift    uint // log2 of a burst's bytes
+	spread   uint // log2 of the channels
 	channels []Channel
 	inflight []int32 // reads under way, by channel
 	limit    int32   // how many a channel takes
@@ -71,7 +73,8 @@ type Memory struct {
 	queue      [maxPorts][]request // rings of fifo_depth
 	qhead      [maxPorts]uint32
 	qtail      [maxPorts]uint32
-	waiting    uint32 // ports with requests
+	want       [maxPorts]uint32 // by channel: ports whose oldest request is for it
+	wanted     uint32           // channels that some port wants
 	mask       uint32
 	finished   []*fetch.Job
 }
@@ -82,6 +85,7 @@ func New(m *config.Machine, channels []Channel) *Memory {
 	x.shift = uint(bits.TrailingZeros64(x.burst))
 	x.rotates = m.Fetch.Arbitration == config.Rotating
 	x.limit = int32(m.DRAM.Outstanding)
+	x.spread = uint(bits.TrailingZeros(uint(len(channels))))
 	x.inflight = make([]int32, len(channels))
 	x.ChannelBursts = make([]int64, len(channels))
 	x.lines = make([]line, m.Fetch.FIFODepth)
@@ -171,28 +175,22 @@ func (x *Memory) answers() {
 	}
 }
 
-// requests moves at most one request to each channel. Ports with a lower number go first, as in the RTL; where the
-// arbitration rotates, the first port changes every cycle.
+// requests moves at most one request to each channel and one from each port. Ports with a lower number go first, as in
+// the RTL; where the arbitration rotates, the first port changes every cycle.
 func (x *Memory) requests() {
-	taken := uint32(0)
-	n := uint64(len(x.channels))
 	start := 0
 	if x.rotates {
 		start = int(uint64(x.now) * rotation % uint64(x.spec.Ports))
 	}
-	for set := bits.RotateLeft32(x.waiting, -start); set != 0; set &= set - 1 {
-		p := (bits.TrailingZeros32(set) + start) & (maxPorts - 1)
+	moved := uint32(0)
+	for channels := x.wanted; channels != 0; channels &= channels - 1 {
+		c := bits.TrailingZeros32(channels)
+		ports := x.want[c]
+		x.Conflicts += int64(bits.OnesCount32(ports)) - 1
+		p := (bits.TrailingZeros32(bits.RotateLeft32(ports, -start)) + start) & (maxPorts - 1)
 		r := &x.queue[p][x.qhead[p]&x.mask]
-		block := r.addr >> x.shift
-		c := uint(block & (n - 1))
-		if taken>>c&1 != 0 {
-			x.Conflicts++
-			continue
-		}
-		taken |= 1 << c
-		local := block / n << x.shift
 		write, slot := r.id>>16 != 0, r.id&0xffff
-		if !write && x.inflight[c] == x.limit || !x.channels[c].Push(x.now, local, write, slot) {
+		if !write && x.inflight[c] == x.limit || !x.channels[c].Push(x.now, r.local, write, slot) {
 			x.Refused++
 			continue
 		}
@@ -203,11 +201,24 @@ func (x *Memory) requests() {
 			x.inflight[c]++
 			x.active |= 1 << c
 		}
-		x.qhead[p]++
-		if x.qhead[p] == x.qtail[p] {
-			x.waiting &^= 1 << p
+		if x.want[c] &^= 1 << p; x.want[c] == 0 {
+			x.wanted &^= 1 << c
+		}
+		moved |= 1 << p
+	}
+	for ; moved != 0; moved &= moved - 1 {
+		p := bits.TrailingZeros32(moved)
+		if x.qhead[p]++; x.qhead[p] != x.qtail[p] {
+			x.offer(p)
 		}
 	}
+}
+
+// offer shows the request at the head of a port to its channel.
+func (x *Memory) offer(p int) {
+	c := x.queue[p][x.qhead[p]&x.mask].channel
+	x.want[c] |= 1 << p
+	x.wanted |= 1 << c
 }
 
 // issue takes up to one address for each port from the job.
@@ -232,9 +243,11 @@ func (x *Memory) issue() {
 		if !ok {
 			break
 		}
-		x.queue[p][x.qtail[p]&x.mask] = request{addr, id}
-		x.qtail[p]++
-		x.waiting |= 1 << p
+		block := addr >> x.shift
+		x.queue[p][x.qtail[p]&x.mask] = request{block >> x.spread << x.shift, id, uint32(block) & (1<<x.spread - 1)}
+		if x.qtail[p]++; x.qtail[p]-x.qhead[p] == 1 {
+			x.offer(p)
+		}
 		n++
 	}
 	if n == 0 {
