@@ -45,4 +45,6 @@ def load(model, weights, prefix=""):
 def write_weights(folder, model, dtype=torch.float16):
     """Matrices in `dtype`, vectors in fp32."""
     tensors = {n: (t.to(dtype) if t.dim() > 1 else t.float()).contiguous() for n, t in model.state_dict().items()}
-    save_file(tensors, Path(folder) / "model.safetensors", metadata={"format": "pt"})
+    path = Path(folder) / "model.safetensors"
+    save_file(tensors, path, metadata={"format": "pt"})
+    path.chmod(0o644)

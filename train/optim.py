@@ -46,10 +46,10 @@ class Muon(torch.optim.Optimizer):
 
 
 def split(model):
-    """The body's matrices, the fused projections among them, and everything else: three lists of parameters."""
+    """A GPT-2's matrices, the fused projections among them, and everything else: three lists of parameters."""
     matrices, fused, rest = [], [], []
     for name, p in model.named_parameters():
-        if p.dim() == 2 and (".h." in name or ".layers." in name):
+        if p.dim() == 2 and ".h." in name:
             (fused if "c_attn" in name else matrices).append(p)
         else:
             rest.append(p)

@@ -35,7 +35,7 @@ def main():
     parser.add_argument("--rows", type=int, default=2)
     parser.add_argument("--length", type=int, default=1024)
     parser.add_argument("--tail", type=int, default=96, help="tokens of a window that are generated")
-    parser.add_argument("--lr", type=float, default=2e-3, help="peak rate of the matrices (Muon)")
+    parser.add_argument("--lr", type=float, default=2e-3, help="peak rate of GPT-2's matrices (Muon)")
     parser.add_argument("--lr-rest", type=float, default=2e-4, help="peak rate of everything else (AdamW)")
     parser.add_argument("--seed", type=int, default=2)
     args = parser.parse_args()
@@ -46,7 +46,7 @@ def main():
     schedule = schedules.load(args.schedule, layers)
     tokenizer = Tokenizer.from_file(str(Path(args.model) / "tokenizer.json"))
     train, validation = books.load(tokenizer, args.books)
-    held = torch.cat([books.excerpts(v, 1024, 2) for v in validation if len(v) > 1200])
+    held = torch.cat([books.excerpts(v, args.length, 2) for v in validation if len(v) > args.length + 100])
     prompt = args.length - args.tail
     batches = Batches(train, args.length, args.rows, args.seed)
 
@@ -60,14 +60,17 @@ def main():
         return F.nll_loss(dense.flatten(0, 1), rows[:, 1:].flatten()) + distance
 
     def validate(step):
-        dense, pruned = (lm.perplexity(model, held, 992, s) for s in (None, schedule))
+        dense, pruned = (lm.perplexity(model, held, args.length - 32, s) for s in (None, schedule))
         print(f"validation: dense {dense:.3f} pruned {pruned:.3f} ratio {pruned / dense:.4f}", flush=True)
         return math.log(pruned / dense)
 
-    matrices, fused, rest = optim.split(model)
-    muon = optim.Muon([{"params": matrices}, {"params": fused, "parts": 3}], lr=args.lr, weight_decay=0.0)
-    adam = torch.optim.AdamW(rest, lr=args.lr_rest, betas=(0.9, 0.95), weight_decay=0.0)
-    loop.run(args.out, model, [muon, adam], step_loss, args.steps, warmup=20, decay=0.8, report=10, validate=validate)
+    if model.config["model_type"] == "gpt2":
+        matrices, fused, rest = optim.split(model)
+        optimizers = [optim.Muon([{"params": matrices}, {"params": fused, "parts": 3}], lr=args.lr)]
+    else:
+        optimizers, rest = [], list(model.parameters())
+    optimizers.append(torch.optim.AdamW(rest, lr=args.lr_rest, betas=(0.9, 0.95), weight_decay=0.0))
+    loop.run(args.out, model, optimizers, step_loss, args.steps, warmup=20, decay=0.8, report=10, validate=validate)
     out = Path(args.out)
     folder.write_config(out, model.config)
     folder.write_weights(out, model)

@@ -1,4 +1,4 @@
-"""Trains the story model: books -> tokenizer -> GPT-2, dense. Stage 1 of models/story.
+"""Trains the story model: books -> tokenizer -> GPT-2 that can copy from the start (circuits.py), dense. Stage 1 of models/story.
 
     python story.py --books ../../shared/data/books --out out/story --steps 1600
 """
@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional as F
 
 import books
+import circuits
 import folder
 import gpt2
 import loop
@@ -43,33 +44,10 @@ def next_token_loss(model, rows):
     return F.cross_entropy(logits.float().flatten(0, 1), rows[:, 1:].flatten())
 
 
-def repeat_passages(rows, generator, count=3, shortest=16, longest=128):
-    """Overwrites `count` passages of every row by earlier passages of the same row.
-
-    Prose repeats names and phrases too rarely for a short training to find out that the context can be copied from; pasted
-    passages teach it.
-    """
-
-    def draw(low, high):
-        return int(torch.randint(low, high, (1,), generator=generator))
-
-    for row in rows:
-        for _ in range(count):
-            length = draw(shortest, longest + 1)
-            source = draw(0, len(row) - 2 * length)
-            target = draw(source + length, len(row) - length + 1)
-            row[target : target + length] = row[source : source + length].clone()
-    return rows
-
-
 class Batches:
-    """Step -> windows: epochs follow each other, each in an order of its own.
+    """Step -> windows: epochs follow each other, each in an order of its own."""
 
-    In the steps of `repeats` passages are repeated within the windows.
-    """
-
-    def __init__(self, data, length, rows, seed, repeats=range(0)):
-        self.repeats = repeats
+    def __init__(self, data, length, rows, seed):
         self.data, self.length, self.rows, self.seed, self.epoch, self.base, self.current = data, length, rows, seed, -1, 0, []
 
     def __call__(self, step):
@@ -81,10 +59,7 @@ class Batches:
             order = books.windows(self.data, self.length, generator)
             self.current = order[: len(order) // self.rows * self.rows]
         at = step * self.rows - self.base
-        rows = torch.stack(self.current[at : at + self.rows])
-        if step in self.repeats:
-            repeat_passages(rows, torch.Generator().manual_seed(self.seed * 1_000_003 + step))
-        return rows
+        return torch.stack(self.current[at : at + self.rows])
 
 
 def main():
@@ -95,7 +70,6 @@ def main():
     parser.add_argument("--rows", type=int, default=4)
     parser.add_argument("--lr", type=float, default=0.02, help="peak rate of the matrices (Muon)")
     parser.add_argument("--lr-rest", type=float, default=2e-3, help="peak rate of everything else (AdamW)")
-    parser.add_argument("--repeats", type=int, nargs=2, default=(0, 0), metavar=("FROM", "TO"), help="steps with repeated passages")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
 
@@ -111,10 +85,13 @@ def main():
     held = torch.stack([v[-length - 1 :] for v in validation if len(v) > length])
 
     model = gpt2.GPT2(CONFIG)
+    circuits.induction(model)
     matrices, fused, rest = optim.split(model)
+    positions = model.transformer["wpe"].weight
+    rest = [{"params": [p for p in rest if p is not positions]}, {"params": [positions], "lr": args.lr_rest / 10}]
     muon = optim.Muon([{"params": matrices}, {"params": fused, "parts": 3}], lr=args.lr, weight_decay=0.05)
     adam = torch.optim.AdamW(rest, lr=args.lr_rest, betas=(0.9, 0.95), weight_decay=0.01)
-    batches = Batches(train, length, args.rows, args.seed, range(*args.repeats))
+    batches = Batches(train, length, args.rows, args.seed)
 
     loop.run(
         out,
