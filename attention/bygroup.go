@@ -1,7 +1,6 @@
 package attention
 
 import (
-	"cmp"
 	"slices"
 
 	"spatten/attention/kernel"
@@ -72,12 +71,12 @@ func (w *work) progressGroup(t *worker, keys *quant.Rows, first, last int) {
 	w.together(t, first, last)
 	t.chosen = w.pick(t, k.Share.At(layer), k.Mass.At(layer), last-first)
 	coded, _ := slices.BinarySearch(t.chosen, int32(keys.Coded())) // what waits for its block is read in full anyway
+	if coded > 0 {
+		w.refetch(t, keys, t.chosen[:coded], first, last)
+	}
 	for i := first; i < last; i++ {
 		c, row, head := &g.perHead[i], g.scores[i*g.ld:(i+1)*g.ld], w.heads[i]
 		c.lsbs = append(c.lsbs[:0], t.chosen[:coded]...)
-		if coded > 0 {
-			w.refetch(t, c.scores, keys, c.lsbs, i)
-		}
 		w.perHead[head].queries[0].LSBs = int32(coded)
 		w.listRows(&w.perHead[head].lsbs, c.lsbs, 0)
 		copy(row, c.scores)
@@ -125,18 +124,7 @@ func (w *work) pick(t *worker, share, mass float64, heads int) []int32 {
 	if mass >= 1 {
 		return rows
 	}
-	slices.SortFunc(rows, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(t.sums[b], t.sums[a]), cmp.Compare(a, b))
-	})
-	held, want := 0.0, mass*float64(heads)
-	for i, row := range rows {
-		if held += float64(t.sums[row]); held >= want {
-			rows = rows[:i+1]
-			break
-		}
-	}
-	slices.Sort(rows)
-	return rows
+	return t.top.Mass(rows, t.sums, mass*float64(heads))
 }
 
 // weigh makes the weights of a head's chosen values.

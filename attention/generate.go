@@ -29,7 +29,7 @@ type chosen struct {
 	values  []int32
 	weights []float32 // of the chosen values
 	lsbs    []int32
-	scores  []float32 // from most significant bits, where a group chooses
+	scores  []float32 // before the softmax, where least significant bits may correct them
 	again   bool      // all LSBs
 	max     float32
 }
@@ -241,6 +241,10 @@ func (w *work) blockValues(t *worker, i int) {
 	first, last := g.first[group], g.first[group+1]
 	partial := g.partial[(b*len(w.heads)+first)*wide:]
 	w.countBlock(t, group, b, from, to)
+	if w.chosen() && w.rawValues && w.s.schedule.Choose == ByGroup {
+		w.weighGroup(t, values, from, to, first, last, partial)
+		return
+	}
 	if w.chosen() {
 		for h := first; h < last; h++ {
 			c := &g.perHead[h]
@@ -269,16 +273,39 @@ func (w *work) blockValues(t *worker, i int) {
 
 // weighBlock sums a block of values in codes for all heads of a group at once.
 func (w *work) weighBlock(t *worker, values *quant.Rows, from, to, first, last int, partial []float32) {
-	g, d, m, n := &w.step, w.s.shape.HeadDim, last-first, to-from
+	g, n := &w.step, to-from
 	ld := kernel.Pad(n)
-	t.weights = cleared(t.weights, m*ld)
-	for h := range m {
+	t.weights = cleared(t.weights, (last-first)*ld)
+	for h := range last - first {
 		row := t.weights[h*ld : h*ld+n]
 		copy(row, g.scores[(first+h)*g.ld+from:])
 		kernel.Rescale(row, 0, values.Scales()[from:], 1)
 	}
+	w.weighCodes(t, values, nil, from, n, last-first, partial)
+}
+
+// weighGroup sums the rows of a block that the heads of a group have chosen together.
+func (w *work) weighGroup(t *worker, values *quant.Rows, from, to, first, last int, partial []float32) {
+	list := w.step.perHead[first].values
+	lo, _ := slices.BinarySearch(list, int32(from))
+	hi, _ := slices.BinarySearch(list, int32(to))
+	ld := kernel.Pad(hi - lo)
+	t.weights = cleared(t.weights, (last-first)*ld)
+	for h := range last - first {
+		copy(t.weights[h*ld:], w.step.perHead[first+h].weights[lo:hi])
+	}
+	w.weighCodes(t, values, list[lo:hi], 0, hi-lo, last-first, partial)
+}
+
+// weighCodes writes the sums of n rows for m heads, whose weights are in t.weights: of the rows listed, or without a list
+// from the first on.
+func (w *work) weighCodes(t *worker, values *quant.Rows, list []int32, first, n, m int, partial []float32) {
+	d, ld := w.s.shape.HeadDim, kernel.Pad(n)
 	clear(partial[:m*d])
-	kernel.Weigh(partial, d, t.weights, ld, m, values.High().Codes(t.scratch.Bytes(), nil, from, n), d, n)
+	if n == 0 {
+		return
+	}
+	kernel.Weigh(partial, d, t.weights, ld, m, values.High().Codes(t.scratch.Bytes(), list, first, n), d, n)
 	offset := values.Format().Offset(true)
 	for h := range m {
 		kernel.Affine(partial[h*d:(h+1)*d], offset*kernel.Sum(t.weights[h*ld:(h+1)*ld]), 1)

@@ -16,7 +16,7 @@ func (w *work) progress(t *worker, c *chosen, q *record.Query, row []float32, i,
 	threshold := k.Threshold.At(layer)
 	progressive := k.LSB.At(layer) > 0
 	if progressive {
-		t.weights = append(t.weights[:0], row...)
+		c.scores = append(c.scores[:0], row...)
 	}
 	if s.wants.Scores {
 		copy(w.perHead[head].scores, row[:w.n])
@@ -29,22 +29,22 @@ func (w *work) progress(t *worker, c *chosen, q *record.Query, row []float32, i,
 		if threshold > 0 && c.max >= threshold {
 			return
 		}
-		c.lsbs = t.top.Select(c.lsbs, t.weights[:w.n], max(1, floor(w.n, k.Share.At(layer))))
+		c.lsbs = t.top.Select(c.lsbs, c.scores[:w.n], max(1, floor(w.n, k.Share.At(layer))))
 		n, _ := slices.BinarySearch(c.lsbs, int32(keys.Coded())) // what waits for its block is read in full anyway
 		c.lsbs = c.lsbs[:n]
 		if n > 0 {
-			w.refetch(t, t.weights, keys, c.lsbs, i)
+			w.refetch(t, keys, c.lsbs, i, i+1)
 		}
 		q.LSBs = int32(n)
 		w.listRows(&w.perHead[head].lsbs, c.lsbs, 0)
 	case c.max < threshold:
-		w.refetch(t, t.weights, keys, nil, i)
+		w.refetch(t, keys, nil, i, i+1)
 		c.again = true
 		q.LSBs = int32(keys.Coded())
 	default:
 		return
 	}
-	copy(row, t.weights[:w.n])
+	copy(row, c.scores[:w.n])
 	for j := w.n; j < len(row); j++ {
 		row[j] = -inf
 	}
@@ -54,33 +54,38 @@ func (w *work) progress(t *worker, c *chosen, q *record.Query, row []float32, i,
 	softmax(row, w.n)
 }
 
-// refetch corrects the scores of the listed keys, or of all, by their least significant bits.
-func (w *work) refetch(t *worker, scores []float32, keys *quant.Rows, list []int32, i int) {
+// refetch corrects some heads' scores of the listed keys, or of all, by their least significant bits.
+func (w *work) refetch(t *worker, keys *quant.Rows, list []int32, first, last int) {
 	switch {
 	case !w.rawKeys && list == nil:
-		w.floatScores(t, keys, segment{0, w.n, -1}, i, i+1, true, scores)
+		for i := first; i < last; i++ {
+			w.floatScores(t, keys, segment{0, w.n, -1}, i, i+1, true, w.step.perHead[i].scores)
+		}
 	case !w.rawKeys:
-		w.floatRefetch(t, scores, keys, list, i)
+		w.floatRefetch(t, keys, list, first, last)
 	case !keys.Format().PerChannel:
-		w.tokenRefetch(t, scores, keys, list, i)
+		w.tokenRefetch(t, keys, list, first, last)
 	default:
-		w.channelRefetch(t, scores, keys, list, i)
+		w.channelRefetch(t, keys, list, first, last)
 	}
 }
 
 // floatRefetch scores the listed keys anew as fp32.
-func (w *work) floatRefetch(t *worker, scores []float32, keys *quant.Rows, list []int32, i int) {
-	d := w.s.shape.HeadDim
-	q := w.step.q[i*d : (i+1)*d]
-	t.panel, t.rows, t.tile = room(t.panel, kernel.Lanes*d), room(t.rows, kernel.Lanes*d), room(t.tile, kernel.Lanes)
+func (w *work) floatRefetch(t *worker, keys *quant.Rows, list []int32, first, last int) {
+	d, m := w.s.shape.HeadDim, last-first
+	q := w.step.q[first*d : last*d]
+	t.panel, t.rows, t.tile = room(t.panel, kernel.Lanes*d), room(t.rows, kernel.Lanes*d), room(t.tile, m*kernel.Lanes)
 	for len(list) > 0 {
 		n := min(kernel.Lanes, len(list))
 		clear(t.rows[n*d:])
 		keys.Read(t.rows[:n*d], &t.scratch, list[:n], 0, true, false)
 		kernel.Transpose(t.panel, t.rows, d)
-		kernel.Tile(t.tile, kernel.Lanes, q, d, 1, t.panel, kernel.Lanes, d, false)
-		for j, row := range list[:n] {
-			scores[row] = t.tile[j] * rootOf(d)
+		kernel.Tile(t.tile, kernel.Lanes, q, d, m, t.panel, kernel.Lanes, d, false)
+		for i := range m {
+			scores := w.step.perHead[first+i].scores
+			for j, row := range list[:n] {
+				scores[row] = t.tile[i*kernel.Lanes+j] * rootOf(d)
+			}
 		}
 		list = list[n:]
 	}
@@ -90,33 +95,37 @@ func (w *work) floatRefetch(t *worker, scores []float32, keys *quant.Rows, list 
 const subBlock = 128
 
 // tokenRefetch adds to scores what the low codes add to integer products, with a scale a row.
-func (w *work) tokenRefetch(t *worker, scores []float32, keys *quant.Rows, list []int32, i int) {
+func (w *work) tokenRefetch(t *worker, keys *quant.Rows, list []int32, first, last int) {
 	g, d := &w.step, w.s.shape.HeadDim
-	middle := -keys.Format().Middle() * g.offsets[i]
-	q := g.integers[i*d : (i+1)*d]
-	if list == nil {
-		for at := 0; at < w.n; at += subBlock {
-			n := min(subBlock, w.n-at)
-			t.tile = room(t.tile, n)
-			kernel.Dots(t.tile, q, keys.Low().Codes(t.scratch.Bytes(), nil, at, n))
-			kernel.Rescale(t.tile, middle, keys.Scales()[at:], g.factors[i])
-			kernel.Add(scores[at:at+n], t.tile)
-		}
-		return
+	count := w.n
+	if list != nil {
+		count = len(list)
 	}
-	for len(list) > 0 {
-		n := min(subBlock, len(list))
+	for at := 0; at < count; at += subBlock {
+		n := min(subBlock, count-at)
 		t.tile = room(t.tile, n)
-		kernel.Dots(t.tile, q, keys.Low().Codes(t.scratch.Bytes(), list[:n], 0, n))
-		for j, row := range list[:n] {
-			scores[row] += (t.tile[j] + middle) * (quant.BFloat(keys.Scales()[row]) * g.factors[i])
+		var some []int32
+		if list != nil {
+			some = list[at : at+n]
 		}
-		list = list[n:]
+		codes := keys.Low().Codes(t.scratch.Bytes(), some, at, n)
+		for i := first; i < last; i++ {
+			scores, middle := g.perHead[i].scores, -keys.Format().Middle()*g.offsets[i]
+			kernel.Dots(t.tile, g.integers[i*d:(i+1)*d], codes)
+			if list == nil {
+				kernel.Rescale(t.tile, middle, keys.Scales()[at:], g.factors[i])
+				kernel.Add(scores[at:at+n], t.tile)
+				continue
+			}
+			for j, row := range some {
+				scores[row] += (t.tile[j] + middle) * (quant.BFloat(keys.Scales()[row]) * g.factors[i])
+			}
+		}
 	}
 }
 
 // channelRefetch is tokenRefetch with the queries of every block.
-func (w *work) channelRefetch(t *worker, scores []float32, keys *quant.Rows, list []int32, i int) {
+func (w *work) channelRefetch(t *worker, keys *quant.Rows, list []int32, first, last int) {
 	g, d := &w.step, w.s.shape.HeadDim
 	all, at := list == nil, 0
 	var codes []byte
@@ -125,28 +134,29 @@ func (w *work) channelRefetch(t *worker, scores []float32, keys *quant.Rows, lis
 	}
 	for b, rows := range keys.Blocks() {
 		end, n := at+int(rows), int(rows)
-		if !all {
+		if all {
+			codes = keys.Low().Codes(t.scratch.Bytes(), nil, at, n)
+		} else {
 			n = 0
 			for n < len(list) && int(list[n]) < end {
 				n++
 			}
 		}
-		if n > 0 {
-			set := b*len(w.heads) + i
+		for i := first; i < last && n > 0; i++ {
+			scores, set := g.perHead[i].scores, b*len(w.heads)+i
 			t.tile = room(t.tile, n)
-			if all {
-				codes = keys.Low().Codes(t.scratch.Bytes(), nil, at, n)
-			}
 			kernel.Dots(t.tile, g.integers[set*d:(set+1)*d], codes)
 			kernel.Affine(t.tile, -keys.Format().Middle()*g.offsets[set], g.factors[set])
 			if all {
 				kernel.Add(scores[at:end], t.tile)
-			} else {
-				for j, row := range list[:n] {
-					scores[row] += t.tile[j]
-				}
-				list, codes = list[n:], codes[n*d:]
+				continue
 			}
+			for j, row := range list[:n] {
+				scores[row] += t.tile[j]
+			}
+		}
+		if !all {
+			list, codes = list[n:], codes[n*d:]
 		}
 		at = end
 	}

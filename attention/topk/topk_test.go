@@ -152,3 +152,42 @@ func TestEliminate(t *testing.T) {
 		}
 	}
 }
+
+// TestMass compares with taking the largest one by one, ties included: scores are multiples of 1/8, whose sums are exact.
+func TestMass(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	var s Selector
+	for range 20000 {
+		n := 1 + r.IntN(40)
+		scores, list := make([]float32, n), []int32(nil)
+		for i := range scores {
+			scores[i] = float32(r.IntN(12)) / 8
+			if r.IntN(3) > 0 {
+				list = append(list, int32(i))
+			}
+		}
+		order := slices.Clone(list)
+		slices.SortStableFunc(order, func(a, b int32) int {
+			switch {
+			case scores[a] > scores[b]:
+				return -1
+			case scores[a] < scores[b]:
+				return 1
+			}
+			return 0
+		})
+		want, sum := float64(1+r.IntN(120))/8, 0.0
+		var expected []int32
+		for _, i := range order {
+			if sum >= want {
+				break
+			}
+			sum += float64(scores[i])
+			expected = append(expected, i)
+		}
+		slices.Sort(expected)
+		if got := s.Mass(slices.Clone(list), scores, want); !slices.Equal(got, expected) {
+			t.Fatalf("of %v with %v, %g: %v, want %v", list, scores, want, got, expected)
+		}
+	}
+}
