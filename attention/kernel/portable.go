@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"math"
 
 	"spatten/tensor"
@@ -217,8 +218,13 @@ func unpackPortable(dst, src []byte, rows []int32, n, dim, bits int) {
 			part := dim * width / 8
 			mask := byte(1<<width - 1)
 			for shift, to := 0, out; len(to) > 0; shift, to = shift+width, to[part:] {
-				for j, b := range in[:part] {
-					to[j] |= b >> shift & mask << left
+				j := 0
+				for wide := uint64(mask) * 0x0101010101010101; j+8 <= part; j += 8 { // eight bytes at a time
+					x := binary.LittleEndian.Uint64(in[j:]) >> shift & wide << left
+					binary.LittleEndian.PutUint64(to[j:], binary.LittleEndian.Uint64(to[j:])|x)
+				}
+				for ; j < part; j++ {
+					to[j] |= in[j] >> shift & mask << left
 				}
 			}
 			in = in[part:]
