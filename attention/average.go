@@ -15,7 +15,18 @@ type Average struct {
 	HeadStart  float64 `yaml:"head_start,omitempty" json:"head_start,omitempty"`   // default (1 + heads)/2
 	TokenFront float64 `yaml:"token_front,omitempty" json:"token_front,omitempty"` // share of the layers left alone; default 0.15
 	HeadFront  float64 `yaml:"head_front,omitempty" json:"head_front,omitempty"`   // default 0.30
+	Of         Of      `yaml:"of,omitempty" json:"of,omitempty"`                   // what tokens and heads are shares of
 }
+
+// Of says what an average's shares of tokens and heads refer to.
+type Of string
+
+// OfSequence are shares of the whole sequence and of all heads, as schedules list them; OfLayer shares of what entered
+// the layer before, as Algorithm 2 of the paper has them (k = L·(1 − p)): listed, they multiply up.
+const (
+	OfSequence Of = "sequence"
+	OfLayer    Of = "layer"
+)
 
 // Defaults of the fronts (V-A: the first 15 % of the layers keep all tokens, the first 30 % all heads).
 const (
@@ -26,6 +37,9 @@ const (
 func (a *Average) validate(s *Schedule) error {
 	if a.Tokens > 0 && len(s.Tokens) > 0 || a.Heads > 0 && len(s.Heads) > 0 || a.Values > 0 && len(s.Values) > 0 {
 		return fmt.Errorf("schedule: average gives tokens, heads or values that are also listed; write one or the other")
+	}
+	if a.Of != "" && a.Of != OfSequence && a.Of != OfLayer {
+		return fmt.Errorf("schedule: average of %q; write sequence or layer", a.Of)
 	}
 	for name, v := range map[string]float64{"tokens": a.Tokens, "heads": a.Heads, "values": a.Values, "token_start": a.TokenStart, "head_start": a.HeadStart} {
 		if !(v >= 0 && v <= 1) {
@@ -49,10 +63,10 @@ func (a *Average) validate(s *Schedule) error {
 func (a *Average) shares(s *Schedule, layers int) (tokens, heads, values Shares) {
 	tokens, heads, values = s.Tokens, s.Heads, s.Values
 	if a.Tokens > 0 {
-		tokens = line(layers, a.Tokens, a.TokenStart, orDefault(a.TokenFront, defaultTokenFront))
+		tokens = a.Of.list(line(layers, a.Tokens, a.TokenStart, orDefault(a.TokenFront, defaultTokenFront)))
 	}
 	if a.Heads > 0 {
-		heads = line(layers, a.Heads, a.HeadStart, orDefault(a.HeadFront, defaultHeadFront))
+		heads = a.Of.list(line(layers, a.Heads, a.HeadStart, orDefault(a.HeadFront, defaultHeadFront)))
 	}
 	if a.Values > 0 {
 		values = Shares{a.Values}
@@ -65,6 +79,19 @@ func orDefault(v, otherwise float64) float64 {
 		return otherwise
 	}
 	return v
+}
+
+// list turns shares into shares of the whole.
+func (o Of) list(shares Shares) Shares {
+	if o != OfLayer {
+		return shares
+	}
+	left := 1.0
+	for l, s := range shares {
+		left *= s
+		shares[l] = max(1e-6, math.Round(left*1e6)/1e6)
+	}
+	return shares
 }
 
 // line is 1 in the front, then falls linearly from start to an end such that (start + end)/2 is the mean.

@@ -155,6 +155,11 @@ func (s *Schedule) YAML() string {
 	omit(&c.Prompt, PromptPruned)
 	omit(&c.Choose, ByQueryHead)
 	omit(&c.Importance.Policy, "cumulative")
+	if c.Average != nil {
+		a := *c.Average
+		omit(&a.Of, OfSequence)
+		c.Average = &a
+	}
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)

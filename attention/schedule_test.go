@@ -3,6 +3,7 @@ package attention
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,6 +135,24 @@ func TestAverage(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAverageOfLayers: shares of what entered the layer before multiply up (Algorithm 2).
+func TestAverageOfLayers(t *testing.T) {
+	s := &Schedule{Average: &Average{Tokens: 0.8, TokenStart: 0.9, TokenFront: 0.25, Of: OfLayer}}
+	full, err := s.For(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Shares{1, 0.9, 0.72, 0.504}); !slices.Equal(full.Tokens, want) {
+		t.Errorf("%v, want %v", full.Tokens, want)
+	}
+	if err := full.Validate(); err != nil {
+		t.Error(err)
+	}
+	if _, err := ParseSchedule(strings.NewReader("average: {tokens: 0.5, of: row}")); err == nil || !strings.Contains(err.Error(), "sequence or layer") {
+		t.Errorf("shares of rows: %v", err)
+	}
 }
 
 // TestLength: longer sequences keep smaller shares, never more than all or less than none.

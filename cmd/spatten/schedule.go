@@ -159,6 +159,7 @@ func scheduleDeriveCommand() *cobra.Command {
 	f.Float64Var(&a.HeadStart, "head-start", 0, "share of heads in the first pruned layer (0: derived)")
 	f.Float64Var(&a.TokenFront, "token-front", 0, "share of the layers that keep all tokens (0: 0.15)")
 	f.Float64Var(&a.HeadFront, "head-front", 0, "share of the layers that keep all heads (0: 0.30)")
+	f.StringVar((*string)(&a.Of), "of", "sequence", "what those are shares of: the whole sequence, or what entered the layer before (Algorithm 2)")
 	f.BoolVar(&s.Renormalize, "renormalize", false, "renormalize the probabilities of the values that are left")
 	f.IntVar(&msb, "key-msb", 0, "bits of keys that are always read (0: unquantized)")
 	f.IntVar(&lsb, "key-lsb", 0, "bits of keys that are read on demand")
