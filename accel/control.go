@@ -294,7 +294,7 @@ func (s *sim) rowsJob(j *fetch.Job, it *item, rows []int32) {
 
 // rowBytes is what one row of D numbers takes in memory, in whole bytes.
 func (s *sim) rowBytes(bits, scale int) int64 {
-	return pipe.CeilDiv(int64(s.run.HeadDim)*int64(bits)+int64(scale), 8)
+	return max(1, pipe.CeilDiv(int64(s.run.HeadDim)*int64(bits)+int64(scale), 8))
 }
 
 // retire gives up items whose outputs are written.

@@ -41,6 +41,13 @@ type program struct {
 	totals    totals
 }
 
+// Limits of what a record may say before it is believed.
+const (
+	maxLayer    = 1 << 16
+	maxPosition = 1 << 24
+	maxFC       = 1 << 24 // rows, inputs, outputs of a product
+)
+
 // totals are what the trace itself says.
 type totals struct {
 	runs, passes, generated  int64
@@ -108,6 +115,14 @@ func (p *program) take(rec trace.Record) error {
 			p.totals.generated++
 		}
 	case *record.Layer:
+		if r.Index < 0 || r.Index > maxLayer {
+			return fmt.Errorf("accel: layer %d; a trace has 0 to %d", r.Index, maxLayer)
+		}
+		for _, pos := range r.Keys {
+			if pos < 0 || pos > maxPosition {
+				return fmt.Errorf("accel: layer %d: position %d; a trace has 0 to %d", r.Index, pos, maxPosition)
+			}
+		}
 		keys, queries, heads := p.layer.Keys, p.layer.Queries, p.layer.Heads
 		p.layer = *r
 		p.layer.Keys = append(keys[:0], r.Keys...)
@@ -116,6 +131,9 @@ func (p *program) take(rec trace.Record) error {
 		p.inLayer, p.headSeen, p.lastGroup = true, false, -1
 		p.barrier = p.queue.end() - 1
 	case *record.FC:
+		if min(r.Rows, r.In, r.Out) < 0 || max(r.Rows, r.In, r.Out) > maxFC {
+			return fmt.Errorf("accel: layer %d: a product of %d rows with %d × %d weights", p.layer.Index, r.Rows, r.In, r.Out)
+		}
 		p.takeFC(r)
 	case *record.Head:
 		return p.takeHead(r)
@@ -239,7 +257,9 @@ func (p *program) takeHead(r *record.Head) error {
 			}
 		}
 		if it.generation {
-			p.addresses(it, &q, &values, &lsbs, keys)
+			if err := p.addresses(it, &q, &values, &lsbs, keys); err != nil {
+				return fmt.Errorf("accel: layer %d, head %d: %w", p.layer.Index, r.Head, err)
+			}
 		}
 		p.count(&q)
 		it.queries = append(it.queries, q)
@@ -259,7 +279,7 @@ func (p *program) count(q *query) {
 }
 
 // addresses finds which rows a query of the generation stage reads: those that the trace lists, or drawn ones.
-func (p *program) addresses(it *item, q *query, values, lsbs *[]int32, keys []int32) {
+func (p *program) addresses(it *item, q *query, values, lsbs *[]int32, keys []int32) error {
 	start := len(it.positions)
 	listed := []int32(nil)
 	if q.values < q.keys {
@@ -276,6 +296,9 @@ func (p *program) addresses(it *item, q *query, values, lsbs *[]int32, keys []in
 	// Rows that an earlier query of the visit fetched lie in the SRAM.
 	kept := it.positions[start:start]
 	for _, pos := range it.positions[start:] {
+		if pos < 0 || pos > maxPosition {
+			return fmt.Errorf("value position %d; a trace has 0 to %d", pos, maxPosition)
+		}
 		if int(pos) >= len(p.mark) {
 			p.mark = append(p.mark, slices.Repeat([]int64{-1}, int(pos)+1024-len(p.mark))...)
 		}
@@ -296,6 +319,7 @@ func (p *program) addresses(it *item, q *query, values, lsbs *[]int32, keys []in
 		}
 		q.lsbRows = [2]int32{from, int32(len(it.positions))}
 	}
+	return nil
 }
 
 // take cuts n elements from the front of a list; nil where the list does not have them.

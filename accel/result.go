@@ -76,10 +76,10 @@ type Roofline struct {
 
 // Row is one query of one head.
 type Row struct {
-	Row       int64 `json:"row"`
-	Accept    int64 `json:"accept"`   // cycle in which its fetch was taken
-	Response  int64 `json:"response"` // cycle in which its output was complete
-	DRAMReads int64 `json:"dram_reads"`
+	Row       int64 `json:"row" parquet:"row"`
+	Accept    int64 `json:"accept" parquet:"accept"`     // cycle in which its fetch was taken
+	Response  int64 `json:"response" parquet:"response"` // cycle in which its output was complete
+	DRAMReads int64 `json:"dram_reads" parquet:"dram_reads"`
 }
 
 // Counters are the counters of all units.

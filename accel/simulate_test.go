@@ -245,6 +245,18 @@ func TestErrors(t *testing.T) {
 	if _, err := Simulate(t.Context(), impossible, machine(t, "spatten"), Options{}); err == nil || !strings.Contains(err.Error(), "2 keys") {
 		t.Errorf("a query of more keys than live: %v", err)
 	}
+	for name, rec := range map[string]trace.Record{
+		"layer":    &record.Layer{Index: -1},
+		"position": &record.Layer{Keys: []int32{-3}},
+		"product":  &record.FC{Rows: 1, In: 1 << 40, Out: 1},
+	} {
+		records := func(yield func(trace.Record, error) bool) {
+			_ = yield(&record.Run{Heads: 1, KVHeads: 1, HeadDim: 64, Layers: 1}, nil) && yield(&record.Pass{Tokens: 1}, nil) && yield(rec, nil)
+		}
+		if _, err := Simulate(t.Context(), records, machine(t, "spatten-e2e"), Options{}); err == nil {
+			t.Errorf("an impossible %s is taken", name)
+		}
+	}
 	stopped, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := Simulate(stopped, synthetic.Generation(synthetic.GPT2Medium, 992, 2, synthetic.Static12), machine(t, "spatten"), Options{}); !errors.Is(err, context.Canceled) {
@@ -258,5 +270,35 @@ func TestErrors(t *testing.T) {
 	r, err := Simulate(t.Context(), func(func(trace.Record, error) bool) {}, machine(t, "spatten"), Options{})
 	if err != nil || r.Cycles != 0 {
 		t.Errorf("an empty trace: %d cycles, %v", r.Cycles, err)
+	}
+}
+
+// Where the trace carries the probabilities the selection runs on them: a flat row is one round, whatever the pivot.
+func TestSelectsOnTheTracesScores(t *testing.T) {
+	rounds := func(probs []float32) int64 {
+		records := func(yield func(trace.Record, error) bool) {
+			keys := make([]int32, 100)
+			for i := range keys {
+				keys[i] = int32(i)
+			}
+			_ = yield(&record.Run{Heads: 1, KVHeads: 1, HeadDim: 64, Layers: 1}, nil) && yield(&record.Pass{Stage: record.Generation, Tokens: 1}, nil) &&
+				yield(&record.Layer{Keys: keys, Queries: keys[99:], Heads: keys[:1], Bits: synthetic.Static12.Bits}, nil) &&
+				yield(&record.Head{Queries: []record.Query{{Keys: 100, Values: 40}}, Probabilities: probs}, nil)
+		}
+		r, err := Simulate(t.Context(), records, machine(t, "spatten"), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Counters.Values.Rounds
+	}
+	flat, steep := make([]float32, 100), make([]float32, 100)
+	for i := range steep {
+		flat[i], steep[i] = 0.01, float32(i+1)/5050
+	}
+	if got := rounds(flat); got != 1 {
+		t.Errorf("%d rounds on equal probabilities, by hand 1", got)
+	}
+	if got, drawn := rounds(steep), rounds(nil); got < 2 || drawn < 2 {
+		t.Errorf("%d rounds on different probabilities, %d on drawn ones", got, drawn)
 	}
 }
