@@ -47,6 +47,7 @@ const segmentBlocks = 8
 func (w *work) generate(cpu *tensor.CPU) {
 	s, g := w.s, &w.step
 	d, groups := s.shape.HeadDim, len(w.l.groups)
+	w.release()
 	g.ld = kernel.Pad(w.n)
 	g.scores = room(g.scores, len(w.heads)*g.ld)
 	g.partial = room(g.partial, blocks(w.n)*len(w.heads)*kernel.Pad(d))
@@ -71,6 +72,18 @@ func (w *work) generate(cpu *tensor.CPU) {
 		w.collect(i, int(h))
 	}
 	w.countStep()
+}
+
+// release gives back the memory that only a prompt needs.
+func (w *work) release() {
+	if len(w.items) == 0 {
+		return
+	}
+	w.items = nil
+	clear(w.panels)
+	for i := range w.workers {
+		w.workers[i].scores, w.workers[i].full = nil, nil
+	}
 }
 
 // cutSegments cuts the keys into segments.

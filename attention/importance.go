@@ -30,6 +30,7 @@ type Candidates struct {
 	Positions []int32   // ascending
 	Sums      []float32 // accumulated probability of each
 	Queries   []float32 // how many counted queries, over all layers passed, could see each
+	raw       []float32 // scratch: scores before they are pooled
 }
 
 // policies are the known ways to decide, by name.
@@ -88,9 +89,9 @@ type pooled struct {
 }
 
 func (p pooled) Score(dst []float32, c *Candidates) {
-	raw := make([]float32, len(dst))
-	p.Importance.Score(raw, c)
-	maxPool(dst, raw, p.width)
+	c.raw = room(c.raw, len(dst))
+	p.Importance.Score(c.raw, c)
+	maxPool(dst, c.raw, p.width)
 }
 
 // maxPool writes the largest of width neighbours around each score.
