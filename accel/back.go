@@ -29,8 +29,8 @@ func (s *sim) stepBack() bool {
 		s.fills.add(filled)
 		if s.watch != nil {
 			name := rowName{it, q}.String()
-			s.watch.Slice(TrackSelect, filled+1, s.values.Free()-1, name)
-			s.watch.Slice(TrackFilter, s.values.Free(), q.ids.Last, name)
+			s.slice(TrackSelect, filled+1, s.values.Free()-1, name)
+			s.slice(TrackFilter, s.values.Free(), q.ids.Last, name)
 		}
 	} else {
 		q.ids = s.values.Bypass(q.decided)
@@ -82,7 +82,7 @@ func (s *sim) stepSum() bool {
 		s.acc.Output(dim, q.output)
 		if s.watch != nil {
 			last := q.output - int64(s.pv.Latency(dim))
-			s.watch.Slice(TrackPV, last-lines+1, last, rowName{it, q}.String())
+			s.slice(TrackPV, last-lines+1, last, rowName{it, q}.String())
 		}
 	}
 	if fetched {
@@ -114,7 +114,7 @@ func (s *sim) stepClose() bool {
 		end = s.fc.Product(int64(it.fc.Rows), int64(it.fc.In), int64(it.fc.Out), s.cycle+1, it.weightJob.Lines)
 		s.fcEnds.add(end)
 		if s.watch != nil {
-			s.watch.Slice(TrackFC, s.cycle+1, end, fcName(it.fc.Kind))
+			s.slice(TrackFC, s.cycle+1, end, fcName(it.fc.Kind))
 		}
 	case rankItem:
 		end = max(end, s.rankEndOf(it))
@@ -143,7 +143,8 @@ func (s *sim) rankEndOf(it *item) int64 {
 	filled := s.tokens.Fill(n, pipe.Span{First: ready, Last: ready}, s.machine.TopK.Comparators)
 	ids := s.tokens.Row(n, filled, it.work, pipe.Never)
 	if s.watch != nil {
-		s.watch.Slice(TrackRank, ready, ids.Last, "rank")
+		start := filled - pipe.CeilDiv(n, int64(s.machine.TopK.Comparators)) + 1
+		s.slice(TrackRank, start, s.tokens.Free()-1, "rank")
 	}
 	return ids.Last
 }

@@ -46,7 +46,7 @@ func (s *sim) simulate(ctx context.Context, progress func(cycle int64)) error {
 		if done := s.memory.Step(); len(done) > 0 {
 			if s.watch != nil {
 				for _, j := range done {
-					s.watch.Slice(TrackFetch, j.Granted, j.Issued, j.Kind.String())
+					s.slice(TrackFetch, j.Granted, j.Issued, j.Kind.String())
 				}
 			}
 			s.advance()

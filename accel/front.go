@@ -73,9 +73,9 @@ func (s *sim) pass(it *item, q *query, keys, ready int64, lines pipe.Arrival, sl
 	if s.watch != nil {
 		latency := s.qk.Latency(dim)
 		name := rowName{it, q}
-		s.watch.Slice(TrackQK, scores.First-int64(latency), scores.Last-int64(latency), name.String())
-		s.watch.Slice(TrackDivide, probs.First, probs.Last, name.String())
-		s.watch.Slice(TrackDecision, out.First, out.Last, name.String())
+		s.slice(TrackQK, scores.First-int64(latency), scores.Last-int64(latency), name.String())
+		s.slice(TrackDivide, probs.First, probs.Last, name.String())
+		s.slice(TrackDecision, out.First, out.Last, name.String())
 	}
 	return out
 }
