@@ -155,6 +155,7 @@ func (w *work) append(g int) {
 		subtract(w.k[at:at+d], center)
 		w.l.keys[g].Append(w.k[at : at+d])
 		w.l.values[g].Append(w.v[at : at+d])
+		w.l.means.add(g, w.v[at:at+d])
 	}
 }
 

@@ -175,6 +175,7 @@ func schedules() map[string]*Schedule {
 	m["prompt dense"] = &Schedule{Prompt: PromptDense, Tokens: Shares{1, 0.7, 0.5, 0.3}, Values: Shares{0.3}, Value: ValueBits{Bits: Widths{6}}, Heads: Shares{1, 1, 0.75, 0.5},
 		Key: KeyBits{MSB: Widths{4}, Scale: ByChannel, Center: true}}
 	m["policy pooled"] = &Schedule{Tokens: Shares{1, 0.7, 0.5, 0.3}, Importance: Policy{Pool: 5}}
+	m["rest"] = &Schedule{Prompt: PromptDense, Choose: ByGroup, Values: Shares{0.2}, Rest: RestMean, Value: ValueBits{Bits: Widths{5}}}
 	for _, p := range Policies() {
 		m["policy "+p] = &Schedule{Tokens: Shares{1, 0.7, 0.5, 0.3}, Importance: Policy{Policy: p, Window: 5}}
 	}

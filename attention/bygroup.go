@@ -138,6 +138,7 @@ func (w *work) weigh(c *chosen, row []float32, group int32) {
 	if w.s.schedule.Renormalize && sum > 0 {
 		kernel.Scale(c.weights, 1/sum)
 	}
+	c.rest = max(0, 1-sum)
 	if w.rawValues {
 		scales := w.l.values[group].Scales()
 		for j, v := range c.values {

@@ -30,6 +30,7 @@ type chosen struct {
 	weights []float32 // of the chosen values
 	lsbs    []int32
 	scores  []float32 // before the softmax, where least significant bits may correct them
+	rest    float32   // probability of the values that were not chosen
 	again   bool      // all LSBs
 	max     float32
 }
@@ -375,6 +376,9 @@ func (w *work) collect(i, head int) {
 	clear(out)
 	for b := range blocks(w.n) {
 		kernel.Add(out, g.partial[(b*len(w.heads)+i)*wide:])
+	}
+	if w.chosen() {
+		w.l.addRest(out, s.shape.group(head), g.perHead[i].rest)
 	}
 	if !s.seen.want.None && s.counts(s.pass.rows[0]) {
 		kernel.Add(w.sums, g.scores[i*g.ld:(i+1)*g.ld])

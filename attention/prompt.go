@@ -69,6 +69,9 @@ func (s *Sequence) refit() {
 			l.centers = make([][]float32, len(keys))
 		}
 		for g := range keys {
+			if s.schedule.Rest == RestMean {
+				l.means = append(l.means, meanOf(values[g]))
+			}
 			if s.schedule.Key.Center {
 				l.centers[g] = center(keys[g])
 			}

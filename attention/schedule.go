@@ -61,6 +61,7 @@ type Schedule struct {
 	Mass        Shares      `yaml:"mass,omitempty" json:"mass,omitempty"`     // of probability that the values of a generated token hold, with choose: group
 	Choose      Choice      `yaml:"choose,omitempty" json:"choose,omitempty"` // who chooses a generated token's values and LSBs
 	Renormalize bool        `yaml:"renormalize,omitempty" json:"renormalize,omitempty"`
+	Rest        Rest        `yaml:"rest,omitempty" json:"rest,omitempty"` // what stands for the values that a generated token leaves out
 	Granularity Granularity `yaml:"granularity,omitempty" json:"granularity,omitempty"`
 	Prompt      Prompt      `yaml:"prompt,omitempty" json:"prompt,omitempty"`
 	Chunk       int         `yaml:"chunk,omitempty" json:"chunk,omitempty"` // prefill chunk in tokens; 0 is the whole prompt
@@ -154,6 +155,7 @@ func (s *Schedule) YAML() string {
 	omit(&c.Pooling, PoolLast)
 	omit(&c.Prompt, PromptPruned)
 	omit(&c.Choose, ByQueryHead)
+	omit(&c.Rest, RestNothing)
 	omit(&c.Importance.Policy, "cumulative")
 	if c.Average != nil {
 		a := *c.Average

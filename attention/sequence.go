@@ -64,6 +64,7 @@ type layer struct {
 	groups    []int32 // key/value heads with a live query head
 	keys      []*quant.Rows
 	values    []*quant.Rows
+	means     means
 	centers   [][]float32 // what is subtracted from the keys of each group; empty for nothing
 }
 
@@ -207,6 +208,7 @@ func (s *Sequence) Fork() *Sequence {
 		for g := range keys {
 			l.keys[g], l.values[g] = keys[g].Clone(), values[g].Clone()
 		}
+		l.means = l.means.clone()
 		c.layers[i] = l
 	}
 	return &c

@@ -103,6 +103,10 @@ func (s *Schedule) validateChoices() error {
 		return fmt.Errorf("mass is only for choose: group")
 	case len(s.Key.Mass) > 0 && s.Key.Ask != AskKey:
 		return fmt.Errorf("key mass is only for ask: key")
+	case !slices.Contains([]Rest{"", RestNothing, RestMean}, s.Rest):
+		return fmt.Errorf("rest %q is neither nothing nor mean", s.Rest)
+	case s.Rest == RestMean && (s.Renormalize || s.Prompt != PromptDense):
+		return fmt.Errorf("rest: mean needs prompt: dense, and gives the probability away that renormalize would spread")
 	case s.Key.Center && s.Prompt != PromptDense:
 		return fmt.Errorf("key center is the mean of a prompt read in full; it needs prompt: dense")
 	case s.Length != nil && (s.Length.Reference <= 0 || math.IsNaN(s.Length.Slope) || math.Abs(s.Length.Slope) > 10):
