@@ -2,6 +2,7 @@ package accel
 
 import (
 	"fmt"
+	"math/bits"
 
 	"spatten/accel/config"
 	"spatten/accel/crossbar"
@@ -49,7 +50,7 @@ func newDRAM(m *config.Machine) (dram, error) {
 			return d, fmt.Errorf("machine %s: %w", m.Name, err)
 		}
 		d.controllers = append(d.controllers, c)
-		d.channels = append(d.channels, &channel{c, m.DRAM.Mapping == interleaved, standard.Org})
+		d.channels = append(d.channels, &channel{c, m.DRAM.Mapping == interleaved, newInterleaving(&standard.Org)})
 	}
 	return d, nil
 }
@@ -81,7 +82,7 @@ func (d *dram) stats(upto int64) hbm.Stats {
 type channel struct {
 	*hbm.Controller
 	interleaved bool
-	org         hbm.Organization
+	order       interleaving
 }
 
 // run works through the controller's events before a cycle.
@@ -95,19 +96,25 @@ func run(c *hbm.Controller, before int64) {
 func (c *channel) Push(now int64, addr uint64, write bool, id uint32) bool {
 	run(c.Controller, now)
 	if c.interleaved {
-		addr = interleave(addr, &c.org)
+		addr = c.order.apply(addr)
 	}
 	return c.Controller.Push(now, addr, id, write)
 }
 
-// interleave moves the bits above the burst that shall choose the pseudo-channel to the place where the controller's map
-// has them, so that neighbouring bursts of a channel lie in different pseudo-channels.
-func interleave(addr uint64, o *hbm.Organization) uint64 {
-	burst, row, pseudo := uint64(o.BurstBytes), uint64(o.RowBytes), uint64(o.Pseudo)
-	block := addr / burst
-	columns := row / burst
-	column := block / pseudo % columns
-	return ((block/(pseudo*columns)*pseudo+block%pseudo)*columns + column) * burst
+// interleaving moves the bits above the burst that shall choose the pseudo-channel to the place where the controller's
+// map has them, so that neighbouring bursts of a channel lie in different pseudo-channels. All are widths in bits.
+type interleaving struct{ burst, pseudo, column uint }
+
+func newInterleaving(o *hbm.Organization) interleaving {
+	log2 := func(n int) uint { return uint(bits.TrailingZeros(uint(n))) }
+	return interleaving{log2(o.BurstBytes), log2(o.Pseudo), log2(o.RowBytes / o.BurstBytes)}
+}
+
+func (i interleaving) apply(addr uint64) uint64 {
+	block := addr >> i.burst
+	pseudo, column := block&(1<<i.pseudo-1), block>>i.pseudo&(1<<i.column-1)
+	rest := block >> (i.pseudo + i.column)
+	return ((rest<<i.pseudo|pseudo)<<i.column | column) << i.burst
 }
 
 // Tick implements crossbar.Channel.

@@ -14,7 +14,7 @@ func TestInterleave(t *testing.T) {
 	seen := map[uint64]bool{}
 	rows := map[hbm.Place]int{}
 	for i := range uint64(4096) {
-		to := interleave(i*32, &o)
+		to := newInterleaving(&o).apply(i * 32)
 		if seen[to] || to%32 != 0 || to >= 4096*32 {
 			t.Fatalf("burst %d goes to %d, which is taken or outside", i, to)
 		}
