@@ -25,7 +25,7 @@ func (s *sim) stepBack() bool {
 	}
 	if q.selects {
 		filled := s.values.Fill(q.keys, q.decided, s.machine.Softmax.Parallelism)
-		q.ids = s.values.Row(q.keys, filled, q.work, pipe.Never)
+		q.ids = s.values.Row(q.keys, filled, q.work)
 		s.fills.add(filled)
 		if s.watch != nil {
 			name := rowName{it, q}.String()
@@ -141,7 +141,7 @@ func (s *sim) rankEndOf(it *item) int64 {
 		return ready
 	}
 	filled := s.tokens.Fill(n, pipe.Span{First: ready, Last: ready}, s.machine.TopK.Comparators)
-	ids := s.tokens.Row(n, filled, it.work, pipe.Never)
+	ids := s.tokens.Row(n, filled, it.work)
 	if s.watch != nil {
 		start := filled - pipe.CeilDiv(n, int64(s.machine.TopK.Comparators)) + 1
 		s.slice(TrackRank, start, s.tokens.Free()-1, "rank")

@@ -14,7 +14,6 @@ import (
 // Counters are what the unit counts.
 type Counters struct {
 	Rows, Comparisons, Recomputed int64
-	MaximumStall                  int64 // cycles in which a row's last word waited for the register of the maximum
 	BlockedStall                  int64 // cycles in which a decided row waited for the unit behind
 }
 

@@ -13,12 +13,12 @@ import (
 
 // Counters are what the engine counts.
 type Counters struct {
-	Rows, Bypassed, Items     int64
-	Rounds, Comparisons       int64
-	FilterWords               int64
-	FillCycles, SelectCycles  int64
-	FilterCycles, OutputStall int64 // the latter: cycles in which the filter waited for the fetcher to take the list before
-	WaitStall                 int64 // cycles in which a row waited for the engine
+	Rows, Bypassed, Items    int64
+	Rounds, Comparisons      int64
+	FilterWords              int64
+	FillCycles, SelectCycles int64
+	FilterCycles             int64
+	WaitStall                int64 // cycles in which a row waited for the engine
 }
 
 // Unit is one engine with its state.
@@ -68,15 +68,10 @@ func (u *Unit) Fill(n int64, in pipe.Span, width int) int64 {
 	return last
 }
 
-// Row selects among n items that filled the FIFO until cycle filled. slot is the cycle from which the list of ids may
-// leave. It gives the span over which the ids leave.
-func (u *Unit) Row(n int64, filled int64, w Work, slot int64) pipe.Span {
+// Row selects among n items that filled the FIFO until cycle filled, and gives the span over which their ids leave.
+func (u *Unit) Row(n int64, filled int64, w Work) pipe.Span {
 	selected := filled + 1 + u.Cycles(w)
 	start := max(selected, u.done+1)
-	if slot > start {
-		u.OutputStall += slot - start
-		start = slot
-	}
 	u.free = start
 	time := u.FilterTime(n)
 	u.done = start + time - 1

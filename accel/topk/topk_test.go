@@ -108,7 +108,7 @@ func TestRowByHand(t *testing.T) {
 	var w Work
 	w.round(160, 16)
 	w.round(40, 16)
-	ids := u.Row(160, filled, w, pipe.Never)
+	ids := u.Row(160, filled, w)
 	if filled != 119 || ids != (pipe.Span{First: 142, Last: 151}) || u.Free() != 139 {
 		t.Errorf("filled %d, ids in %v, next row from %d; by hand 119, 142 to 151, 139", filled, ids, u.Free())
 	}
