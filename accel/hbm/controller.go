@@ -32,7 +32,6 @@ type Sent struct {
 
 type request struct {
 	Place
-	arrive  int64
 	tag     uint32
 	write   bool
 	counted bool
@@ -48,10 +47,9 @@ type Controller struct {
 	timing   *timing
 	log      func(Sent)
 
-	open   []int32   // per bank: the open row, or closed
-	reads  []request // oldest first
-	writes []request
-	active []request // those whose row was opened for them: they are served first, so that no ACT is in vain
+	open   []int32 // per bank: the open row, or closed
+	reads  queue
+	writes queue
 
 	answers     []answer // ring of completed reads, in the order of their RD
 	head, count int
@@ -62,8 +60,6 @@ type Controller struct {
 	refreshAt   int64
 	next        int64
 	readDelay   int64
-	writeDelay  int64
-	lastArrival int64
 	stats       Stats
 }
 
@@ -79,22 +75,21 @@ func NewController(s Standard, o Options) (*Controller, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	if o.Outstanding <= 0 {
-		return nil, fmt.Errorf("dram controller: outstanding requests must be at least 1, not %d", o.Outstanding)
-	}
-	if o.Writes <= 0 {
+	if o.Writes == 0 {
 		o.Writes = 32
+	}
+	if o.Outstanding < 1 || o.Outstanding > maxQueue || o.Writes < 0 || o.Writes > maxQueue {
+		return nil, fmt.Errorf("dram controller: %d outstanding reads and %d queued writes: each from 1 to %d",
+			o.Outstanding, o.Writes, maxQueue)
 	}
 	c := &Controller{
 		standard: s, addr: NewAddressMap(s.Org), timing: newTiming(&s),
-		open:   make([]int32, s.Org.Pseudo*s.Org.Groups*s.Org.Banks),
-		reads:  make([]request, 0, o.Outstanding),
-		writes: make([]request, 0, o.Writes),
-		active: make([]request, 0, o.Outstanding+o.Writes),
-		limit:  o.Outstanding, writeLimit: o.Writes,
+		open:  make([]int32, s.Org.Pseudo*s.Org.Groups*s.Org.Banks),
+		limit: o.Outstanding, writeLimit: o.Writes,
 		answers: make([]answer, o.Outstanding),
 		next:    never, refreshAt: never,
-		readDelay: int64(s.ReadLatency()), writeDelay: int64(s.WriteLatency()),
+		readDelay: int64(s.ReadLatency()),
+		reads:     queue{pseudos: s.Org.Pseudo}, writes: queue{pseudos: s.Org.Pseudo},
 	}
 	for i := range c.open {
 		c.open[i] = closed
@@ -115,20 +110,25 @@ func (c *Controller) Stats() Stats { return c.stats }
 // Push offers a request for a channel-local byte address at cycle now; it reports whether there was room.
 // tag comes back from Pop; writes are posted and have no answer.
 func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
-	if write && len(c.writes) >= c.writeLimit || !write && c.outstanding >= c.limit {
+	if write && c.writes.n >= c.writeLimit || !write && c.outstanding >= c.limit {
 		return false
 	}
-	r := request{Place: c.addr.Place(addr), arrive: now, tag: tag, write: write}
+	r := request{Place: c.addr.Place(addr), tag: tag, write: write}
+	open := c.open[r.Bank]
 	if write {
-		c.writes = append(c.writes, r)
+		c.writes.push(r, open)
 		c.next = min(c.next, now)
 		return true
 	}
-	c.reads = append(c.reads, r)
+	c.reads.push(r, open)
 	c.outstanding++
-	c.next = min(c.next, max(now, c.timing.earliest(c.need(&r), &r.Place)))
-	if len(c.writes) > 0 {
-		c.next = min(c.next, now) // whose turn it is may change
+	if c.next > now {
+		cmd, t := c.command(&r), c.timing
+		at := max(t.ready[Channel][0][cmd], t.ready[Pseudo][r.Pseudo][cmd], t.ready[Bank][r.Bank][cmd], now)
+		c.next = min(c.next, at)
+		if c.writes.n > 0 {
+			c.next = now // whose turn it is may change
+		}
 	}
 	return true
 }
@@ -163,41 +163,48 @@ func (c *Controller) Next() int64 { return c.next }
 func (c *Controller) Outstanding() int { return c.outstanding }
 
 // QueuedWrites is the number of writes that have not been sent to the DRAM.
-func (c *Controller) QueuedWrites() int { return len(c.writes) }
+func (c *Controller) QueuedWrites() int { return c.writes.n }
 
 // Room reports whether a read can be pushed.
 func (c *Controller) Room() bool { return c.outstanding < c.limit }
 
-// send issues a command for a request and keeps the books.
-func (c *Controller) send(now int64, cmd Command, p Place) {
-	c.timing.issue(cmd, &p, now)
+// issue sends a command and keeps the books.
+func (c *Controller) issue(now int64, cmd Command, p *Place) {
+	c.timing.issue(cmd, p, now)
 	c.stats.LastCycle = now
 	switch cmd {
-	case ACT:
-		c.open[p.Bank] = p.Row
-		c.stats.Activations++
-	case PRE:
-		c.open[p.Bank] = closed
-		c.stats.Precharges++
-	case PREA:
-		for i := range c.open {
-			if c.open[i] != closed {
-				c.stats.Precharges++
-			}
-			c.open[i] = closed
-		}
 	case RD:
 		c.stats.Reads++
 		c.stats.DataCycles += int64(c.standard.Timing.BL)
 	case WR:
 		c.stats.Writes++
 		c.stats.DataCycles += int64(c.standard.Timing.BL)
+	case ACT:
+		c.stats.Activations++
+		c.turn(p.Bank, p.Row)
+	case PRE:
+		c.stats.Precharges++
+		c.turn(p.Bank, closed)
+	case PREA:
+		for bank, row := range c.open {
+			if row != closed {
+				c.stats.Precharges++
+				c.turn(int32(bank), closed)
+			}
+		}
 	case REF:
 		c.stats.Refreshes++
 	}
 	if c.log != nil {
-		c.log(Sent{now, cmd, p})
+		c.log(Sent{now, cmd, *p})
 	}
+}
+
+// turn opens a row of a bank or closes it.
+func (c *Controller) turn(bank, row int32) {
+	c.open[bank] = row
+	c.reads.changed(bank, row)
+	c.writes.changed(bank, row)
 }
 
 // complete files the answer of a read whose RD is sent at now. Its last data arrive after the read latency; it

@@ -1,17 +1,19 @@
 package hbm
 
-// need is the next command that a request waits for, as its bank stands.
-func (c *Controller) need(r *request) Command {
-	switch c.open[r.Bank] {
-	case r.Row:
-		if r.write {
-			return WR
-		}
-		return RD
-	case closed:
+import "math/bits"
+
+// command is the next command that a request waits for, as its bank stands.
+func (c *Controller) command(r *request) Command {
+	switch class(c.open[r.Bank], r.Row) {
+	case wantACT:
 		return ACT
+	case wantPRE:
+		return PRE
 	}
-	return PRE
+	if r.write {
+		return WR
+	}
+	return RD
 }
 
 // Step sends at most one command at cycle now: first a request whose row was opened for it, then a due refresh,
@@ -21,92 +23,89 @@ func (c *Controller) Step(now int64) {
 	if now < c.next {
 		return
 	}
-	i, next := c.oldestActive(now)
-	if i >= 0 {
-		c.serve(now, &c.active, i, c.need(&c.active[i]))
+	if !c.send(now) {
 		return
 	}
-	if now >= c.refreshAt {
-		c.next = min(next, c.refresh(now))
-		return
-	}
-	next = min(next, c.refreshAt)
-	queue := c.queue()
-	i, cmd, at := c.oldestReady(*queue, now)
-	if i < 0 {
-		c.next = min(next, at)
-		return
-	}
-	if cmd == PRE && c.holds((*queue)[i].Bank) {
-		c.next = now + 1
-		return
-	}
-	c.serve(now, queue, i, cmd)
-}
-
-// oldestActive finds the oldest active request that is ready, or -1 and when the first will be.
-func (c *Controller) oldestActive(now int64) (best int, next int64) {
-	best, next = -1, never
-	for i := range c.active {
-		r := &c.active[i]
-		if at := c.timing.earliest(c.need(r), &r.Place); at > now {
-			next = min(next, at)
-		} else if best < 0 || r.arrive < c.active[best].arrive {
-			best = i
+	// Look ahead, so that cycles in which nothing can be sent are not stepped.
+	c.next = now + 1
+	if c.refreshAt > now+1 && c.writes.n == 0 {
+		if ready, next := c.reads.ready(c.timing, RD, now+1); ready == 0 {
+			c.next = min(next, c.refreshAt)
 		}
 	}
-	return best, next
 }
 
-// oldestReady finds the first ready request of an age-ordered queue and its command, or -1 and when the first
-// will be ready. The widest levels are looked at once for all.
-func (c *Controller) oldestReady(queue []request, now int64) (int, Command, int64) {
-	next := never
-	t := c.timing
-	bus := &t.ready[Channel][0]
-	for i := range queue {
-		r := &queue[i]
-		cmd := c.need(r)
-		at := max(bus[cmd], t.ready[Pseudo][r.Pseudo][cmd])
-		if at <= now {
-			at = max(at, t.ready[Group][r.Group][cmd], t.ready[Bank][r.Bank][cmd])
-			if at <= now {
-				return i, cmd, at
-			}
+// send sends the command of a cycle and reports whether there was one; if not, it says when to look again.
+func (c *Controller) send(now int64) bool {
+	ready, next := c.reads.ready(c.timing, RD, now)
+	i, at := c.oldest(&c.reads, ready&c.reads.active, now)
+	if i >= 0 {
+		c.serve(now, &c.reads, i)
+		return true
+	}
+	next = min(next, at)
+	var readyWrites uint64
+	if c.writes.n > 0 {
+		readyWrites, at = c.writes.ready(c.timing, WR, now)
+		next = min(next, at)
+		if i, at = c.oldest(&c.writes, readyWrites&c.writes.active, now); i >= 0 {
+			c.serve(now, &c.writes, i)
+			return true
 		}
 		next = min(next, at)
 	}
-	return -1, 0, next
+	if now >= c.refreshAt {
+		return c.refresh(now, next)
+	}
+	q := &c.reads
+	if c.writesTurn() {
+		q, ready = &c.writes, readyWrites
+	}
+	if i, at = c.oldest(q, ready&^q.active, now); i < 0 {
+		c.next = min(next, at, c.refreshAt)
+		return false
+	}
+	r := &q.requests[i]
+	if c.command(r) == PRE && (c.reads.holds(r.Bank) || c.writes.holds(r.Bank)) {
+		c.next = now + 1
+		return false
+	}
+	c.serve(now, q, i)
+	return true
 }
 
-// queue is reads or writes, whichever has the turn. Reads have it until the writes pile up or reads run out.
-func (c *Controller) queue() *[]request {
+// oldest is the first of some requests that its group and bank allow at now, or -1 and when the first will be.
+func (c *Controller) oldest(q *queue, mask uint64, now int64) (int, int64) {
+	next := never
+	for ; mask != 0; mask &= mask - 1 {
+		i := bits.TrailingZeros64(mask)
+		r := &q.requests[i]
+		cmd := c.command(r)
+		at := max(c.timing.ready[Group][r.Group][cmd], c.timing.ready[Bank][r.Bank][cmd])
+		if at <= now {
+			return i, at
+		}
+		next = min(next, at)
+	}
+	return -1, next
+}
+
+// writesTurn reports whether writes are drained: reads have the turn until writes pile up or reads run out.
+func (c *Controller) writesTurn() bool {
 	if c.draining {
-		if len(c.writes)*5 < c.writeLimit && len(c.reads) > 0 || len(c.writes) == 0 {
+		if c.writes.n*5 < c.writeLimit && c.reads.n > 0 || c.writes.n == 0 {
 			c.draining = false
 		}
-	} else if len(c.writes)*5 > c.writeLimit*4 || len(c.reads) == 0 && len(c.writes) > 0 {
+	} else if c.writes.n*5 > c.writeLimit*4 || c.reads.n == 0 && c.writes.n > 0 {
 		c.draining = true
 	}
-	if c.draining {
-		return &c.writes
-	}
-	return &c.reads
-}
-
-// holds reports whether a row of the bank is open for a request not yet served.
-func (c *Controller) holds(bank int32) bool {
-	for i := range c.active {
-		if c.active[i].Bank == bank {
-			return true
-		}
-	}
-	return false
+	return c.draining
 }
 
 // serve sends a request's next command and moves the request on.
-func (c *Controller) serve(now int64, queue *[]request, i int, cmd Command) {
-	r := &(*queue)[i]
+func (c *Controller) serve(now int64, q *queue, i int) {
+	r := &q.requests[i]
+	cmd := c.command(r)
 	if !r.counted {
 		r.counted = true
 		switch cmd {
@@ -118,31 +117,20 @@ func (c *Controller) serve(now int64, queue *[]request, i int, cmd Command) {
 			c.stats.RowConflicts++
 		}
 	}
-	c.send(now, cmd, r.Place)
+	c.issue(now, cmd, &r.Place)
 	switch cmd {
 	case RD:
 		c.complete(now, r.tag)
-		remove(queue, i)
+		q.remove(i)
 	case WR:
-		remove(queue, i)
+		q.remove(i)
 	case ACT:
-		c.active = append(c.active, *r)
-		remove(queue, i)
-	}
-	c.next = now + 1
-	if len(c.active)+len(c.reads)+len(c.writes) == 0 {
-		c.next = c.refreshAt
+		q.active |= 1 << i
 	}
 }
 
-func remove(queue *[]request, i int) {
-	q := *queue
-	copy(q[i:], q[i+1:])
-	*queue = q[:len(q)-1]
-}
-
-// refresh closes all banks, then refreshes them; it returns when to look again.
-func (c *Controller) refresh(now int64) int64 {
+// refresh closes all banks, then refreshes them.
+func (c *Controller) refresh(now, next int64) bool {
 	cmd := REF
 	for _, row := range c.open {
 		if row != closed {
@@ -150,15 +138,17 @@ func (c *Controller) refresh(now int64) int64 {
 			break
 		}
 	}
-	if cmd == PREA && len(c.active) > 0 {
-		return now + 1
+	if cmd == PREA && c.reads.active|c.writes.active != 0 {
+		c.next = max(now+1, next)
+		return false
 	}
 	if at := c.timing.ready[Channel][0][cmd]; at > now {
-		return at
+		c.next = at
+		return false
 	}
-	c.send(now, cmd, Place{})
+	c.issue(now, cmd, &Place{})
 	if cmd == REF {
 		c.refreshAt += int64(c.standard.Timing.REFI)
 	}
-	return now + 1
+	return true
 }

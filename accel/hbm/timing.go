@@ -3,14 +3,17 @@ package hbm
 // never is later than any cycle.
 const never = int64(1) << 62
 
-// effect is one constraint as the controller applies it: issuing a command forbids after until now + cycles.
+// effect is one constraint as the controller applies it: issuing a command forbids after, at the node of a
+// level, until now + cycles.
 type effect struct {
+	level  Level
 	after  Command
 	cycles int64
 }
 
 // window is a constraint that counts commands, as tFAW does.
 type window struct {
+	level         Level
 	before, after Command
 	cycles        int64
 	n             int
@@ -20,86 +23,79 @@ type window struct {
 
 // timing is the earliest cycle of each command at each node of a channel, kept up to date from the table.
 type timing struct {
-	ready   [numLevels][][numCommands]int64
-	effects [numLevels][numCommands][]effect
-	windows [numLevels][]window
+	ready   [numLevels][][8]int64 // by node and command
+	effects [numCommands][]effect
+	windows [numCommands][]window
 }
 
 func newTiming(s *Standard) *timing {
 	t := new(timing)
 	nodes := [numLevels]int{1, s.Org.Pseudo, s.Org.Pseudo * s.Org.Groups, s.Org.Pseudo * s.Org.Groups * s.Org.Banks}
 	for l, n := range nodes {
-		t.ready[l] = make([][numCommands]int64, n)
+		t.ready[l] = make([][8]int64, n)
 	}
-	for _, c := range s.Constraints() {
-		if c.Cycles <= 0 {
-			continue
-		}
-		for _, before := range c.Before {
-			for _, after := range c.After {
-				if c.Window > 1 {
-					w := window{before: before, after: after, cycles: int64(c.Cycles), n: c.Window}
-					w.at = make([]int, nodes[c.Level])
-					for range nodes[c.Level] {
-						ring := make([]int64, c.Window)
-						for i := range ring {
-							ring[i] = -never
-						}
-						w.last = append(w.last, ring)
+	// longest[before][after] is the longest constraint of the levels looked at so far, which are wider: a
+	// shorter one within a narrower level never binds.
+	var longest [numCommands][numCommands]int
+	for level := Channel; level < numLevels; level++ {
+		wider := longest
+		for _, c := range s.Constraints() {
+			if c.Level != level || c.Cycles <= 0 {
+				continue
+			}
+			for _, before := range c.Before {
+				for _, after := range c.After {
+					refreshes := before == REF || after == REF || before == PREA || after == PREA
+					if refreshes && s.Timing.REFI == 0 {
+						continue
 					}
-					t.windows[c.Level] = append(t.windows[c.Level], w)
-					continue
+					if c.Window > 1 {
+						t.windows[before] = append(t.windows[before], newWindow(c, before, after, nodes[level]))
+						continue
+					}
+					if wider[before][after] >= c.Cycles {
+						continue
+					}
+					longest[before][after] = max(longest[before][after], c.Cycles)
+					t.effects[before] = append(t.effects[before], effect{level, after, int64(c.Cycles)})
 				}
-				t.effects[c.Level][before] = append(t.effects[c.Level][before], effect{after, int64(c.Cycles)})
 			}
 		}
 	}
 	return t
 }
 
-// earliest is the first cycle at which cmd may be sent to a place.
-func (t *timing) earliest(cmd Command, p *Place) int64 {
-	at := t.ready[Channel][0][cmd]
-	if cmd == PREA || cmd == REF {
-		return at
+func newWindow(c Constraint, before, after Command, nodes int) window {
+	w := window{level: c.Level, before: before, after: after, cycles: int64(c.Cycles), n: c.Window}
+	w.at = make([]int, nodes)
+	for range nodes {
+		ring := make([]int64, c.Window)
+		for i := range ring {
+			ring[i] = -never
+		}
+		w.last = append(w.last, ring)
 	}
-	at = max(at, t.ready[Pseudo][p.Pseudo][cmd])
-	if cmd != PRE {
-		at = max(at, t.ready[Group][p.Group][cmd])
-	}
-	return max(at, t.ready[Bank][p.Bank][cmd])
+	return w
 }
 
-// issue records that cmd was sent at now.
+// issue records that cmd was sent to a place at now.
 func (t *timing) issue(cmd Command, p *Place, now int64) {
-	t.apply(Channel, 0, cmd, now)
-	if cmd == PREA || cmd == REF {
-		return
+	node := [numLevels]int32{0, p.Pseudo, p.Group, p.Bank}
+	for _, e := range t.effects[cmd] {
+		ready := &t.ready[e.level][node[e.level]][e.after&7]
+		*ready = max(*ready, now+e.cycles)
 	}
-	t.apply(Pseudo, p.Pseudo, cmd, now)
-	t.apply(Group, p.Group, cmd, now)
-	t.apply(Bank, p.Bank, cmd, now)
-}
-
-func (t *timing) apply(l Level, node int32, cmd Command, now int64) {
-	ready := &t.ready[l][node]
-	for _, e := range t.effects[l][cmd] {
-		if at := now + e.cycles; at > ready[e.after] {
-			ready[e.after] = at
-		}
-	}
-	for i := range t.windows[l] {
-		w := &t.windows[l][i]
-		if w.before != cmd {
-			continue
-		}
+	for i := range t.windows[cmd] {
+		w := &t.windows[cmd][i]
 		// The ring holds the last n commands; after this one, its oldest is the n-th last.
-		ring, at := w.last[node], w.at[node]
+		n := node[w.level]
+		ring, at := w.last[n], w.at[n]
 		ring[at] = now
-		at = (at + 1) % w.n
-		w.at[node] = at
-		if next := ring[at] + w.cycles; next > ready[w.after] {
-			ready[w.after] = next
+		if at++; at == w.n {
+			at = 0
 		}
+		w.at[n] = at
+		ready := &t.ready[w.level][n][w.after&7]
+		*ready = max(*ready, ring[at]+w.cycles)
 	}
 }

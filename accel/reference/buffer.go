@@ -15,6 +15,7 @@ type buffer struct {
 	banks    [2]bank
 	reader   reader
 	busy     bool // a port or a bank holds data
+	ended    bool // a matrix was written to its end in this cycle
 }
 
 type writePort struct {
@@ -65,7 +66,7 @@ func (b *buffer) write(now int64) bool {
 		return false
 	}
 	moved := false
-	b.busy = false
+	b.busy, b.ended = false, false
 	for i := range b.banks {
 		k := &b.banks[i]
 		if k.full && now >= b.initDone {
@@ -79,7 +80,9 @@ func (b *buffer) write(now int64) bool {
 	}
 	for i := range b.ports {
 		p := &b.ports[i]
+		active := p.active
 		moved = p.step(b.lines) || moved
+		b.ended = b.ended || active && !p.active
 		b.busy = b.busy || p.data || p.outFull || p.skidFull
 	}
 	return moved

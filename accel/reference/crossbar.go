@@ -17,7 +17,8 @@ type channel struct {
 	refused  uint64
 	since    int64 // cycle of the refusal
 	response bool
-	locked   int8 // port whose address was chosen and not taken; -1: none
+	taken    int64 // cycle at which the response register was last emptied
+	locked   int8  // port whose address was chosen and not taken; -1: none
 	reads    int64
 }
 
@@ -38,9 +39,11 @@ func (s *sim) answers(now int64) {
 			busy |= 1 << p
 		}
 	}
-	for m := s.responses; m != 0; m &= m - 1 {
-		c := bits.TrailingZeros32(m)
+	for c := range s.channels {
 		ch := &s.channels[c]
+		if !ch.response && !s.popped(now, c) {
+			continue
+		}
 		p := int(ch.ids[ch.idHead])
 		port := &f.ports[p]
 		if busy>>p&1 != 0 || port.locked >= 0 && int(port.locked) != c {
@@ -54,8 +57,11 @@ func (s *sim) answers(now int64) {
 		busy |= 1 << p
 		port.locked = -1
 		ch.response = false
-		s.responses &^= 1 << c
-		s.same(uChannel + unit(c))
+		ch.taken = now
+		s.wake(uAnswers, ch.dram.NextAnswer()+1)
+		if ch.pending {
+			s.wake(uChannel+unit(c), max(ch.dram.NextAnswer(), now)+1)
+		}
 		ch.idHead = (ch.idHead + 1) & 63
 		ch.idCount--
 		s.answer(now, p)
@@ -100,9 +106,28 @@ func (f *fetch) paddingNext(p int) {
 	}
 }
 
+// popped fills a channel's response register with an answer that was there before this cycle. The register takes
+// the next answer in the cycle in which it is emptied.
+func (s *sim) popped(now int64, c int) bool {
+	ch := &s.channels[c]
+	at := max(ch.dram.NextAnswer(), ch.taken)
+	if at >= now {
+		return false
+	}
+	ch.dram.Pop(at)
+	ch.response = true
+	if s.obs.DRAM != nil {
+		s.obs.DRAM(at, c, 0, true)
+	}
+	return true
+}
+
 // memory gives a DRAM channel the address of the lowest port that wants it, then moves the DRAM.
 func (s *sim) memory(now int64, c int) {
 	f, ch := s.fetch, &s.channels[c]
+	if !ch.response {
+		s.popped(now, c)
+	}
 	if want := f.addressReady[c]; ch.pending {
 		if ch.dram.Push(now, ch.refused, 0, false) {
 			ch.pending = false
@@ -131,22 +156,21 @@ func (s *sim) memory(now int64, c int) {
 			ch.pending, ch.refused, ch.since = true, addr, now
 		}
 	}
-	if !ch.response {
-		if _, ok := ch.dram.Pop(now); ok {
-			ch.response = true
-			s.responses |= 1 << c
-			s.moved = true
-			s.after(uAnswers)
-			if s.obs.DRAM != nil {
-				s.obs.DRAM(now, c, 0, true)
-			}
-		}
-	}
+	idle := ch.dram.NextAnswer() >= never
 	ch.dram.Step(now)
-	s.wake(uChannel+unit(c), ch.dram.Next())
-	if !ch.response {
-		s.wake(uChannel+unit(c), ch.dram.NextAnswer())
+	u := uChannel + unit(c)
+	s.wake(u, ch.dram.Next())
+	answer := ch.dram.NextAnswer()
+	if idle {
+		s.wake(uAnswers, answer+1)
 	}
+	if ch.pending && !ch.response {
+		s.wake(u, max(answer, ch.taken)+1)
+	}
+	if f.addressReady[c] != 0 && (!ch.pending || ch.locked < 0) {
+		s.after(u) // to take one, or to settle on one
+	}
+	s.moved = false // it has said when it must be stepped again
 }
 
 func (s *sim) pushed(now int64, c int, addr uint64) {

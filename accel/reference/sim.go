@@ -64,7 +64,6 @@ type sim struct {
 	reads        int64
 	answered     int
 	lastResponse int64
-	responses    uint32 // channels whose response register is full
 	wheel
 	moved     bool // the unit being stepped changed something
 	waitsFrom [numStalls]int64
@@ -165,16 +164,8 @@ func (s *sim) run(every bool) error {
 		} else if !s.advance() {
 			return s.hangs()
 		}
-		for s.due != 0 {
-			u := unit(bits.TrailingZeros64(s.due))
-			s.due &= s.due - 1
-			s.moved = false
-			if err := s.step(u, s.now); err != nil {
-				return err
-			}
-			if s.moved {
-				s.after(u)
-			}
+		if err := s.cycle(s.now); err != nil {
+			return err
 		}
 		s.stepped++
 		if s.ended && s.answered == s.rows && s.leaving.n == 0 {
@@ -207,50 +198,71 @@ func (w *watchdog) stuck(s *sim) bool {
 	return false
 }
 
-// step is one unit in one cycle.
-func (s *sim) step(u unit, now int64) error {
-	switch u {
-	case uMultiply:
-		s.multiply(now)
-	case uValueReader:
-		s.readStep(now, &s.value, uValueReader, uMultiply, uValueFork)
-	case uValueWrite:
-		s.writeStep(now, &s.value, uValueWrite, uValueReader, uValueFork)
-	case uKeyWrite:
-		s.writeStep(now, &s.key, uKeyWrite, uKeyReader, uKeyStage)
-	case uRespond:
-		s.respond(now)
-	case uAnswers:
-		s.answers(now)
-	case uAddress:
-		s.addresses(now)
-	case uLoad:
-		s.load(now)
-	case uArbitrate:
-		s.arbitrate(now)
-	case uValueFork:
-		s.valueFork(now)
-	case uTopK:
-		s.topkStep(now)
-	case uRequant:
-		s.requantStep(now)
-	case uDecide:
-		s.decideStep(now)
-	case uDot:
-		s.dotStep(now)
-	case uKeyReader:
-		s.readStep(now, &s.key, uKeyReader, uDot, uKeyStage)
-	case uKeyStage:
-		s.keyStep(now)
-	case uAdmit:
-		return s.admit(now)
-	default:
-		if c := int(u - uChannel); c < len(s.channels) {
+// cycle steps the units that are due, from the last stage to the first. A unit that moved is due in the next cycle.
+func (s *sim) cycle(now int64) error {
+	const (
+		back  = 1<<uMultiply | 1<<uValueReader | 1<<uValueWrite
+		words = 1<<uValueFork | 1<<uTopK | 1<<uRequant
+		rest  = 1<<uDecide | 1<<uDot | 1<<uKeyReader | 1<<uKeyStage | 1<<uAdmit
+	)
+	if s.due&back != 0 {
+		s.step(uMultiply, now, (*sim).multiply)
+		s.step(uValueReader, now, (*sim).readValues)
+		s.step(uValueWrite, now, (*sim).writeValues)
+	}
+	s.step(uKeyWrite, now, (*sim).writeKeys)
+	s.step(uRespond, now, (*sim).respond)
+	s.step(uAnswers, now, (*sim).answers)
+	for m := s.due >> uChannel & (1<<maxChannels - 1); m != 0; m &= m - 1 {
+		if c := bits.TrailingZeros64(m); c < len(s.channels) {
 			s.memory(now, c)
+		}
+	}
+	s.step(uAddress, now, (*sim).addresses)
+	s.step(uLoad, now, (*sim).load)
+	s.step(uArbitrate, now, (*sim).arbitrate)
+	if s.due&words != 0 {
+		s.step(uValueFork, now, (*sim).valueFork)
+		s.step(uTopK, now, (*sim).topkStep)
+		s.step(uRequant, now, (*sim).requantStep)
+	}
+	if s.due&rest == 0 {
+		return nil
+	}
+	s.step(uDecide, now, (*sim).decideStep)
+	s.step(uDot, now, (*sim).dotStep)
+	s.step(uKeyReader, now, (*sim).readKeys)
+	s.step(uKeyStage, now, (*sim).keyStep)
+	if s.due&(1<<uAdmit) != 0 {
+		s.moved = false
+		if err := s.admit(now); err != nil {
+			return err
+		}
+		if s.moved {
+			s.after(uAdmit)
 		}
 	}
 	return nil
 }
+
+// step steps a unit if it is due.
+func (s *sim) step(u unit, now int64, f func(*sim, int64)) {
+	if s.due>>u&1 == 0 {
+		return
+	}
+	s.moved = false
+	f(s, now)
+	if s.moved {
+		s.after(u)
+	}
+}
+
+func (s *sim) readValues(now int64) { s.readStep(now, &s.value, uValueReader, uMultiply, uValueFork) }
+func (s *sim) readKeys(now int64)   { s.readStep(now, &s.key, uKeyReader, uDot, uKeyStage) }
+func (s *sim) writeValues(now int64) {
+	s.writeStep(now, &s.value, uValueWrite, uValueReader, uValueFork)
+}
+func (s *sim) writeKeys(now int64) { s.writeStep(now, &s.key, uKeyWrite, uKeyReader, uKeyStage) }
 
 // readStep is a buffer's reader; user takes its lines, source announces matrices to it.
 func (s *sim) readStep(now int64, b *buffer, self, user, source unit) {
@@ -270,8 +282,12 @@ func (s *sim) readStep(now int64, b *buffer, self, user, source unit) {
 func (s *sim) writeStep(now int64, b *buffer, self, reader, source unit) {
 	s.moved = b.write(now)
 	if s.moved {
-		s.same(uRespond)
-		s.same(source)
+		if s.realign.convertedFull {
+			s.same(uRespond)
+		}
+		if b.ended {
+			s.same(source)
+		}
 		s.wake(reader, b.reader.next(now))
 	}
 	if b.busy && now < b.initDone {
