@@ -123,8 +123,8 @@ func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
 	c.reads.push(r, open)
 	c.outstanding++
 	if c.next > now {
-		cmd, t := c.command(&r), c.timing
-		at := max(t.ready[Channel][0][cmd], t.ready[Pseudo][r.Pseudo][cmd], t.ready[Bank][r.Bank][cmd], now)
+		cmd, s, t := c.command(&r), r.slot(), c.timing
+		at := max(t.at(&s, Channel, cmd), t.at(&s, Pseudo, cmd), t.at(&s, Bank, cmd), now)
 		c.next = min(c.next, at)
 		if c.writes.n > 0 {
 			c.next = now // whose turn it is may change

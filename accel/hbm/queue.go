@@ -15,9 +15,6 @@ type queue struct {
 	active   uint64               // those whose row was opened for them
 }
 
-// maxPseudo is the most pseudo-channels of a channel.
-const maxPseudo = 4
-
 // class is the index in wants of the command that a request needs.
 const (
 	wantACT = iota
@@ -47,9 +44,9 @@ func (q *queue) remove(i int) {
 	low := uint64(1)<<i - 1
 	for p := range q.pseudos {
 		w := &q.wants[p&(maxPseudo-1)]
-		for k := range w {
-			w[k] = w[k]&low | w[k]>>1&^low
-		}
+		w[0] = w[0]&low | w[0]>>1&^low
+		w[1] = w[1]&low | w[1]>>1&^low
+		w[2] = w[2]&low | w[2]>>1&^low
 	}
 	q.active = q.active&low | q.active>>1&^low
 }
@@ -82,26 +79,26 @@ func (q *queue) holds(bank int32) bool {
 // ready is the requests whose command the widest levels allow at now, and when the first of the others can be.
 func (q *queue) ready(t *timing, column Command, now int64) (mask uint64, next int64) {
 	next = never
-	bus := &t.ready[Channel][0]
 	for p := range q.pseudos {
-		w, local := &q.wants[p&(maxPseudo-1)], &t.ready[Pseudo][p]
-		if w[wantColumn] != 0 {
-			if at := max(bus[column], local[column]); at <= now {
-				mask |= w[wantColumn]
+		w := &q.wants[p&(maxPseudo-1)]
+		local := pseudoSlots + 8*(p&(maxPseudo-1))
+		if m := w[wantColumn]; m != 0 {
+			if at := max(t.ready[column&7], t.ready[local+int(column&7)]); at <= now {
+				mask |= m
 			} else {
 				next = min(next, at)
 			}
 		}
-		if w[wantACT] != 0 {
-			if at := max(bus[ACT], local[ACT]); at <= now {
-				mask |= w[wantACT]
+		if m := w[wantACT]; m != 0 {
+			if at := max(t.ready[ACT], t.ready[local+int(ACT)]); at <= now {
+				mask |= m
 			} else {
 				next = min(next, at)
 			}
 		}
-		if w[wantPRE] != 0 {
-			if at := max(bus[PRE], local[PRE]); at <= now {
-				mask |= w[wantPRE]
+		if m := w[wantPRE]; m != 0 {
+			if at := max(t.ready[PRE], t.ready[local+int(PRE)]); at <= now {
+				mask |= m
 			} else {
 				next = min(next, at)
 			}

@@ -81,7 +81,8 @@ func (c *Controller) oldest(q *queue, mask uint64, now int64) (int, int64) {
 		i := bits.TrailingZeros64(mask)
 		r := &q.requests[i]
 		cmd := c.command(r)
-		at := max(c.timing.ready[Group][r.Group][cmd], c.timing.ready[Bank][r.Bank][cmd])
+		s := r.slot()
+		at := max(c.timing.at(&s, Group, cmd), c.timing.at(&s, Bank, cmd))
 		if at <= now {
 			return i, at
 		}
@@ -142,7 +143,7 @@ func (c *Controller) refresh(now, next int64) bool {
 		c.next = max(now+1, next)
 		return false
 	}
-	if at := c.timing.ready[Channel][0][cmd]; at > now {
+	if at := c.timing.ready[cmd]; at > now {
 		c.next = at
 		return false
 	}

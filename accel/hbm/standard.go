@@ -167,8 +167,9 @@ func (s *Standard) Validate() error {
 			return fmt.Errorf("dram %s: %s must be a power of two, not %d", s.Name, c.name, c.n)
 		}
 	}
-	if o.Pseudo > maxPseudo {
-		return fmt.Errorf("dram %s: %d pseudo-channels; at most %d", s.Name, o.Pseudo, maxPseudo)
+	if o.Pseudo > maxPseudo || o.Pseudo*o.Groups > maxGroups || o.Pseudo*o.Groups*o.Banks > maxBanks {
+		return fmt.Errorf("dram %s: %d x %d x %d pseudo-channels, groups and banks; at most %d, %d and %d in a channel",
+			s.Name, o.Pseudo, o.Groups, o.Banks, maxPseudo, maxGroups, maxBanks)
 	}
 	if o.RowBytes < o.BurstBytes {
 		return fmt.Errorf("dram %s: a row of %d bytes is shorter than a burst of %d", s.Name, o.RowBytes, o.BurstBytes)

@@ -11,7 +11,7 @@ type decision struct {
 	frozen int64
 	stood  bool
 
-	scores    fifo[beat]
+	scores    words
 	maximum   bool  // the head row's maximum has been found
 	maximumAt int64 // cycle from which it is known
 	out       beat
@@ -50,7 +50,7 @@ func (s *sim) storeScore(now int64, b *beat) bool {
 		return false
 	}
 	s.ready(now, StallDecision)
-	d.scores.push(now, *b)
+	d.scores.push(now, b)
 	if b.last {
 		d.maximum, d.maximumAt = true, now+1
 		s.after(uDecide)
@@ -66,7 +66,7 @@ func (s *sim) decideStep(now int64) {
 	}
 	if d.maximum && d.maximumAt <= now && !d.outFull {
 		if d.scores.valid(now) {
-			d.out, d.outFull = d.scores.pop(now), true
+			d.out, d.outFull = d.scores.pop(now, d.scores.head().j.words), true
 			s.moved = true
 			s.same(uDot)
 			s.after(uDot)

@@ -4,7 +4,7 @@ package reference
 // recomputed wait in a FIFO; the recomputation's words pass by it (RTL.md section 8). Behind it are the
 // rebatching and the reload of the indices, three registers.
 type requantBuffer struct {
-	fifo     fifo[beat]
+	fifo     words
 	needed   int // recomputations decided since the last normal row
 	finished int // recomputations that left since the last normal row
 	locked   bool
@@ -32,7 +32,7 @@ func (s *sim) bufferWord(now int64, b *beat, again bool) bool {
 		return false
 	}
 	b.j.requantsBefore = r.needed
-	r.fifo.push(now, *b)
+	r.fifo.push(now, b)
 	s.wake(uRequant, now+2)
 	if b.last {
 		r.needed = 0
@@ -66,7 +66,7 @@ func (s *sim) requantStep(now int64) {
 		if !r.fifo.valid(now) {
 			s.wake(uRequant, r.fifo.next(now))
 		} else {
-			queued = r.fifo.peek().j.requantsBefore <= r.finished
+			queued = r.fifo.head().j.requantsBefore <= r.finished
 		}
 	}
 	side := r.direct
@@ -86,7 +86,7 @@ func (s *sim) requantStep(now int64) {
 		r.directAt = now
 		s.same(uDecide)
 	} else {
-		r.chain[0] = r.fifo.pop(now)
+		r.chain[0] = r.fifo.pop(now, r.fifo.head().j.words)
 		s.after(uDecide)
 	}
 	r.full[0] = true

@@ -98,11 +98,11 @@ func newSim(m Machine, obs Observer) (*sim, error) {
 	s.realign = newRealign(&s.g)
 	s.key, s.value = newBuffer(g.lines), newBuffer(g.lines)
 	s.keys.decisions = newFIFO[pass](requestFIFO)
-	s.decision.scores = newFIFO[beat](g.lines)
-	s.requant.fifo = newFIFO[beat](16 * g.lines)
-	s.topk.fifo = newFIFO[topKWord](g.lines)
+	s.decision.scores = newWords(g.lines)
+	s.requant.fifo = newWords(16 * g.lines)
+	s.topk.fifo = newWords(g.lines)
 	s.topk.lastPop = -1
-	s.values.scores = newFIFO[beat](g.ports / g.lanes * maxFused * 8)
+	s.values.scores = newWords(g.ports / g.lanes * maxFused * 8)
 	s.channels = make([]channel, g.channels)
 	for i := range s.channels {
 		c, err := hbm.NewController(standard(), hbm.Options{Outstanding: outstanding})

@@ -85,6 +85,69 @@ func (f *fifo[T]) pop(now int64) T {
 	return v
 }
 
+// words is a fifo of words. It holds runs of a row's words, which are the words from and to a number, so that its
+// memory follows the rows and not the words in it.
+type words struct {
+	runs   ring[run]
+	n      int
+	depth  int
+	pushAt int64
+	popAt  int64
+}
+
+type run struct {
+	j        *job
+	second   bool
+	from, to int32 // words in the FIFO
+	pushedAt int64 // cycle of the first word's push
+}
+
+func newWords(depth int) words { return words{depth: depth, pushAt: -8, popAt: -8} }
+
+func (f *words) room(now int64) bool {
+	n := f.n
+	if f.popAt == now {
+		n++
+	}
+	return n < f.depth
+}
+
+func (f *words) push(now int64, b *beat) {
+	if b.word == 0 {
+		f.runs.push(run{j: b.j, second: b.second, pushedAt: now})
+	}
+	f.runs.at(f.runs.n - 1).to = b.word + 1
+	f.n++
+	f.pushAt = now
+}
+
+func (f *words) valid(now int64) bool {
+	return f.n > 1 || f.n == 1 && f.pushAt < now-1
+}
+
+func (f *words) next(now int64) int64 {
+	if f.n == 0 {
+		return never
+	}
+	return max(f.pushAt+2, now+1)
+}
+
+// head is the run of the oldest word.
+func (f *words) head() *run { return f.runs.at(0) }
+
+// pop takes the oldest word; total is how many the row has here, which tells the last.
+func (f *words) pop(now int64, total int) beat {
+	r := f.runs.at(0)
+	b := beat{j: r.j, word: r.from, second: r.second, last: int(r.from) == total-1}
+	r.from++
+	if b.last {
+		f.runs.pop()
+	}
+	f.n--
+	f.popAt = now
+	return b
+}
+
 // ring is a plain queue that grows.
 type ring[T any] struct {
 	items   []T

@@ -11,8 +11,8 @@ import (
 	"spatten/internal/shared"
 )
 
-// run is one measured run of the reference.
-type run struct {
+// referenceRun is one measured run of the reference.
+type referenceRun struct {
 	Name    string `json:"name"`
 	File    string `json:"file"`
 	Rows    int    `json:"rows"`
@@ -26,18 +26,18 @@ type run struct {
 	} `json:"machine"`
 }
 
-func (r *run) machine() Machine {
+func (r *referenceRun) machine() Machine {
 	return Machine{Multipliers: r.Setting.Multipliers, BufferLines: r.Setting.BufferLines,
 		BandwidthDownsample: r.Setting.BandwidthDownsample, FetchRounding: r.Setting.FetchRounding}
 }
 
-func runs(t testing.TB) []run {
+func runs(t testing.TB) []referenceRun {
 	t.Helper()
 	data, err := os.ReadFile(shared.Path(t, "reference", "rtl", "index.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []run
+	var all []referenceRun
 	if err := json.Unmarshal(data, &all); err != nil {
 		t.Fatal(err)
 	}

@@ -4,18 +4,13 @@ package reference
 // passed since it came to the head; then it gives words until V scores are out and throws the rest away, one a
 // cycle. Rows that keep all their keys go by, once no row is inside (RTL.md section 9).
 type topK struct {
-	fifo    fifo[topKWord]
+	fifo    words
 	lastPop int64
 	inside  int   // rows between entrance and exit
 	enters  bool  // the next word through the entrance is its row's first
 	locked  bool  // an output row is under way
 	bypass  bool  // the locked side is the one that goes by
 	takenAt int64 // cycle in which the last word went by
-}
-
-type topKWord struct {
-	beat
-	pushedAt int64
 }
 
 // topkIn takes a word at the entrance and reports whether it was taken.
@@ -30,7 +25,7 @@ func (s *sim) topkIn(now int64, b *beat) bool {
 		if !t.fifo.room(now) {
 			return false
 		}
-		t.fifo.push(now, topKWord{*b, now})
+		t.fifo.push(now, b)
 		s.wake(uTopK, now+2)
 		if b.word == 0 {
 			t.inside++
@@ -50,22 +45,21 @@ func (s *sim) topkStep(now int64) {
 		if !t.fifo.valid(now) {
 			s.wake(uTopK, t.fifo.next(now))
 		} else {
-			w := t.fifo.peek()
+			w := t.fifo.head()
 			head := max(t.lastPop+1, w.pushedAt+2)
 			switch {
-			case w.word == 0 && now < head+int64(w.j.TopKLatency):
+			case w.from == 0 && now < head+int64(w.j.TopKLatency):
 				s.wake(uTopK, head+int64(w.j.TopKLatency))
 				s.stall(now, StallTopK)
-			case int(w.word) >= w.j.outWords:
+			case int(w.from) >= w.j.outWords:
 				t.lastPop = now
-				s.retire(t.fifo.pop(now).j, 1)
+				s.retire(t.fifo.pop(now, w.j.inWords).j, 1)
 				s.after(uRequant)
 				s.moved = true
 			default:
 				s.ready(now, StallTopK)
 				queued = true
-				out = w.beat
-				out.last = int(w.word) == w.j.outWords-1
+				out = beat{j: w.j, word: w.from, last: int(w.from) == w.j.outWords-1}
 			}
 		}
 	}
@@ -95,7 +89,7 @@ func (s *sim) topkStep(now int64) {
 		s.retire(out.j, 1)
 	} else {
 		t.lastPop = now
-		s.retire(t.fifo.pop(now).j, 1)
+		s.retire(t.fifo.pop(now, out.j.inWords).j, 1)
 		s.after(uRequant)
 		if out.last {
 			t.inside--

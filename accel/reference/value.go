@@ -16,7 +16,7 @@ type valuePath struct {
 	collecting int // words collected for the next request
 	request    fetchRequest
 	ready      bool // a request is complete
-	scores     fifo[beat]
+	scores     words
 	products   ring[product] // rows on their way through the multipliers
 }
 
@@ -105,7 +105,7 @@ func (s *sim) valueFork(now int64) {
 	}
 	if !v.queued {
 		if v.scores.room(now) {
-			v.scores.push(now, *b)
+			v.scores.push(now, b)
 			v.queued = true
 			s.moved = true
 			s.wake(uMultiply, now+2)
@@ -181,7 +181,7 @@ func (s *sim) multiply(now int64) {
 		return
 	}
 	s.ready(now, StallValueFetch)
-	b := v.scores.pop(now)
+	b := v.scores.pop(now, v.scores.head().j.outWords)
 	r.out = false
 	s.same(uValueReader)
 	s.after(uValueFork)
