@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Rows that the check refuses are those at which the simulated reference stops; both say so.
+// Every row at which the simulated reference stops is refused by the check; both say so.
 func TestHangsAreFound(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		m := Machine{
@@ -35,7 +35,10 @@ func TestHangsAreFound(t *testing.T) {
 		}
 		s.rowsIn, s.unchecked = next, true
 		err = s.run(false)
-		if (checked.err != "") != (err != nil) {
+		// Where the mark of a last is lost, the next matrix may bring one and the reference goes on with wrong data:
+		// the check refuses these rows too.
+		lost := strings.Contains(checked.err, "loses the mark")
+		if (checked.err != "") != (err != nil) && !(lost && err == nil) {
 			r.Fatalf("%+v %+v: the check says %q, the simulation %v", m, row, checked.err, err)
 		}
 		if err != nil && !(strings.Contains(err.Error(), "for ever") && strings.Contains(checked.err, "for ever")) {
