@@ -167,3 +167,25 @@ func TestLadderIsValid(t *testing.T) {
 		}
 	})
 }
+
+// FuzzState: no log crashes, and one that was read is read again.
+func FuzzState(f *testing.F) {
+	f.Add("{\"search\":\"toy\"}\n{\"levels\":[1,2],\"kl\":0.1,\"log_ratio\":0,\"worst\":0,\"kv_bytes\":3,\"dense_fp32_kv_bytes\":9}\n{\"lev")
+	f.Add("")
+	f.Fuzz(func(t *testing.T, log string) {
+		file := filepath.Join(t.TempDir(), "state")
+		if err := os.WriteFile(file, []byte(log), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s, err := OpenState(file, "toy")
+		if err != nil {
+			return
+		}
+		s.Close()
+		again, err := OpenState(file, "toy")
+		if err != nil || !reflect.DeepEqual(again.known, s.known) {
+			t.Errorf("%v", err)
+		}
+		again.Close()
+	})
+}
