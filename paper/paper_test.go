@@ -164,6 +164,13 @@ func TestReport(t *testing.T) {
 			}
 		}
 	}
+	var page bytes.Buffer
+	if err := r.HTML(&page); err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(page.Bytes(), []byte("<svg")); n != 5 || bytes.Contains(page.Bytes(), []byte("<script src")) || bytes.Contains(page.Bytes(), []byte("NaN")) {
+		t.Errorf("the page has %d drawings, want 5, nothing from elsewhere and no NaN", n)
+	}
 	b, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,12 @@
 package paper
 
-import "context"
+import (
+	"context"
+
+	"spatten/accel/config"
+	"spatten/accel/energy"
+	"spatten/rival"
+)
 
 // table3Published is Table III.
 var table3Published = []struct {
@@ -8,16 +14,46 @@ var table3Published = []struct {
 	gops, gopPerJ float64
 }{{"mnnfast", 120, 120}, {"a3", 221, 269}, {"spatten_eighth", 360, 382}}
 
+// table3 runs all machines on the same benchmarks, with one energy table and one unit: the dense run's operations.
 func (l *Lab) table3(ctx context.Context) (map[string]Machine, error) {
-	var gops, perJ []float64
+	eighth, err := config.Load("spatten-eighth", nil)
+	if err != nil {
+		return nil, err
+	}
+	gops, perJ := map[string][]float64{}, map[string][]float64{}
+	add := func(machine string, ops, seconds, joules float64) {
+		gops[machine], perJ[machine] = append(gops[machine], ops/seconds/1e9), append(perJ[machine], ops/joules/1e9)
+	}
 	for i := range l.Benchmarks {
-		r, err := l.Simulate(ctx, &l.Benchmarks[i], "spatten-eighth", All)
+		b := &l.Benchmarks[i]
+		r, err := l.Simulate(ctx, b, "spatten-eighth", All)
 		if err != nil {
 			return nil, err
 		}
-		gops, perJ = append(gops, r.DenseOps/r.Seconds/1e9), append(perJ, r.DenseOps/r.Joules/1e9)
+		add("spatten_eighth", r.DenseOps, r.Seconds, r.Joules)
+		h := b.heads()
+		for name, c := range map[string]rival.Cost{"dense": rival.MNNFast(h, 1), "mnnfast": rival.MNNFast(h, l.Rule.ValuesOfKeys[b.Model.Family]), "a3": rival.A3(h)} {
+			joules, parts := 0.0, energy.Joules(c.Counts, eighth.Energy)
+			for _, unit := range sorted(parts) {
+				joules += parts[unit]
+			}
+			add(name, r.DenseOps, c.Cycles/1e9, joules)
+		}
 	}
-	return map[string]Machine{"spatten_eighth": {geomean(gops), geomean(perJ)}}, nil
+	out := map[string]Machine{}
+	for name := range gops {
+		out[name] = Machine{geomean(gops[name]), geomean(perJ[name])}
+	}
+	return out, nil
+}
+
+// heads is the benchmark's dense attention as an accelerator meets it: the middle step stands for all generated tokens.
+func (b *Benchmark) heads() rival.Heads {
+	h := rival.Heads{Count: b.Model.Layers * b.Model.Heads, Queries: b.Tokens, Keys: b.Tokens, Dim: b.Model.HeadDim}
+	if b.Generated > 0 {
+		h.Count, h.Queries, h.Keys = h.Count*b.Generated, 1, b.Tokens+(b.Generated+1)/2
+	}
+	return h
 }
 
 // Step is a technique of Fig. 20: the time with it and all before it, and the factor that it adds.

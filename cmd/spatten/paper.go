@@ -1,6 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
+	"os"
+
 	"github.com/spf13/cobra"
 
 	"spatten/paper"
@@ -10,6 +14,7 @@ import (
 func paperCommand() *cobra.Command {
 	var asJSON bool
 	var steps int
+	var html string
 	cmd := &cobra.Command{
 		Use:   "paper",
 		Short: "Reproduce the paper's evaluation: ours beside the published numbers",
@@ -19,6 +24,15 @@ func paperCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if html != "" {
+				var page bytes.Buffer
+				if err := r.HTML(&page); err != nil {
+					return err
+				}
+				if err := os.WriteFile(html, page.Bytes(), 0o644); err != nil {
+					return fmt.Errorf("write the report: %w", err)
+				}
+			}
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), r)
 			}
@@ -26,6 +40,7 @@ func paperCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the numbers as JSON")
+	cmd.Flags().StringVar(&html, "html", "", "also write the report as one HTML page to this file")
 	cmd.Flags().IntVar(&steps, "steps", 0, "generated tokens to simulate, standing for all 32 (0: all)")
 	return cmd
 }
