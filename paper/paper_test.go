@@ -157,6 +157,9 @@ func TestReport(t *testing.T) {
 			t.Errorf("%s: predicted over published %+v, more than 25 %% off", p, s)
 		}
 	}
+	if r.Table4.FCSeconds < 25.75e-3*0.9 || r.Table4.FCSeconds > 25.75e-3*1.1 {
+		t.Errorf("FC takes %g s, Table IV has 25.75 ms", r.Table4.FCSeconds)
+	}
 	for _, f := range r.Fits {
 		for _, p := range rival.Platforms {
 			if p.Name == f.Platform && (f.Model.FLOPS > p.PeakFLOPS || f.Model.BytesPerS > p.PeakBytes || f.Model.Watts > p.PeakWatts) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image/color"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -56,7 +57,7 @@ func (r *Report) plotFigure20() ([]byte, error) {
 	var values [2]plotter.Values
 	var names []string
 	for _, s := range r.Steps[1:] {
-		names = append(names, fmt.Sprintf("%.12s", s.Name))
+		names = append(names, strings.ReplaceAll(s.Name, "_", "\n"))
 		values[0], values[1] = append(values[0], s.Factor), append(values[1], s.Published)
 	}
 	for i, name := range []string{"ours", "published"} {

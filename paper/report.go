@@ -18,6 +18,8 @@ type Report struct {
 	Fits     []Fit              `json:"fits"`
 	Scores   map[string]Score   `json:"scores"`
 	Steps    []Step             `json:"figure20"`
+	Table4   EndToEnd           `json:"table4"`
+	Figure18 map[string]float64 `json:"figure18_tflops"`
 	Runs     map[string]Run     `json:"runs"`
 
 	published published
@@ -56,6 +58,10 @@ func Reproduce(ctx context.Context, steps int) (*Report, error) {
 	if r.Steps, err = l.figure20(ctx); err != nil {
 		return nil, err
 	}
+	if r.Table4, err = l.table4(ctx); err != nil {
+		return nil, err
+	}
+	r.Figure18 = map[string]float64{"bert": r.roofline("bert"), "gpt2": r.roofline("gpt2")}
 	r.Averages, err = l.averages(ctx)
 	return r, err
 }
@@ -97,6 +103,16 @@ func (r *Report) Text(out io.Writer) error {
 		fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t\n", m.name, r.Table3[m.name].GOPS, m.gops, r.Table3[m.name].GOPPerJ, m.gopPerJ)
 	}
 	fmt.Fprintf(w, "dense\t%.0f\t\t%.0f\t\t\n", r.Table3["dense"].GOPS, r.Table3["dense"].GOPPerJ)
+	fmt.Fprint(w, "\nTable IV and Fig. 15, GPT-2-medium end to end, 8-bit FC weights; the TITAN Xp's time is the published one\n\n\tours\tpublished\tratio\t\n")
+	line := func(name string, ours, theirs float64) {
+		fmt.Fprintf(w, "%s\t%.2f\t%.2f\t%.2f\t\n", name, ours, theirs, ours/theirs)
+	}
+	line("FC, ms", r.Table4.FCSeconds*1e3, 25.75)
+	line("attention, ms", r.Table4.AttentionSeconds*1e3, 2.13)
+	line("speedup over TITAN Xp", r.Table4.Speedup, 27.1)
+	fmt.Fprint(w, "\nFig. 18, TFLOPS reached (operations of all over time of all)\n\n\tours\tpublished\tratio\t\n")
+	line("BERT", r.Figure18["bert"], 1.61)
+	line("GPT-2", r.Figure18["gpt2"], 0.43)
 	fmt.Fprint(w, "\nFig. 20, techniques switched on one after another, geometric mean over GPT-2\n\nstep\tms\tfactor\tpublished\tratio\t\n")
 	for _, s := range r.Steps {
 		fmt.Fprintf(w, "%s\t%.3f\t%.2f\t%.1f\t%.2f\t\n", s.Name, s.Seconds*1e3, s.Factor, s.Published, s.Factor/s.Published)
