@@ -4,6 +4,7 @@ package rival
 
 import (
 	"math"
+	"slices"
 )
 
 // Work is the dense attention of one benchmark, as a platform's library runs it.
@@ -64,12 +65,20 @@ type Sample struct {
 }
 
 // Fit finds the model that has the least squared logarithmic error on the samples and whose rates and power stay under
-// the data sheet's. It is deterministic: a pattern search from fixed starts.
+// the data sheet's. It is deterministic: a pattern search from fixed starts. Samples of one and the same work cannot tell
+// overhead from rates: then the overhead alone is fitted, and the rates are the data sheet's.
 func (p Platform) Fit(samples []Sample) Model {
 	best, at := math.Inf(1), Model{}
+	parameters := 3
+	if !slices.ContainsFunc(samples, func(s Sample) bool { return s.Work != samples[0].Work }) {
+		parameters = 1
+	}
 	for _, share := range []float64{1, 0.1, 0.01, 0.001} {
 		m := Model{LaunchSeconds: 1e-3, FLOPS: p.PeakFLOPS * share, BytesPerS: p.PeakBytes * share}
-		if e := p.descend(&m, samples); e < best {
+		if parameters == 1 {
+			m.FLOPS, m.BytesPerS = p.PeakFLOPS, p.PeakBytes
+		}
+		if e := p.descend(&m, parameters, samples); e < best {
 			best, at = e, m
 		}
 	}
@@ -81,12 +90,12 @@ func (p Platform) Fit(samples []Sample) Model {
 	return at
 }
 
-func (p Platform) descend(m *Model, samples []Sample) float64 {
+func (p Platform) descend(m *Model, parameters int, samples []Sample) float64 {
 	err := squares(*m, samples)
 	for step := 4.0; step > 1.0001; {
 		better := false
 		for _, f := range []float64{step, 1 / step} {
-			for i := range 3 {
+			for i := range parameters {
 				try := *m
 				switch i {
 				case 0:
