@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"spatten/attention/fixed"
 	"spatten/attention/kernel"
 	"spatten/attention/quant"
 	"spatten/attention/record"
@@ -24,12 +25,14 @@ const (
 type job uint8
 
 const (
-	jobAppend job = iota // a key/value head's new rows
-	jobPanels            // summarization: a block of a key/value head's rows, made ready for tiles
-	jobSpan              // summarization: some queries of one head
-	jobScores            // generation: the scores of a group's query heads over a segment of its keys
-	jobChoose            // generation: one head's probabilities, LSBs and choice of values
-	jobValues            // generation: a group's query heads over a block of its values
+	jobAppend   job = iota // a key/value head's new rows
+	jobPanels              // summarization: a block of a key/value head's rows, made ready for tiles
+	jobSpan                // summarization: some queries of one head
+	jobScores              // generation: the scores of a group's query heads over a segment of its keys
+	jobChoose              // generation: one head's probabilities, LSBs and choice of values
+	jobCodes               // hardware numerics: a key/value head's rows as 12-bit codes
+	jobHardware            // hardware numerics: some queries of one head
+	jobValues              // generation: a group's query heads over a block of its values
 )
 
 // work is the memory of one layer's attention, reused from layer to layer.
@@ -64,6 +67,7 @@ type attention struct {
 	items        []item
 	spans, span  int // parts of a head's queries, and rows of one
 	step         generation
+	codes        []codePanel // hardware numerics: of each group
 }
 
 // worker is one thread's memory.
@@ -77,6 +81,8 @@ type worker struct {
 	mark                  []uint8
 	scratch               quant.Scratch
 	top                   topk.Selector
+	unit                  fixed.Unit
+	wide                  []uint16 // probability codes
 	_                     [64]byte // threads do not share cache lines
 }
 
@@ -142,6 +148,10 @@ func (w *work) Run(thread, i int) {
 		}
 	case jobValues:
 		w.blockValues(t, i)
+	case jobCodes:
+		w.fillCodes(t, i)
+	case jobHardware:
+		w.hardwareSpan(t, i)
 	}
 }
 
@@ -188,9 +198,12 @@ func (s *Sequence) run(cpu *tensor.CPU, heads []int32, positions []int32) {
 	for _, h := range heads {
 		w.ready(&w.perHead[h], len(s.pass.rows))
 	}
-	if len(s.pass.rows) == 1 && w.index == nil && !w.onlyTiles {
+	switch {
+	case s.numerics == Hardware:
+		w.hardware(cpu)
+	case len(s.pass.rows) == 1 && w.index == nil && !w.onlyTiles:
 		w.generate(cpu)
-	} else {
+	default:
 		w.summarize(cpu)
 	}
 	if !s.seen.want.None {

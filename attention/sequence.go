@@ -30,6 +30,7 @@ func (s Shape) group(head int) int { return head / (s.Heads / s.KVHeads) }
 type Options struct {
 	Recorder  record.Recorder // nil: none
 	CacheBits int             // how K and V are stored where the schedule leaves them unquantized: 32 (0 too), 16 or 8
+	Numerics  Numerics        // how scores, probabilities and outputs are computed; float where it is empty
 	Run       record.Run      // names the run for the recorder; its shape and schedule are filled in
 }
 
@@ -41,6 +42,7 @@ type Sequence struct {
 	after       *Schedule // with prompt: dense, the schedule from the first generated token on, until then
 	cacheBits   int
 	importance  Importance
+	numerics    Numerics
 	prunesHeads bool
 	recorder    record.Recorder
 	wants       record.Wants
@@ -90,10 +92,13 @@ func NewSequence(shape Shape, s *Schedule, o Options) (*Sequence, error) {
 	if o.CacheBits == 0 {
 		o.CacheBits = 32
 	}
+	if err := o.Numerics.check(s, shape); err != nil {
+		return nil, err
+	}
 	if !slices.Contains([]int{32, 16, 8}, o.CacheBits) {
 		return nil, fmt.Errorf("attention: a cache of %d bits; 32, 16 and 8 are possible", o.CacheBits)
 	}
-	q := &Sequence{shape: shape, schedule: s, importance: importance, recorder: o.Recorder, cacheBits: o.CacheBits, headScores: make([]float32, shape.Heads)}
+	q := &Sequence{shape: shape, numerics: o.Numerics, schedule: s, importance: importance, recorder: o.Recorder, cacheBits: o.CacheBits, headScores: make([]float32, shape.Heads)}
 	q.seen = newAccumulator(importance.Sums(), shape.Layers)
 	q.prunesHeads = len(s.Heads) > 0 && s.Heads[len(s.Heads)-1] < 1
 	if !s.prunesTokens() {

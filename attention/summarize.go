@@ -32,8 +32,7 @@ type item struct {
 // summarize attends with many queries at once: keys and values are made ready once for a head and reused by all of them.
 func (w *work) summarize(cpu *tensor.CPU) {
 	s := w.s
-	layer, rows := s.pass.layer, len(s.pass.rows)
-	padded := kernel.Pad(w.n)
+	layer, padded := s.pass.layer, kernel.Pad(w.n)
 	if key := w.l.keys[w.l.groups[0]].Format(); key.PerChannel {
 		w.rawKeys = false // a query would be quantized anew for every block
 	}
@@ -55,6 +54,14 @@ func (w *work) summarize(cpu *tensor.CPU) {
 	}
 	w.do(cpu, jobPanels, len(w.groups())*blocks(w.n))
 
+	count := w.cutSpans()
+	w.do(cpu, jobSpan, count)
+	w.gather(count)
+}
+
+// cutSpans cuts the queries of all heads into spans, an item each, and returns their number.
+func (w *work) cutSpans() int {
+	s, layer, rows, padded := w.s, w.s.pass.layer, len(w.s.pass.rows), kernel.Pad(w.n)
 	w.span = max(4*tileQueries, (rows+mostSpans-1)/mostSpans)
 	w.span = (w.span + tileQueries - 1) / tileQueries * tileQueries
 	w.spans = (rows + w.span - 1) / w.span
@@ -75,9 +82,14 @@ func (w *work) summarize(cpu *tensor.CPU) {
 			it.lsbs = cleared(it.lsbs, padded)
 		}
 	}
-	w.do(cpu, jobSpan, count)
+	return count
+}
+
+// gather adds up what the items of all spans left behind.
+func (w *work) gather(count int) {
+	s := w.s
 	// Sums are added in the order of heads and spans, whoever computed them.
-	w.sums = cleared(w.sums, padded)
+	w.sums = cleared(w.sums, kernel.Pad(w.n))
 	for i := range w.items[:count] {
 		if !s.seen.want.None {
 			kernel.Add(w.sums, w.items[i].sums)

@@ -37,7 +37,7 @@ func (r *Runner) Accuracy(ctx context.Context, examples []Example, s *attention.
 	if len(info.Labels) == 0 {
 		return nil, fmt.Errorf("eval: %s has no classification head; accuracy is of classifiers", info.Name)
 	}
-	a := &Accuracy{Count: len(examples), Precision: r.CPU.Precision().String(), Model: info.Name, ByExample: make([]Classified, len(examples)), Schedule: "dense"}
+	a := &Accuracy{Count: len(examples), Precision: precision(r.CPU, r.Numerics), Model: info.Name, ByExample: make([]Classified, len(examples)), Schedule: "dense"}
 	if s != nil {
 		a.Schedule, a.ScheduleHash = s.Name, s.Hash()
 	}

@@ -136,7 +136,7 @@ func TestForward(t *testing.T) {
 	classifier, embedder := encoder(t, true), encoder(t, false)
 	s := schedule(t, "{tokens: [1, 0.5, 0.25]}")
 	tokens := classifier.Tokenizer.Encode("It was the best of times", tokenizer.Options{})
-	once, err := eval.Forward(classifier.Model, classifier.CPU, classifier.Tokenizer, tokens, s, 0, nil)
+	once, err := eval.Forward(classifier.Model, classifier.CPU, classifier.Tokenizer, tokens, s, attention.Float, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestForward(t *testing.T) {
 	if math.Abs(once.Dense.Probability-top/sum) > 1e-6 || len(once.Layers) != 3 || len(once.Layers[2].Tokens) != 6 {
 		t.Errorf("%+v, want dense %.6f", once, top/sum)
 	}
-	if once, err = eval.Forward(embedder.Model, embedder.CPU, embedder.Tokenizer, tokens, nil, 0, nil); err != nil || math.Abs(once.Cosine-1) > 1e-6 {
+	if once, err = eval.Forward(embedder.Model, embedder.CPU, embedder.Tokenizer, tokens, nil, attention.Float, 0, nil); err != nil || math.Abs(once.Cosine-1) > 1e-6 {
 		t.Errorf("%+v, error %v", once, err)
 	}
 }

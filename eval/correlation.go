@@ -35,7 +35,7 @@ type Similar struct {
 // Correlation embeds both texts of every example with a schedule and without one.
 func (r *Runner) Correlation(ctx context.Context, examples []Example, s *attention.Schedule) (*Correlation, error) {
 	info := r.Model.Info()
-	c := &Correlation{Count: len(examples), Precision: r.CPU.Precision().String(), Model: info.Name, ByExample: make([]Similar, len(examples)), Schedule: "dense"}
+	c := &Correlation{Count: len(examples), Precision: precision(r.CPU, r.Numerics), Model: info.Name, ByExample: make([]Similar, len(examples)), Schedule: "dense"}
 	if s != nil {
 		c.Schedule, c.ScheduleHash = s.Name, s.Hash()
 	}

@@ -32,15 +32,15 @@ type Once struct {
 
 // Forward passes a text through a model with a schedule and without one. The recorder, which may be nil, sees the pruned
 // pass.
-func Forward(m model.Model, cpu *tensor.CPU, t *tokenizer.Tokenizer, tokens []tokenizer.Token, s *attention.Schedule, seed uint64, r record.Recorder) (*Once, error) {
+func Forward(m model.Model, cpu *tensor.CPU, t *tokenizer.Tokenizer, tokens []tokenizer.Token, s *attention.Schedule, n attention.Numerics, seed uint64, r record.Recorder) (*Once, error) {
 	live := &trace.Live{Next: r}
 	once := &Once{}
 	var err error
-	if once.Outcome, once.Cost, err = outcome(m, cpu, t, tokens, s, seed, live); err != nil {
+	if once.Outcome, once.Cost, err = outcome(m, cpu, t, tokens, s, n, seed, live); err != nil {
 		return nil, err
 	}
 	once.Layers = live.Layers
-	if once.Dense, _, err = outcome(m, cpu, t, tokens, nil, seed, nil); err != nil {
+	if once.Dense, _, err = outcome(m, cpu, t, tokens, nil, attention.Float, seed, nil); err != nil {
 		return nil, err
 	}
 	if once.Embedding != nil {
@@ -50,11 +50,11 @@ func Forward(m model.Model, cpu *tensor.CPU, t *tokenizer.Tokenizer, tokens []to
 }
 
 // outcome runs one pass.
-func outcome(m model.Model, cpu *tensor.CPU, t *tokenizer.Tokenizer, tokens []tokenizer.Token, s *attention.Schedule, seed uint64, r record.Recorder) (Outcome, attention.Cost, error) {
+func outcome(m model.Model, cpu *tensor.CPU, t *tokenizer.Tokenizer, tokens []tokenizer.Token, s *attention.Schedule, n attention.Numerics, seed uint64, r record.Recorder) (Outcome, attention.Cost, error) {
 	info := m.Info()
 	seq, err := attention.NewSequence(info.Shape(), s, attention.Options{
-		Recorder: r,
-		Run:      record.Run{Model: info.Name, Architecture: info.Architecture, ModelDim: info.Dim, Precision: cpu.Precision().String(), Seed: seed},
+		Recorder: r, Numerics: n,
+		Run: record.Run{Model: info.Name, Architecture: info.Architecture, ModelDim: info.Dim, Precision: precision(cpu, n), Seed: seed},
 	})
 	if err != nil {
 		return Outcome{}, attention.Cost{}, err
@@ -101,4 +101,12 @@ func cosine(a, b []float32) float64 {
 		return 0
 	}
 	return ab / math.Sqrt(aa*bb)
+}
+
+// precision names the arithmetic of a pass, as records and results state it.
+func precision(cpu *tensor.CPU, n attention.Numerics) string {
+	if n == attention.Hardware {
+		return string(attention.Hardware)
+	}
+	return cpu.Precision().String()
 }

@@ -110,7 +110,7 @@ func (s *Scorer) Score(ctx context.Context, schedule *attention.Schedule) (*Perp
 		s.dense = true
 	}
 	p := &Perplexity{
-		Count: len(s.excerpts), Precision: s.r.CPU.Precision().String(), Model: s.r.Model.Info().Name,
+		Count: len(s.excerpts), Precision: precision(s.r.CPU, s.r.Numerics), Model: s.r.Model.Info().Name,
 		Excerpts: s.cut, ByExcerpt: append([]Excerpt(nil), s.excerpts...), Schedule: "dense",
 	}
 	if schedule != nil {

@@ -17,6 +17,7 @@ type Runner struct {
 	CPU       *tensor.CPU
 	Tokenizer *tokenizer.Tokenizer
 	CacheBits int                   // of keys and values that a schedule leaves unquantized: 32 (0 too), 16 or 8
+	Numerics  attention.Numerics    // of the pruned side; dense is float
 	Batch     int                   // sequences that pass together; 0 is 16 for encoders and 4 for language models
 	Progress  func(done, total int) // nil: none
 	batch     model.Batch
@@ -41,9 +42,13 @@ func (r *Runner) progress(done, total int) {
 
 func (r *Runner) sequence(s *attention.Schedule) (*attention.Sequence, error) {
 	info := r.Model.Info()
+	numerics := r.Numerics
+	if s == nil {
+		numerics = attention.Float
+	}
 	return attention.NewSequence(info.Shape(), s, attention.Options{
-		CacheBits: r.CacheBits,
-		Run:       record.Run{Model: info.Name, Architecture: info.Architecture, ModelDim: info.Dim, Precision: r.CPU.Precision().String()},
+		CacheBits: r.CacheBits, Numerics: numerics,
+		Run: record.Run{Model: info.Name, Architecture: info.Architecture, ModelDim: info.Dim, Precision: precision(r.CPU, numerics)},
 	})
 }
 

@@ -19,6 +19,7 @@ type Sampler interface {
 type Options struct {
 	Schedule  *attention.Schedule // nil is dense
 	CacheBits int                 // of keys and values that the schedule leaves unquantized: 32 (0 too), 16 or 8
+	Numerics  attention.Numerics  // of attention; float where it is empty
 	Recorder  record.Recorder     // of the trace, or nil
 	Seed      uint64              // is written into the trace; the sampler has its own
 
@@ -91,7 +92,7 @@ func (o *Options) check(info *model.Info, prompt int) error {
 // attention returns what a new sequence is told.
 func (o *Options) attention(info *model.Info, p tensor.Precision) attention.Options {
 	return attention.Options{
-		Recorder: o.Recorder, CacheBits: o.CacheBits,
+		Recorder: o.Recorder, CacheBits: o.CacheBits, Numerics: o.Numerics,
 		Run: record.Run{Model: info.Name, Architecture: info.Architecture, ModelDim: info.Dim, Precision: p.String(), Seed: o.Seed},
 	}
 }

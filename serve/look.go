@@ -169,7 +169,7 @@ func (m *Model) read(t lookText, s *attention.Schedule, v *watcher) *lookRead {
 // lookOnce passes the text through an encoder.
 func (m *Model) lookOnce(out *sse, t lookText, s *attention.Schedule, v *watcher) {
 	m.server.turn.Lock()
-	once, err := eval.Forward(m.gen.Model, m.gen.CPU, m.gen.Tokenizer, t.tokens, s, 0, v)
+	once, err := eval.Forward(m.gen.Model, m.gen.CPU, m.gen.Tokenizer, t.tokens, s, attention.Float, 0, v)
 	m.server.turn.Unlock()
 	if err != nil {
 		out.send(event("error", openai.BadRequest("text", "%v", err)))

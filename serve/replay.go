@@ -7,6 +7,7 @@ import (
 
 	"spatten/accel"
 	"spatten/accel/config"
+	"spatten/attention"
 	"spatten/attention/record"
 	"spatten/eval"
 	"spatten/generate"
@@ -36,7 +37,7 @@ func (s *Server) record(r *http.Request, q *lookRequest) (*bytes.Buffer, *openai
 	w, err := trace.NewWriter(&file, record.Wants{})
 	if err == nil && m.engine == nil {
 		s.turn.Lock()
-		_, err = eval.Forward(m.gen.Model, m.gen.CPU, m.gen.Tokenizer, t.tokens, schedule, 0, w)
+		_, err = eval.Forward(m.gen.Model, m.gen.CPU, m.gen.Tokenizer, t.tokens, schedule, attention.Float, 0, w)
 		s.turn.Unlock()
 	} else if err == nil {
 		err = m.recordStream(r.Context(), generate.Options{Schedule: schedule, MaxTokens: max(1, q.MaxTokens), CacheBits: m.cacheBits, Recorder: w}, t.tokens)

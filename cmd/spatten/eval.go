@@ -52,7 +52,7 @@ func (f *evalFlags) run(cmd *cobra.Command, judge func(r *eval.Runner, s *attent
 	if err != nil {
 		return err
 	}
-	r := &eval.Runner{Model: o.model, CPU: o.cpu, Tokenizer: o.tokenizer, Batch: f.batch, CacheBits: f.bits, Progress: progress(cmd.ErrOrStderr())}
+	r := &eval.Runner{Model: o.model, CPU: o.cpu, Tokenizer: o.tokenizer, Batch: f.batch, CacheBits: f.bits, Numerics: f.schedule.arithmetic(), Progress: progress(cmd.ErrOrStderr())}
 	return judge(r, s)
 }
 

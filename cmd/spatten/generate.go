@@ -63,6 +63,7 @@ func generateCommand() *cobra.Command {
 			if o.Schedule, err = s.resolve(opened.checkpoint); err != nil {
 				return err
 			}
+			o.Numerics = s.arithmetic()
 			info := opened.model.Info()
 			if budget != "" {
 				if s.dense || s.keep != 0 {

@@ -95,21 +95,29 @@ type scheduleFlags struct {
 	schedule string
 	dense    bool
 	keep     float64
+	numerics string
 }
 
 // register adds the flags; fallback names the schedule of models that come without one.
 func (f *scheduleFlags) register(cmd *cobra.Command, fallback string) {
 	f.fallback = fallback
 	cmd.Flags().StringVarP(&f.schedule, "schedule", "s", "", "a schedule: a name (see 'spatten schedule list') or a YAML file (default: the model's own, else "+fallback+")")
+	cmd.Flags().StringVar(&f.numerics, "numerics", "float", "arithmetic of the pruned attention: float, or hardware for the accelerator's, bit by bit")
 	cmd.Flags().BoolVar(&f.dense, "dense", false, "prune nothing")
 	cmd.Flags().Float64Var(&f.keep, "keep", 0, "keep this share of the tokens on average, instead of what the schedule says")
 }
 
 // resolve returns the schedule that the flags ask for: nil for a dense run.
 func (f *scheduleFlags) resolve(c *checkpoint.Checkpoint) (*attention.Schedule, error) {
+	if f.numerics != "float" && f.numerics != "hardware" {
+		return nil, usageError{fmt.Errorf("--numerics %q: float or hardware", f.numerics)}
+	}
 	if f.dense {
 		if f.schedule != "" || f.keep != 0 {
 			return nil, usageError{errors.New("--dense excludes --schedule and --keep")}
+		}
+		if f.numerics == "hardware" {
+			return &attention.Schedule{Name: "dense"}, nil // its numbers are not those of dense float
 		}
 		return nil, nil
 	}
@@ -128,6 +136,14 @@ func (f *scheduleFlags) resolve(c *checkpoint.Checkpoint) (*attention.Schedule, 
 		return nil, usageError{err}
 	}
 	return &kept, nil
+}
+
+// arithmetic is what --numerics asks for.
+func (f *scheduleFlags) arithmetic() attention.Numerics {
+	if f.numerics == "hardware" {
+		return attention.Hardware
+	}
+	return attention.Float
 }
 
 // named returns the schedule that was named, or the one that comes with the model, or the fallback.

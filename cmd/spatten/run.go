@@ -54,7 +54,7 @@ func runCommand() *cobra.Command {
 				}
 				recorder = w
 			}
-			once, err := eval.Forward(o.model, o.cpu, o.tokenizer, tokens, schedule, seed, recorder)
+			once, err := eval.Forward(o.model, o.cpu, o.tokenizer, tokens, schedule, s.arithmetic(), seed, recorder)
 			if w, ok := recorder.(*trace.Writer); ok {
 				if closing := w.Close(); err == nil {
 					err = closing
