@@ -21,6 +21,16 @@ func Chat(t *tokenizer.Tokenizer, messages []template.Message) ([]int32, error) 
 	if err != nil {
 		return nil, fmt.Errorf("generate: %w", err)
 	}
+	text, err := WriteChat(t, parsed, messages)
+	if err != nil {
+		return nil, fmt.Errorf("generate: %w", err)
+	}
+	return tokenizer.IDs(t.Encode(text, tokenizer.Options{ParseSpecial: true, Shielded: true})), nil
+}
+
+// WriteChat writes a chat as a parsed template says, up to where the assistant's turn begins. What messages say is shielded:
+// it is never read as the template's own tokens where the text is encoded with Shielded.
+func WriteChat(t *tokenizer.Tokenizer, parsed *template.Template, messages []template.Message) (string, error) {
 	c := template.Conversation{AddGenerationPrompt: true}
 	for _, m := range messages {
 		c.Messages = append(c.Messages, template.Message{Role: m.Role, Content: t.Shield(m.Content)})
@@ -31,9 +41,5 @@ func Chat(t *tokenizer.Tokenizer, messages []template.Message) ([]int32, error) 
 	if id, ok := t.EOS(); ok {
 		c.EOS = t.Piece(id)
 	}
-	text, err := parsed.Render(c)
-	if err != nil {
-		return nil, fmt.Errorf("generate: %w", err)
-	}
-	return tokenizer.IDs(t.Encode(text, tokenizer.Options{ParseSpecial: true, Shielded: true})), nil
+	return parsed.Render(c)
 }

@@ -104,22 +104,16 @@ func (m *Model) write(messages []openai.Message, most int) (string, *openai.Erro
 	if !m.chats() {
 		return "", openai.BadRequest("model", "%s has no chat template; use /v1/completions", m.ID)
 	}
-	c := template.Conversation{AddGenerationPrompt: true}
+	turns := make([]template.Message, len(messages))
 	size := 0
-	for _, msg := range messages {
+	for i, msg := range messages {
 		size += len(msg.Content)
-		c.Messages = append(c.Messages, template.Message{Role: msg.Role, Content: m.gen.Tokenizer.Shield(string(msg.Content))})
+		turns[i] = template.Message{Role: msg.Role, Content: string(msg.Content)}
 	}
 	if size > most {
 		return "", openai.BadRequest("messages", "the chat has %d bytes, at most %d are allowed", size, most)
 	}
-	if id, ok := m.gen.Tokenizer.BOS(); ok {
-		c.BOS = m.gen.Tokenizer.Piece(id)
-	}
-	if id, ok := m.gen.Tokenizer.EOS(); ok {
-		c.EOS = m.gen.Tokenizer.Piece(id)
-	}
-	text, err := m.template.Render(c)
+	text, err := generate.WriteChat(m.gen.Tokenizer, m.template, turns)
 	if err != nil {
 		return "", openai.BadRequest("messages", "the model's chat template cannot render this chat: %v", err)
 	}
