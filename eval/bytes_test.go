@@ -26,14 +26,16 @@ func TestBytesAgree(t *testing.T) {
 	}
 	ids := tokenizer.IDs(r.Tokenizer.Encode(words, tokenizer.Options{}))[:102]
 	for name, s := range map[string]*attention.Schedule{
-		"dense":       nil,
-		"tokens":      schedule(t, "tokens: [1, 0.5, 0.3]"),
-		"heads":       schedule(t, "heads: [1, 0.5, 0.25]"),
-		"values":      schedule(t, "{values: 0.3, renormalize: true}"),
-		"progressive": schedule(t, "{key: {msb: 6, lsb: 4, threshold: 0.2}, value: {bits: 6}}"),
-		"channel":     schedule(t, "{key: {msb: 4, lsb: 4, ask: key, share: 0.2, scale: channel}, value: {bits: 6}, values: 0.5}"),
-		"all":         schedule(t, "{tokens: [1, 0.6, 0.4], heads: [1, 0.75, 0.5], values: 0.4, key: {msb: 6, lsb: 4, threshold: 0.2}, value: {bits: 6}, protect: {first: 2, recent: 8}}"),
-		"by head":     schedule(t, "{tokens: [1, 0.6, 0.4], granularity: head, key: {msb: 8}, value: {bits: 8}}"),
+		"dense":                      nil,
+		"tokens":                     schedule(t, "tokens: [1, 0.5, 0.3]"),
+		"heads":                      schedule(t, "heads: [1, 0.5, 0.25]"),
+		"values":                     schedule(t, "{values: 0.3, renormalize: true}"),
+		"progressive":                schedule(t, "{key: {msb: 6, lsb: 4, threshold: 0.2}, value: {bits: 6}}"),
+		"channel":                    schedule(t, "{key: {msb: 4, lsb: 4, ask: key, share: 0.2, scale: channel}, value: {bits: 6}, values: 0.5}"),
+		"all":                        schedule(t, "{tokens: [1, 0.6, 0.4], heads: [1, 0.75, 0.5], values: 0.4, key: {msb: 6, lsb: 4, threshold: 0.2}, value: {bits: 6}, protect: {first: 2, recent: 8}}"),
+		"dense prompt":               schedule(t, "{prompt: dense, choose: group, renormalize: true, key: {msb: 3, lsb: 4, ask: key, share: 0.2, scale: channel, center: true}, value: {bits: 6}, values: 0.5}"),
+		"heads after a dense prompt": schedule(t, "{prompt: dense, heads: [1, 0.5, 0.25]}"),
+		"by head":                    schedule(t, "{tokens: [1, 0.6, 0.4], granularity: head, key: {msb: 8}, value: {bits: 8}}"),
 	} {
 		p, err := scorer.Score(context.Background(), s)
 		if err != nil {

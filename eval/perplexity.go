@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"spatten/attention"
-	"spatten/generate"
-	"spatten/generate/sample"
 	"spatten/model"
 	"spatten/tokenizer"
 )
@@ -36,10 +35,14 @@ type Excerpt struct {
 	DensePerplexity float64 `json:"dense_perplexity"`
 	LogLoss         float64 `json:"log_loss"`       // mean negative log-likelihood a token, natural
 	DenseLogLoss    float64 `json:"dense_log_loss"` //
+	KL              float64 `json:"kl"`             // mean Kullback-Leibler divergence of dense from pruned predictions a token, natural
 	KVBytes         int64   `json:"kv_bytes"`       // that the decode steps read
 	DenseKVBytes    int64   `json:"dense_fp32_kv_bytes"`
 	ids             []int32
 }
+
+// LogRatio is the logarithm of the ratio of the perplexities, pruned to dense.
+func (e *Excerpt) LogRatio() float64 { return e.LogLoss - e.DenseLogLoss }
 
 // Perplexity is how well a model predicts texts, pruned beside dense: one token a step, the right one fed back each time.
 type Perplexity struct {
@@ -48,6 +51,7 @@ type Perplexity struct {
 	Ratio           float64   `json:"ratio"`
 	Ratio95         *Interval `json:"ratio_95,omitempty"`  // over excerpts, of at least two
 	P               *float64  `json:"p_value,omitempty"`   // of a ratio at least so far from 1 by chance, by a paired t-test over excerpts
+	KL              float64   `json:"kl"`                  // mean over excerpts
 	KVRatioFP32     float64   `json:"kv_bytes_ratio_fp32"` // bytes that dense fp32 would read for each byte read
 	KVRatioFP16     float64   `json:"kv_bytes_ratio_fp16"`
 	Count           int       `json:"excerpts"`
@@ -59,12 +63,11 @@ type Perplexity struct {
 	Excerpts
 }
 
-// Scorer scores excerpts under one schedule after another; the dense side is computed once.
+// Scorer scores excerpts under schedules.
 type Scorer struct {
 	r        *Runner
 	cut      Excerpts
 	excerpts []Excerpt
-	dense    bool // has been scored
 }
 
 // Scorer cuts texts into excerpts.
@@ -97,34 +100,47 @@ func (r *Runner) Scorer(texts []Text, cut Excerpts) (*Scorer, error) {
 
 // Score reads and predicts every excerpt under a schedule; nil is dense.
 func (s *Scorer) Score(ctx context.Context, schedule *attention.Schedule) (*Perplexity, error) {
-	total := 2 * len(s.excerpts)
-	if s.dense {
-		total = len(s.excerpts)
+	all, err := s.ScoreAll(ctx, schedule)
+	if err != nil {
+		return nil, err
 	}
-	done := 0
+	return all[0], nil
+}
+
+// ScoreAll scores several schedules on the same excerpts. The dense side is computed once, and a prompt that is read in full
+// is read once for all schedules that read it so.
+func (s *Scorer) ScoreAll(ctx context.Context, schedules ...*attention.Schedule) ([]*Perplexity, error) {
+	out := make([]*Perplexity, len(schedules))
+	for i, schedule := range schedules {
+		out[i] = &Perplexity{
+			Count: len(s.excerpts), Precision: precision(s.r.CPU, s.r.Numerics), Model: s.r.Model.Info().Name,
+			Excerpts: s.cut, Schedule: "dense",
+		}
+		if schedule != nil {
+			out[i].Schedule, out[i].ScheduleHash = schedule.Name, schedule.Hash()
+		}
+	}
+	done, total := 0, (1+len(schedules))*len(s.excerpts)
 	advance := func(n int) { done += n; s.r.progress(done, total) }
-	if !s.dense {
-		if err := s.scoreDense(ctx, advance); err != nil {
+	for excerpts := range slices.Chunk(s.excerpts, s.r.size()) {
+		p, err := s.dense(ctx, excerpts, func() { advance(1) })
+		if err != nil {
 			return nil, err
 		}
-		s.dense = true
-	}
-	p := &Perplexity{
-		Count: len(s.excerpts), Precision: precision(s.r.CPU, s.r.Numerics), Model: s.r.Model.Info().Name,
-		Excerpts: s.cut, ByExcerpt: append([]Excerpt(nil), s.excerpts...), Schedule: "dense",
-	}
-	if schedule != nil {
-		p.Schedule, p.ScheduleHash = schedule.Name, schedule.Hash()
-	}
-	for from := 0; from < len(p.ByExcerpt); from += s.r.size() {
-		part := p.ByExcerpt[from:min(from+s.r.size(), len(p.ByExcerpt))]
-		if err := s.scorePruned(ctx, part, schedule); err != nil {
-			return nil, err
+		for i, schedule := range schedules {
+			scored, err := p.score(ctx, schedule, nil)
+			if err != nil {
+				return nil, err
+			}
+			out[i].ByExcerpt = append(out[i].ByExcerpt, scored...)
+			advance(len(scored))
 		}
-		advance(len(part))
+		p.close()
 	}
-	p.sum()
-	return p, nil
+	for _, p := range out {
+		p.sum()
+	}
+	return out, nil
 }
 
 // sum makes the figures of all excerpts together.
@@ -134,8 +150,8 @@ func (p *Perplexity) sum() {
 	var ratios []float64 // logarithms
 	for i := range p.ByExcerpt {
 		e := &p.ByExcerpt[i]
-		e.Perplexity, e.DensePerplexity = math.Exp(e.LogLoss), math.Exp(e.DenseLogLoss)
-		ratios = append(ratios, e.LogLoss-e.DenseLogLoss)
+		ratios = append(ratios, e.LogRatio())
+		p.KL += e.KL / float64(p.Count)
 		loss += e.LogLoss / float64(p.Count)
 		dense += e.DenseLogLoss / float64(p.Count)
 		bytes += e.KVBytes
@@ -150,95 +166,4 @@ func (p *Perplexity) sum() {
 		p.KVRatioFP32 = float64(denseBytes) / float64(bytes)
 		p.KVRatioFP16 = p.KVRatioFP32 / 2
 	}
-}
-
-// scoreDense scores the continuations with nothing pruned. Its numbers do not depend on how the tokens are cut into
-// passes, so that a continuation passes at once.
-func (s *Scorer) scoreDense(ctx context.Context, advance func(int)) error {
-	vocab := s.r.Model.Info().Vocab
-	logits := make([]float32, s.cut.Continue*vocab)
-	for i := range s.excerpts {
-		e := &s.excerpts[i]
-		seq, err := s.r.sequence(nil)
-		if err != nil {
-			return fmt.Errorf("eval: %w", err)
-		}
-		read := e.ids[:s.cut.Prompt-1]
-		for len(read) > 0 && err == nil {
-			n := min(generate.DefaultChunk, len(read))
-			err = s.pass(ctx, []model.Chunk{{Seq: seq, Tokens: read[:n]}})
-			read = read[n:]
-		}
-		if err == nil {
-			err = s.pass(ctx, []model.Chunk{{Seq: seq, Tokens: e.ids[s.cut.Prompt-1 : len(e.ids)-1], Last: true, Want: model.AllLogits, Out: logits}})
-		}
-		seq.Close()
-		if err != nil {
-			return err
-		}
-		e.DenseLogLoss = 0
-		for j, id := range e.ids[s.cut.Prompt:] {
-			e.DenseLogLoss += loss(logits[j*vocab:(j+1)*vocab], id) / float64(s.cut.Continue)
-		}
-		advance(1)
-	}
-	return nil
-}
-
-// scorePruned reads the prompts and then feeds the continuations back one token a step, several excerpts in a batch.
-func (s *Scorer) scorePruned(ctx context.Context, part []Excerpt, schedule *attention.Schedule) error {
-	vocab := s.r.Model.Info().Vocab
-	o := generate.Options{Schedule: schedule}
-	steps := make([]model.Chunk, len(part))
-	for i := range part {
-		seq, err := s.r.sequence(schedule)
-		if err != nil {
-			return fmt.Errorf("eval: %w", err)
-		}
-		defer seq.Close()
-		steps[i] = model.Chunk{Seq: seq, Last: true, Want: model.Logits, Out: make([]float32, vocab)}
-		for _, c := range o.Chunks(part[i].ids[:s.cut.Prompt]) {
-			chunk := model.Chunk{Seq: seq, Tokens: c}
-			if seq.Length()+len(c) == s.cut.Prompt {
-				chunk = steps[i]
-				chunk.Tokens = c
-			}
-			if err := s.pass(ctx, []model.Chunk{chunk}); err != nil {
-				return err
-			}
-		}
-	}
-	for j := range s.cut.Continue {
-		for i := range part {
-			id := part[i].ids[s.cut.Prompt+j]
-			part[i].LogLoss += loss(steps[i].Out, id) / float64(s.cut.Continue)
-			steps[i].Tokens = part[i].ids[s.cut.Prompt+j:][:1]
-		}
-		if j == s.cut.Continue-1 {
-			break
-		}
-		if err := s.pass(ctx, steps); err != nil {
-			return err
-		}
-	}
-	for i := range part {
-		c := steps[i].Seq.Cost()
-		part[i].KVBytes, part[i].DenseKVBytes = c.Spatten.KVBytes, c.DenseFP32.KVBytes
-	}
-	return nil
-}
-
-func (s *Scorer) pass(ctx context.Context, chunks []model.Chunk) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("eval: %w", err)
-	}
-	if err := s.r.Model.Forward(s.r.CPU, &s.r.batch, chunks); err != nil {
-		return fmt.Errorf("eval: %w", err)
-	}
-	return nil
-}
-
-// loss is the negative log-likelihood of a token.
-func loss(logits []float32, id int32) float64 {
-	return sample.LogSum(logits) - float64(logits[id])
 }

@@ -14,7 +14,7 @@ import (
 
 // Judge measures a schedule. hopeless is asked now and then whether to go on.
 type Judge interface {
-	Score(ctx context.Context, s *attention.Schedule, hopeless func(step int, kl float64) bool) ([]eval.Divergence, error)
+	Score(ctx context.Context, s *attention.Schedule, hopeless func(step int, kl float64) bool) ([]eval.Excerpt, error)
 }
 
 // Options of a search.
@@ -94,9 +94,9 @@ func (s *Search) score(ctx context.Context, levels []int, limit float64) (Point,
 	p.Worst = math.Inf(-1)
 	for _, d := range texts {
 		p.KL += d.KL / float64(len(texts))
-		p.LogRatio += d.LogRatio / float64(len(texts))
-		p.Worst = max(p.Worst, d.LogRatio)
-		p.Bytes, p.Dense = p.Bytes+d.KVBytes, p.Dense+d.DenseKV
+		p.LogRatio += d.LogRatio() / float64(len(texts))
+		p.Worst = max(p.Worst, d.LogRatio())
+		p.Bytes, p.Dense = p.Bytes+d.KVBytes, p.Dense+d.DenseKVBytes
 	}
 	return p, nil
 }

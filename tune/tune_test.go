@@ -25,12 +25,12 @@ type toy struct {
 
 var errKilled = errors.New("killed")
 
-func (j *toy) Score(_ context.Context, s *attention.Schedule, hopeless func(int, float64) bool) ([]eval.Divergence, error) {
+func (j *toy) Score(_ context.Context, s *attention.Schedule, hopeless func(int, float64) bool) ([]eval.Excerpt, error) {
 	j.calls++
 	if j.calls == j.stop {
 		return nil, errKilled
 	}
-	d := eval.Divergence{Text: "toy", DenseKV: 512 * 1000 * 6}
+	d := eval.Excerpt{Text: "toy", DenseKVBytes: 512 * 1000 * 6}
 	for l := range 6 {
 		minds := float64(1+l%3*4) * 1e-4
 		d.KL += minds * (math.Pow(4, float64(6-s.Key.MSB.At(l))) + 0.05/s.Values.At(l))
@@ -40,13 +40,13 @@ func (j *toy) Score(_ context.Context, s *attention.Schedule, hopeless func(int,
 		}
 		d.KVBytes += int64(bits / 8 * 1000)
 	}
-	d.LogRatio = d.KL
+	d.LogLoss = d.KL
 	for step := 8; step <= 64; step += 8 {
 		if hopeless(step, d.KL) {
 			break
 		}
 	}
-	return []eval.Divergence{d, d}, nil
+	return []eval.Excerpt{d, d}, nil
 }
 
 var toyOptions = Options{Layers: 6, Goal: Goal{Within: 0.01}, Mutation: 40, Seed: 3}
