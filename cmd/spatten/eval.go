@@ -17,7 +17,7 @@ import (
 // evalCommand judges a model on data sets, pruned beside dense.
 func evalCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "eval", Short: "Perplexity, accuracy and correlation on data sets, pruned beside dense"}
-	cmd.AddCommand(perplexityCommand(), accuracyCommand(), correlationCommand(), policiesCommand(), needleCommand())
+	cmd.AddCommand(perplexityCommand(), accuracyCommand(), correlationCommand(), policiesCommand(), compareCommand(), ablationCommand(), needleCommand())
 	return cmd
 }
 
