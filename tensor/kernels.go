@@ -44,6 +44,9 @@ var portable = kernels{
 // (portable, avx2, avx512), where the machine has it.
 var active = choose(os.Getenv("SPATTEN_KERNELS"))
 
+// Kernels names the set that is used. Sets round differently in fp32.
+func Kernels() string { return active.name }
+
 // choose returns the set of that name if this machine has it, else the fastest that it has.
 func choose(name string) *kernels {
 	sets := available()

@@ -77,6 +77,7 @@ func commands() []*cobra.Command {
 		machineCommand(),
 		evalCommand(),
 		tuneCommand(),
+		sweepCommand(),
 		paperCommand(),
 	}
 }
