@@ -34,6 +34,7 @@ type Result struct {
 	FCCycles     int64   `json:"fc_cycles"`     // cycles from the end of what came before to the end of each FC layer
 
 	EnergyJ map[string]float64 `json:"energy_j"`
+	Counts  energy.Counts      `json:"-"` // that EnergyJ is made from
 	Units   []UnitResult       `json:"units"`
 	Layers  []LayerResult      `json:"layers"`
 	Stalls  []Stall            `json:"stalls"`
@@ -199,7 +200,8 @@ func (s *sim) result(d hbm.Stats) Result {
 		{"crossbar", "channel taken by another port (requests)", c.Memory.Conflicts},
 		{"crossbar", "channel full (requests)", c.Memory.Refused},
 	}
-	r.EnergyJ = energy.Joules(s.counts(&c, r.Seconds), m.Energy)
+	r.Counts = s.counts(&c, r.Seconds)
+	r.EnergyJ = energy.Joules(r.Counts, m.Energy)
 	ops := r.Operations
 	if m.FC.Enabled {
 		ops += 2 * c.FC.Multiplies
