@@ -8,10 +8,8 @@ package paper
 import (
 	"bytes"
 	"embed"
-	"encoding/csv"
 	"fmt"
 	"math"
-	"strconv"
 
 	"go.yaml.in/yaml/v3"
 
@@ -106,25 +104,3 @@ var Platforms = []string{"titan_xp_gpu", "xeon_cpu", "jetson_nano_gpu", "raspber
 
 // geomeanRow is the row of the figure that holds geometric means.
 const geomeanRow = "geomean"
-
-// Published reads Fig. 14: "speedup" or "energy_saving" by benchmark (and "geomean") and platform.
-func Published(what string) (map[string]map[string]float64, error) {
-	b, err := data.ReadFile("data/" + what + ".csv")
-	if err != nil {
-		return nil, err
-	}
-	rows, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("%s.csv: %w", what, err)
-	}
-	out := map[string]map[string]float64{}
-	for _, row := range rows[1:] {
-		out[row[0]] = map[string]float64{}
-		for i, cell := range row[1:] {
-			if out[row[0]][rows[0][i+1]], err = strconv.ParseFloat(cell, 64); err != nil {
-				return nil, fmt.Errorf("%s.csv, %s: %w", what, row[0], err)
-			}
-		}
-	}
-	return out, nil
-}

@@ -4,154 +4,169 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
-	"text/tabwriter"
 
-	"spatten/rival"
+	"golang.org/x/sync/errgroup"
+	"gonum.org/v1/plot/plotter"
+
+	"spatten/accel/energy"
+	"spatten/paper/page"
 )
 
 // Report is the reproduction. Its JSON form is what scripts rely on.
 type Report struct {
-	Figure14 Figure14           `json:"figure14"`
-	Table3   map[string]Machine `json:"table3"`
-	Averages map[string]float64 `json:"averages"`
-	Fits     []Fit              `json:"fits"`
-	Scores   map[string]Score   `json:"scores"`
-	Steps    []Step             `json:"figure20"`
-	Table4   EndToEnd           `json:"table4"`
-	Figure18 map[string]float64 `json:"figure18_tflops"`
-	Runs     map[string]Run     `json:"runs"`
+	Figure14           Figure14                      `json:"figure14"`
+	Table3             map[string]Machine            `json:"table3"`
+	Averages           Averages                      `json:"averages"`
+	Silicon            Silicon                       `json:"silicon"` // Table II and Fig. 13
+	Fits               []Fit                         `json:"fits"`
+	Scores             map[string]Score              `json:"scores"`
+	Figure2            map[string]Latency            `json:"figure2"`
+	Table4             EndToEnd                      `json:"table4"`
+	Figure15           map[string]map[string]float64 `json:"figure15"`
+	Figure18           map[string]float64            `json:"figure18_tflops"`
+	Figure19           Sizes                         `json:"figure19"`
+	Steps              []Step                        `json:"figure20"`
+	EighthLimits       []Limit                       `json:"table3_limits"`
+	QuantizationLimits []Limit                       `json:"figure20_limits"`
+	Runs               map[string]Run                `json:"runs"`
 
 	published published
+	facts     *Facts
 	lab       *Lab
 }
 
-// Machine is a row of Table III: operations of the dense run over time and energy, geometric means over the benchmarks.
-type Machine struct {
-	GOPS    float64 `json:"gops"`
-	GOPPerJ float64 `json:"gop_per_j"`
+// Options say how much is done. The zero value does all that needs no files.
+type Options struct {
+	Steps int // generated tokens that are simulated and stand for all; 0 for all
 }
 
-// Reproduce simulates everything. Steps is how many generated tokens are simulated and stand for all; 0 for all.
-func Reproduce(ctx context.Context, steps int) (*Report, error) {
-	l, err := NewLab(steps)
+// Reproduce simulates everything, on all processors. The numbers do not depend on how many there are.
+func Reproduce(ctx context.Context, o Options) (*Report, error) {
+	l, err := NewLab(o.Steps)
 	if err != nil {
 		return nil, err
 	}
-	pub, err := readPublished()
-	if err != nil {
+	r := &Report{Runs: map[string]Run{}, lab: l}
+	if r.facts, err = readFacts(); err != nil {
 		return nil, err
 	}
-	p, err := l.compare(ctx, pub)
-	if err != nil {
+	if r.published, err = readPublished(); err != nil {
 		return nil, err
 	}
-	r := &Report{Figure14: p.figure, Fits: p.fits, Scores: p.scores, Runs: map[string]Run{}, published: pub, lab: l}
-	for i := range l.Benchmarks {
-		if r.Runs[l.Benchmarks[i].Name], err = l.Simulate(ctx, &l.Benchmarks[i], "spatten", All); err != nil {
-			return nil, err
-		}
-	}
-	if r.Table3, err = l.table3(ctx); err != nil {
-		return nil, err
-	}
-	if r.Steps, err = l.figure20(ctx); err != nil {
-		return nil, err
-	}
-	if r.Table4, err = l.table4(ctx); err != nil {
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error { return r.platforms(ctx) })
+	work.Go(func() (err error) { r.Table3, err = l.table3(ctx); return err })
+	work.Go(func() (err error) { r.Steps, err = l.figure20(ctx, r.facts); return err })
+	work.Go(func() (err error) { r.Figure15, err = l.figure15(ctx, r.facts); return err })
+	work.Go(func() (err error) { r.Figure19, err = l.figure19(ctx, r.facts); return err })
+	work.Go(func() (err error) { r.EighthLimits, err = l.eighthLimits(ctx); return err })
+	work.Go(func() (err error) { r.QuantizationLimits, err = l.quantizationLimits(ctx); return err })
+	var averages Averages
+	work.Go(func() (err error) { averages, err = l.averages(ctx); return err })
+	if err := work.Wait(); err != nil {
 		return nil, err
 	}
 	r.Figure18 = map[string]float64{"bert": r.roofline("bert"), "gpt2": r.roofline("gpt2")}
-	r.Averages, err = l.averages(ctx)
-	return r, err
+	averages.BERT, averages.GPT2 = r.Figure18["bert"], r.Figure18["gpt2"]
+	averages.DRAMShare = r.Silicon.Power[energy.DRAM] / r.Silicon.Power["total"]
+	r.Averages = averages
+	return r, nil
 }
 
-// titanXPAttention is the attention of GPT-2-medium on the TITAN Xp in seconds (Fig. 2).
-const titanXPAttention = 0.36672
+// platforms simulates the benchmarks and what follows from them alone.
+func (r *Report) platforms(ctx context.Context) (err error) {
+	for i := range r.lab.Benchmarks {
+		b := &r.lab.Benchmarks[i]
+		if r.Runs[b.Name], err = r.lab.Simulate(ctx, b, "spatten", All); err != nil {
+			return err
+		}
+	}
+	p := r.lab.compare(r.published, r.Runs)
+	r.Figure14, r.Fits, r.Scores = p.figure, p.fits, p.scores
+	if r.Silicon, err = r.lab.silicon(r.Runs); err != nil {
+		return err
+	}
+	if r.Table4, err = r.lab.table4(ctx, r.facts); err != nil {
+		return err
+	}
+	r.Figure2, err = r.lab.figure2(ctx, r.Fits, r.Table4)
+	return err
+}
+
+// roofline is Fig. 18: operations really done over time, over all benchmarks of a family, in TFLOPS.
+func (r *Report) roofline(family string) float64 {
+	ops, seconds, _ := r.sums(family)
+	return ops / seconds / 1e12
+}
+
+func (r *Report) sums(family string) (ops, seconds, bytes float64) {
+	for _, b := range r.lab.Benchmarks {
+		if b.Model.Family == family {
+			x := r.Runs[b.Name]
+			ops, seconds, bytes = ops+x.Ops, seconds+x.Seconds, bytes+x.DRAMBytes
+		}
+	}
+	return ops, seconds, bytes
+}
+
+func (r *Report) figure18() page.Section {
+	t := page.Table{Title: "TFLOPS reached: operations of all over time of all", Columns: []string{"", "ours", "published", "ratio"}}
+	t.Compared("BERT", "%.2f", r.Figure18["bert"], r.facts.Roofline["bert"]["spatten"])
+	t.Compared("GPT-2", "%.2f", r.Figure18["gpt2"], r.facts.Roofline["gpt2"]["spatten"])
+	peak := r.facts.Roofline["roofs"]["spatten"]
+	roof := page.Series{Name: "roofs: 512 GB/s, 2.05 TFLOPS", Points: plotter.XYs{{X: 0.5, Y: 0.256}, {X: 4, Y: 2.048}, {X: 1000, Y: 2.048}}}
+	series := []page.Series{roof}
+	for _, family := range []string{"bert", "gpt2"} {
+		ops, seconds, bytes := r.sums(family)
+		series = append(series, page.Series{Name: family + ", ours", Points: plotter.XYs{{X: ops / bytes, Y: ops / seconds / 1e12}}})
+	}
+	return page.Section{ID: "figure18", Title: "Fig. 18: roofline", Tables: []page.Table{t},
+		Words: []string{fmt.Sprintf("Simulated. BERT is bound by arithmetic (roof %.0f TFLOPS, 1,024 multipliers at 1 GHz), GPT-2 by memory (512 GB/s).", peak)},
+		Plots: []page.Plot{page.Lines("figure18-roofline", page.Axes{Title: "Roofline", X: "operations a byte", Y: "TFLOPS", LogX: true, LogY: true}, series...)}}
+}
+
+const title = "SpAtten, reproduced"
+
+const introduction = `<p>SpAtten (Wang, Zhang, Han, HPCA 2021, arXiv 2012.09852) is an accelerator for the attention of transformers. It drops tokens and heads that matter little, for all following layers; leaves out
+values of small probability; and reads first the most significant bits of keys, the rest only where an answer is not clear. Its authors measured 30 benchmarks (BERT on eleven tasks, GPT-2 on four, two sizes each) against a TITAN Xp, a Xeon
+E5-2640 v4, a Jetson Nano and a Raspberry Pi 4. This page sets a cycle-by-cycle simulation of the machine beside every table and figure of their evaluation, and adds sweeps that they do not have.</p>
+<p>Numbers are of these kinds: <b>published</b> ones, quoted from the paper; <b>inferred</b> ones, which follow from published ones by a rule that is stated; <b>fitted</b> ones, chosen so that ours come near published ones; <b>predicted</b> ones, by a fit on
+other benchmarks; <b>simulated</b> ones, which are our machine's; and <b>measured</b> ones, of our models on real texts. Ratios are ours over published.</p>`
+
+// Sections are the report's subjects in order.
+func (r *Report) Sections() ([]page.Section, error) {
+	table1, err := r.table1()
+	if err != nil {
+		return nil, err
+	}
+	return []page.Section{
+		table1, r.table2(), r.benchmarksSection(), r.averages(), r.figure14(), r.figure2(), r.endToEnd(), r.table3(), r.figure18(), r.figure19(), r.figure20(),
+	}, nil
+}
 
 // Text prints the report, ours beside the published numbers.
 func (r *Report) Text(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "SpAtten on synthetic traces. Ratios per task were not published: inferred from averages by one rule.\n\n")
-	fmt.Fprint(w, "benchmark\tms\tTFLOPS\tGB/s\tW\t\n")
-	for _, b := range r.lab.Benchmarks {
-		x := r.Runs[b.Name]
-		fmt.Fprintf(w, "%s\t%.4f\t%.2f\t%.0f\t%.2f\t\n", b.Name, x.Seconds*1e3, x.Ops/x.Seconds/1e12, x.DRAMBytes/x.Seconds/1e9, x.Joules/x.Seconds)
+	s, err := r.Sections()
+	if err != nil {
+		return err
 	}
-	fmt.Fprint(w, "\nFig. 14, speedup: ours/published = ratio. Platforms are models fitted on BERT-base and GPT-2-small (f), predicted elsewhere (p).\n\n")
-	r.grid(w, r.published.speedup, func(x Ratio) float64 { return x.Speedup })
-	fmt.Fprint(w, "\nFig. 14, energy saving\n\n")
-	r.grid(w, r.published.energy, func(x Ratio) float64 { return x.EnergySaving })
-	fmt.Fprint(w, "\nFits: at most three parameters of time and one power a platform and family, under the data sheet's peaks.\nThe GPT-2-small benchmarks are one and the same work, which determines the overhead alone: their rates are the data sheet's\n\nplatform\tfamily\tus a layer and step\tGFLOP/s\tGB/s\tW\tleave-one-out\t\n")
-	for _, f := range r.Fits {
-		fmt.Fprintf(w, "%s\t%s\t%.1f\t%.4g\t%.4g\t%.2f\t×%.2f\t\n", f.Platform, f.Family, f.Model.LaunchSeconds*1e6, f.Model.FLOPS/1e9, f.Model.BytesPerS/1e9, f.Model.Watts, f.LeaveOneOut)
-	}
-	fmt.Fprint(w, "\nPredicted half, ours/published: BERT-large and GPT-2-medium. If all our SpAtten times were doubled, the refitted score would be\n\nplatform\tspeedup\tenergy\tdoubled, refitted\tdoubled, fit kept\toff by more than 1.5\t\n")
-	for _, p := range Platforms {
-		s := r.Scores[p]
-		fmt.Fprintf(w, "%s\t%.3f\t%.3f\t%.3f\t%.3f\t%v\t\n", p, s.Speedup, s.EnergySaving, s.Doubled, s.Fixed, s.Exceptions)
-	}
-	fmt.Fprint(w, "\nWithout any fit: GPT-2-medium's attention in ms. Published: the TITAN Xp's 366.72 ms (Fig. 2) over Fig. 14's speedups\n\nbenchmark\tours\tpublished\tratio\t\n")
-	for _, b := range r.lab.Benchmarks {
-		if b.Model.Name == "gpt2-medium" {
-			x, y := r.Runs[b.Name].Seconds*1e3, titanXPAttention*1e3/r.published.speedup[b.Name]["titan_xp_gpu"]
-			fmt.Fprintf(w, "%s\t%.2f\t%.2f\t%.2f\t\n", b.Name, x, y, x/y)
-		}
-	}
-	fmt.Fprint(w, "\nTable III, dense-equivalent, geometric mean over the 30 benchmarks, one energy table for all. SpAtten-1/8 is simulated by the cycle; A3, MNNFast and the\ndense machine are models of their pipelines, A3 on random normal keys with the greedy search over half as many steps as keys (assumed)\n\nmachine\tGOP/s\tpublished\tGOP/J\tpublished\t\n")
-	for _, m := range table3Published {
-		fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t\n", m.name, r.Table3[m.name].GOPS, m.gops, r.Table3[m.name].GOPPerJ, m.gopPerJ)
-	}
-	fmt.Fprintf(w, "dense\t%.0f\t\t%.0f\t\t\n", r.Table3["dense"].GOPS, r.Table3["dense"].GOPPerJ)
-	fmt.Fprint(w, "\nTable IV and Fig. 15, GPT-2-medium end to end, 8-bit FC weights; the TITAN Xp's time is the published one\n\n\tours\tpublished\tratio\t\n")
-	line := func(name string, ours, theirs float64) {
-		fmt.Fprintf(w, "%s\t%.2f\t%.2f\t%.2f\t\n", name, ours, theirs, ours/theirs)
-	}
-	line("FC, ms", r.Table4.FCSeconds*1e3, 25.75)
-	line("attention, ms", r.Table4.AttentionSeconds*1e3, 2.13)
-	line("speedup over TITAN Xp", r.Table4.Speedup, 27.1)
-	fmt.Fprint(w, "\nFig. 18, TFLOPS reached (operations of all over time of all)\n\n\tours\tpublished\tratio\t\n")
-	line("BERT", r.Figure18["bert"], 1.61)
-	line("GPT-2", r.Figure18["gpt2"], 0.43)
-	fmt.Fprint(w, "\nFig. 20, techniques switched on one after another, geometric mean over GPT-2\n\nstep\tms\tfactor\tpublished\tratio\t\n")
-	for _, s := range r.Steps {
-		fmt.Fprintf(w, "%s\t%.3f\t%.2f\t%.1f\t%.2f\t\n", s.Name, s.Seconds*1e3, s.Factor, s.Published, s.Factor/s.Published)
-	}
-	fmt.Fprint(w, "\nAverages over the 30 benchmarks. These follow from the rule's inputs: they close, they are not evidence.\n\naverage\tours\tpublished\t\n")
-	for _, k := range sorted(r.Averages) {
-		fmt.Fprintf(w, "%s\t%.2f\t%.2f\t\n", k, r.Averages[k], averagesPublished[k])
-	}
-	return w.Flush()
+	return page.Text(out, s)
 }
 
-func (r *Report) grid(w io.Writer, theirs map[string]map[string]float64, of func(Ratio) float64) {
-	fmt.Fprint(w, "benchmark\t\t")
-	for _, p := range rival.Platforms {
-		fmt.Fprintf(w, "%s\t", p.Name)
+// HTML writes the report as one page that needs nothing else.
+func (r *Report) HTML(out io.Writer) error {
+	s, err := r.Sections()
+	if err != nil {
+		return err
 	}
-	fmt.Fprintln(w)
-	row := func(name, kind string, ours map[string]Ratio) {
-		fmt.Fprintf(w, "%s\t%s\t", name, kind)
-		for _, p := range Platforms {
-			x, y := of(ours[p]), theirs[name][p]
-			fmt.Fprintf(w, "%.0f/%.0f = %.2f\t", x, y, x/y)
-		}
-		fmt.Fprintln(w)
-	}
-	for _, b := range r.lab.Benchmarks {
-		kind := "p"
-		if b.Model.Fit {
-			kind = "f"
-		}
-		row(b.Name, kind, r.Figure14.Benchmarks[b.Name])
-	}
-	row(geomeanRow, "", r.Figure14.Geomean)
+	return page.HTML(out, title, introduction, s)
 }
 
-func mean(x []float64) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += v
+// Draw writes all plots into a folder, as SVG and PNG.
+func (r *Report) Draw(folder string) (int, error) {
+	s, err := r.Sections()
+	if err != nil {
+		return 0, err
 	}
-	return sum / math.Max(1, float64(len(x)))
+	return page.Draw(folder, s)
 }
