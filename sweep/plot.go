@@ -23,12 +23,6 @@ func (t *Table) Plot(out io.Writer, format string) error {
 	if len(goals) > 2 {
 		p.Title.Text += " (size of a mark: " + goals[2] + ")"
 	}
-	if t.positive(goals[0]) {
-		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-	}
-	if t.positive(goals[1]) {
-		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-	}
 	p.Add(plotter.NewGrid())
 	front := t.Front()
 	var names []string
@@ -40,6 +34,12 @@ func (t *Table) Plot(out io.Writer, format string) error {
 	for n, name := range names {
 		if err := t.plotGroup(p, n, name, front); err != nil {
 			return fmt.Errorf("sweep: plot: %w", err)
+		}
+	}
+	for axis, name := range map[*plot.Axis]string{&p.X: goals[0], &p.Y: goals[1]} {
+		if t.positive(name) {
+			axis.Scale, axis.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+			axis.Min, axis.Max = axis.Min/1.1, axis.Max*1.1 // a single value needs a range, and it stays positive
 		}
 	}
 	p.Legend.Top, p.Legend.Left = true, true
@@ -102,10 +102,14 @@ func (t *Table) size(row int) float64 {
 
 // positive reports whether a column can have a logarithmic scale.
 func (t *Table) positive(name string) bool {
+	some := false
 	for i := range t.rows {
-		if t.rows[i].Field(t.row.NumField()-1).String() == "" && !(t.number(i, name) > 0) {
+		if t.rows[i].Field(t.row.NumField()-1).String() != "" {
+			continue
+		}
+		if some = t.number(i, name) > 0; !some {
 			return false
 		}
 	}
-	return true
+	return some
 }
