@@ -46,6 +46,7 @@ type work struct {
 	perHead   []headWork
 	onlyTiles bool           // generated tokens take the prompt's path, for comparison
 	reads     []record.Group // of each group
+	record    record.Head
 	unions    []union
 	sums      []float32
 	queries   []float32
@@ -93,6 +94,8 @@ type headWork struct {
 	lsbs    [][]int32
 	probs   []float32
 	scores  []float32
+
+	valueList, lsbList []int32 // positions, joined for the record
 }
 
 // Attend computes softmax(Q·Kᵀ/√D)·V for the live rows and heads of the current layer. Shapes: q and out Rows × Heads·HeadDim, k and

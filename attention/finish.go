@@ -16,11 +16,7 @@ func (w *work) listRows(lists *[][]int32, chosen []int32, row int) {
 	if !w.s.listsRows() {
 		return
 	}
-	list := (*lists)[row][:0]
-	for _, i := range chosen {
-		list = append(list, i)
-	}
-	(*lists)[row] = list
+	(*lists)[row] = append((*lists)[row][:0], chosen...)
 }
 
 // ready makes room for the lists of a head's queries.
@@ -67,12 +63,13 @@ func (s *Sequence) settle(heads []int32, positions []int32, own bool) {
 		if s.recorder == nil {
 			continue
 		}
-		rec := record.Head{Head: int(h), Group: s.shape.group(int(h)), Queries: hw.queries}
+		rec := &s.work.record
+		*rec = record.Head{Head: int(h), Group: s.shape.group(int(h)), Queries: hw.queries}
 		if own {
 			rec.Keys = positions
 		}
 		if s.listsRows() {
-			rec.ValuePositions, rec.LSBPositions = flatten(hw.values, positions), flatten(hw.lsbs, positions)
+			rec.ValuePositions, rec.LSBPositions = flatten(&hw.valueList, hw.values, positions), flatten(&hw.lsbList, hw.lsbs, positions)
 		}
 		if s.wants.Probabilities {
 			rec.Probabilities = hw.probs
@@ -80,22 +77,22 @@ func (s *Sequence) settle(heads []int32, positions []int32, own bool) {
 		if s.wants.Scores {
 			rec.Scores = hw.scores
 		}
-		s.recorder.Head(&rec)
+		s.recorder.Head(rec)
 	}
 }
 
-// flatten joins lists of row indices as positions.
-func flatten(lists [][]int32, positions []int32) []int32 {
-	total := 0
-	for _, l := range lists {
-		total += len(l)
+// flatten joins lists of row indices as positions, in mem where they are not the one list itself.
+func flatten(mem *[]int32, lists [][]int32, positions []int32) []int32 {
+	if n := len(positions); len(lists) == 1 && n > 0 && int(positions[n-1]) == n-1 {
+		return lists[0] // nothing has fallen: an index is a position
 	}
-	out := make([]int32, 0, total)
+	out := (*mem)[:0]
 	for _, l := range lists {
 		for _, i := range l {
 			out = append(out, positions[i])
 		}
 	}
+	*mem = out
 	return out
 }
 

@@ -26,6 +26,7 @@ type Pass struct {
 	active  bool
 	kept    []int32
 	rec     record.Layer
+	fc      record.FC
 }
 
 // Begin opens a pass of n tokens at positions Length() … Length()+n−1.
@@ -96,7 +97,8 @@ func (p *Pass) FC(kind record.FCKind, rows, in, out int, bits float64) {
 	if kind == record.FCQuery || kind == record.FCKey || kind == record.FCValue {
 		p.open()
 	}
-	p.seq.recorder.FC(&record.FC{Kind: kind, Rows: rows, In: in, Out: out, WeightBits: float32(bits)})
+	p.fc = record.FC{Kind: kind, Rows: rows, In: in, Out: out, WeightBits: float32(bits)}
+	p.seq.recorder.FC(&p.fc)
 }
 
 // open writes the layer's record, once.

@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"spatten/internal/tiny"
+	"spatten/model"
 )
 
 // fake is a contender with known speeds that notes the order of its measurements.
@@ -83,5 +86,29 @@ func TestPeersThatFailAreQuoted(t *testing.T) {
 		if _, err := c.Measure(t.Context(), Test{Kind: Decode, Depth: 1, Threads: 1}); err == nil || !strings.Contains(err.Error(), "model not found") {
 			t.Errorf("%s: %v", c.Peer(), err)
 		}
+	}
+}
+
+func TestTraceCost(t *testing.T) {
+	config, arrays := tiny.Llama(nil)
+	m, err := model.Load(tiny.Open(t, "tiny-llama", tiny.Files(config, arrays, 7)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &Ours{Model: m, Steps: 4}
+	defer o.Close()
+	c, err := o.TraceCost(t.Context(), 20, 1, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Seconds <= 0 || c.Traced < c.TracedDecode || c.Bytes < 100 || c.BytesPerToken != float64(c.Bytes)/4 {
+		t.Errorf("%+v", c)
+	}
+	var out strings.Builder
+	if err := c.Print(&out); err != nil || !strings.Contains(out.String(), "20 tokens of prompt and 4 more") {
+		t.Error(out.String())
+	}
+	if _, err := o.TraceCost(t.Context(), 1<<20, 1, 1); err == nil {
+		t.Error("a prompt beyond the model's positions is measured")
 	}
 }

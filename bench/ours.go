@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"spatten/attention"
+	"spatten/attention/record"
 	"spatten/model"
 	"spatten/tensor"
 )
@@ -20,6 +21,7 @@ type Ours struct {
 	Tokens    []int32             // of a real text, from which prompts are taken; random ones where it is too short
 	BatchSize int                 // texts that an encoder passes together; 0 is one
 	CacheBits int                 // 0: 8 with int8, else 32
+	Recorder  record.Recorder     // of what is run next, or nil
 
 	cpus  map[int]*tensor.CPU
 	batch model.Batch
@@ -87,7 +89,7 @@ func (o *Ours) sequence() (*attention.Sequence, error) {
 			bits = 8
 		}
 	}
-	return attention.NewSequence(o.Model.Info().Shape(), o.Schedule, attention.Options{CacheBits: bits})
+	return attention.NewSequence(o.Model.Info().Shape(), o.Schedule, attention.Options{CacheBits: bits, Recorder: o.Recorder})
 }
 
 // prompt returns n tokens, of the text where it is long enough.
@@ -153,18 +155,9 @@ func (o *Ours) decode(ctx context.Context, cpu *tensor.CPU, depth int) (Sample, 
 	before := s.Cost().Spatten.KVBytes
 	out := make([]float32, info.Vocab)
 	next := []int32{o.prompt(depth)[depth-1]}
-	step := func() error {
-		err := o.Model.Forward(cpu, &o.batch, []model.Chunk{{Seq: s, Tokens: next, Last: true, Want: model.Logits, Out: out}})
-		for i, v := range out {
-			if v > out[next[0]] {
-				next[0] = int32(i)
-			}
-		}
-		return err
-	}
 	begin := time.Now()
 	for range o.Steps {
-		if err := step(); err != nil {
+		if err := o.step(cpu, s, next, out); err != nil {
 			return Sample{}, err
 		}
 	}
@@ -173,6 +166,17 @@ func (o *Ours) decode(ctx context.Context, cpu *tensor.CPU, depth int) (Sample, 
 		TokensPerSecond: float64(o.Steps) / seconds, CacheBytes: s.Bytes(),
 		ReadBytes: (s.Cost().Spatten.KVBytes - before) / int64(o.Steps),
 	}, nil
+}
+
+// step passes a token and replaces it with the likeliest one after it.
+func (o *Ours) step(cpu *tensor.CPU, s *attention.Sequence, next []int32, out []float32) error {
+	err := o.Model.Forward(cpu, &o.batch, []model.Chunk{{Seq: s, Tokens: next, Last: true, Want: model.Logits, Out: out}})
+	for i, v := range out {
+		if v > out[next[0]] {
+			next[0] = int32(i)
+		}
+	}
+	return err
 }
 
 // encode passes texts of n tokens through an encoder, as often as fits in a second.

@@ -87,6 +87,9 @@ func (g *Generator) Run(ctx context.Context, prompt []int32, o Options, each fun
 		} else {
 			decode = time.Since(begin) - prefill
 		}
+		if err := s.traceError(); err != nil {
+			return s.result(prefill, decode, Cancelled), err
+		}
 		token, ok := s.Take()
 		if !ok || each == nil {
 			continue

@@ -3,6 +3,7 @@ package generate_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"math"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"testing/fstest"
 
 	"spatten/attention"
+	"spatten/attention/record"
 	"spatten/generate"
 	"spatten/internal/tiny"
 	"spatten/model"
@@ -186,4 +188,33 @@ func TestCancel(t *testing.T) {
 func files() fstest.MapFS {
 	config, arrays := tiny.Llama(nil)
 	return tiny.Files(config, arrays, 7)
+}
+
+// broken is a recorder whose disk fills up in the given pass.
+type broken struct {
+	record.Recorder
+	pass int
+	err  error
+}
+
+func (b *broken) Wants() record.Wants { return record.Wants{} }
+func (b *broken) Begin(*record.Run)   {}
+func (b *broken) Layer(*record.Layer) {}
+func (b *broken) FC(*record.FC)       {}
+func (b *broken) Head(*record.Head)   {}
+func (b *broken) Group(*record.Group) {}
+func (b *broken) End()                {}
+func (b *broken) Err() error          { return b.err }
+func (b *broken) Pass(p *record.Pass) {
+	if p.Index == b.pass {
+		b.err = fs.ErrClosed
+	}
+}
+
+func TestFailingTraceStopsTheRun(t *testing.T) {
+	g := generator(t)
+	r, err := g.Run(t.Context(), encode(g, prompt), generate.Options{MaxTokens: 20, IgnoreEnd: true, Recorder: &broken{pass: 3}}, nil)
+	if !errors.Is(err, fs.ErrClosed) || r == nil || r.Finish != generate.Cancelled || len(r.IDs) != 3 {
+		t.Errorf("result %+v, error %v", r, err)
+	}
 }

@@ -147,6 +147,14 @@ func (s *Stream) Sequence() *attention.Sequence { return s.seq }
 // Close ends the trace and frees the cache.
 func (s *Stream) Close() { s.seq.Close() }
 
+// traceError returns what has kept the recorder from writing, where it says so: nobody wants a long run whose trace is lost.
+func (s *Stream) traceError() error {
+	if r, ok := s.o.Recorder.(interface{ Err() error }); ok {
+		return r.Err()
+	}
+	return nil
+}
+
 // Result sums a finished text up, for whoever runs the model and measured the time.
 func (s *Stream) Result(prefill, decode time.Duration) *Result {
 	return s.result(prefill, decode, s.finish)

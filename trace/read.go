@@ -114,8 +114,8 @@ func (r *Reader) readHead() {
 			h.Queries[i].MaxProb = float32(binary.LittleEndian.Uint16(b)) / 65535
 		}
 	}
-	r.values = r.positions("positions of values", r.values, h.Queries, func(q *record.Query) int32 { return q.Values })
-	r.lsbs = r.positions("positions of LSBs", r.lsbs, h.Queries, func(q *record.Query) int32 { return q.LSBs })
+	r.values = r.positions("positions of values", r.values, h, values)
+	r.lsbs = r.positions("positions of LSBs", r.lsbs, h, lsbs)
 	h.ValuePositions, h.LSBPositions = r.values, r.lsbs
 	r.probabilities = r.floats("probabilities", r.probabilities, maxListed)
 	r.scores = r.floats("scores", r.scores, maxListed)
@@ -132,23 +132,23 @@ func (r *Reader) count(field string, v, limit int64) int32 {
 }
 
 // positions reads what Writer.positions wrote.
-func (r *Reader) positions(field string, dst []int32, queries []record.Query, count func(*record.Query) int32) []int32 {
+func (r *Reader) positions(field string, dst []int32, h *record.Head, k kind) []int32 {
 	total := r.int(field, maxListed)
 	dst = dst[:0]
-	if total == 0 {
+	if total == 0 || r.err != nil {
 		return dst
 	}
-	limit := r.pass.First + r.pass.Tokens
-	for i := range queries {
-		n := int(count(&queries[i]))
-		if r.err != nil || n >= int(queries[i].Keys) {
+	limit, last := r.pass.First+r.pass.Tokens, r.state.lists.of(place{r.layer.Index, h.Head, k})
+	for i := range h.Queries {
+		n := k.count(&h.Queries[i])
+		if r.err != nil || n >= int(h.Queries[i].Keys) {
 			continue
 		}
 		if len(dst)+n > total {
 			r.fail(field, ErrCorrupt)
 			return nil
 		}
-		dst = r.gaps(field, dst, n, limit)
+		dst = r.list(field, dst, n, limit, last, k)
 	}
 	if len(dst) != total {
 		r.fail(field, ErrCorrupt)

@@ -1,6 +1,10 @@
 package trace
 
-import "spatten/attention/record"
+import (
+	"slices"
+
+	"spatten/attention/record"
+)
 
 // state is what both sides remember of the stream so far, so that sets can be stored as differences.
 type state struct {
@@ -12,6 +16,8 @@ type state struct {
 	heads    []int32   // the live heads of the previous layer; all of them before the first
 	scratch  []int32
 	held     int // positions in previous
+	layer    int
+	lists    lists
 }
 
 // begin starts a run.
@@ -19,6 +25,7 @@ func (s *state) begin(r *record.Run) {
 	s.run = *r
 	s.previous = make([][]int32, r.Layers)
 	s.held = 0
+	s.lists.begin()
 }
 
 // enter starts a pass.
@@ -34,8 +41,16 @@ func (s *state) keyReference(layer int, queries []int32) []int32 {
 	return s.scratch
 }
 
+// grown reports whether a layer's keys are what it held before and this pass's queries: no token has fallen.
+func (s *state) grown(l *record.Layer) bool {
+	held := s.previous[l.Index]
+	return len(l.Keys) == len(held)+len(l.Queries) && slices.Equal(l.Keys[:len(held)], held) && slices.Equal(l.Keys[len(held):], l.Queries)
+}
+
 // leave remembers a layer's sets for the next layer and the next pass.
 func (s *state) leave(l *record.Layer) {
+	s.layer = l.Index
+	s.lists.enter()
 	s.queries = append(s.queries[:0], l.Queries...)
 	s.heads = append(s.heads[:0], l.Heads...)
 	s.keys = append(s.keys[:0], l.Keys...)

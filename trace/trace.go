@@ -11,7 +11,7 @@ import (
 )
 
 // Version is the version of the format that this package writes and reads.
-const Version = 1
+const Version = 2
 
 // magic opens every trace; the byte after it is the version.
 const magic = "SPATTENTRACE"
@@ -46,6 +46,7 @@ const (
 	maxText       = 1 << 20 // bytes of a name or of a schedule
 	maxListed     = 1 << 28 // positions, probabilities or scores that one head may list
 	maxRemembered = 1 << 27 // positions of live sets that a reader holds over all layers
+	maxWords      = 1 << 24 // 64-bit words of the lists that a reader holds
 )
 
 // Error says where a trace is damaged.

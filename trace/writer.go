@@ -6,38 +6,35 @@ import (
 	"io"
 	"math"
 	"os"
-
-	"github.com/klauspost/compress/zstd"
+	"runtime"
 
 	"spatten/attention/record"
 )
 
-// Writer stores records as a trace. It implements record.Recorder: errors are kept and reported by Close, so that
-// a run is never stopped by its trace.
+// Writer stores records as a trace. It implements record.Recorder. Records are coded as they come and compressed on a
+// goroutine beside the run, which ends with Close. Errors are kept: Err reports them while the run goes on, Close at its end.
 type Writer struct {
-	out     *zstd.Encoder
+	out     *stream
 	file    io.Closer // closed after the stream, where the Writer opened it
 	wants   record.Wants
 	state   state
 	buf     []byte
 	records uint64
-	err     error
+	closed  bool
 }
-
-// flushBytes is how much is gathered before it goes to the compressor.
-const flushBytes = 64 << 10
 
 // NewWriter writes a trace to w. What wants asks for beyond the fixed records makes traces much larger.
 func NewWriter(w io.Writer, wants record.Wants) (*Writer, error) {
 	if _, err := w.Write(append([]byte(magic), Version)); err != nil {
 		return nil, fmt.Errorf("trace: write the header: %w", err)
 	}
-	// One compressing goroutine beside the run; the same bytes whatever the number of cores.
-	out, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
+	out, err := newStream(w)
 	if err != nil {
-		return nil, fmt.Errorf("trace: %w", err)
+		return nil, err
 	}
-	return &Writer{out: out, wants: wants}, nil
+	t := &Writer{out: out, wants: wants}
+	runtime.AddCleanup(t, (*stream).end, out) // of a run that was abandoned without Close
+	return t, nil
 }
 
 // Create writes a trace to a new file.
@@ -82,7 +79,11 @@ func (w *Writer) Layer(l *record.Layer) {
 	w.tag(tagLayer)
 	w.ints(l.Index)
 	w.buf = appendSet(w.buf, l.Queries, w.state.queries)
-	w.buf = appendSet(w.buf, l.Keys, w.state.keyReference(l.Index, l.Queries))
+	if w.state.grown(l) {
+		w.buf = append(w.buf, setWithout, 0)
+	} else {
+		w.buf = appendSet(w.buf, l.Keys, w.state.keyReference(l.Index, l.Queries))
+	}
 	w.buf = appendSet(w.buf, l.Heads, w.state.heads)
 	w.buf = append(w.buf, l.Bits.Query, l.Bits.KeyMSB, l.Bits.KeyLSB, l.Bits.Value, l.Bits.KeyScale, l.Bits.ValScale)
 	w.float(l.Threshold)
@@ -122,8 +123,8 @@ func (w *Writer) Head(h *record.Head) {
 	for i := range h.Queries {
 		w.buf = binary.LittleEndian.AppendUint16(w.buf, quantizeProbability(h.Queries[i].MaxProb))
 	}
-	w.positions(h.ValuePositions, h.Queries, func(q *record.Query) int32 { return q.Values })
-	w.positions(h.LSBPositions, h.Queries, func(q *record.Query) int32 { return q.LSBs })
+	w.positions(h, h.ValuePositions, values)
+	w.positions(h, h.LSBPositions, lsbs)
 	w.floats(h.Probabilities)
 	w.floats(h.Scores)
 }
@@ -148,40 +149,43 @@ func (w *Writer) End() {
 	w.flush(0)
 }
 
-// Close ends the stream and returns the first error of the whole trace.
-func (w *Writer) Close() error {
-	w.buf = append(w.buf, tagStop)
-	w.flush(0)
-	if err := w.out.Close(); w.err == nil {
-		w.err = err
-	}
-	if w.file != nil {
-		if err := w.file.Close(); w.err == nil {
-			w.err = err
-		}
-	}
-	if w.err != nil {
-		return fmt.Errorf("trace: write: %w", w.err)
+// Err returns what has gone wrong so far; what is recorded after it is lost. A run may ask and stop.
+func (w *Writer) Err() error {
+	if err := w.out.failure(); err != nil {
+		return fmt.Errorf("trace: write: %w", err)
 	}
 	return nil
 }
 
+// Close ends the stream and returns the first error of the whole trace. It may be called again.
+func (w *Writer) Close() error {
+	if w.closed {
+		return w.Err()
+	}
+	w.closed = true
+	w.buf = append(w.buf, tagStop)
+	w.flush(0)
+	w.out.close()
+	if w.file != nil {
+		if err := w.file.Close(); err != nil {
+			w.out.fail(err)
+		}
+	}
+	return w.Err()
+}
+
 // tag starts a record.
 func (w *Writer) tag(t byte) {
-	w.flush(flushBytes)
+	w.flush(blockBytes)
 	w.records++
 	w.buf = append(w.buf, t)
 }
 
 // flush hands the buffer to the compressor once it holds more than limit bytes.
 func (w *Writer) flush(limit int) {
-	if len(w.buf) <= limit {
-		return
+	if len(w.buf) > limit {
+		w.buf = w.out.push(w.buf)
 	}
-	if w.err == nil {
-		_, w.err = w.out.Write(w.buf)
-	}
-	w.buf = w.buf[:0]
 }
 
 func (w *Writer) ints(vs ...int) {
@@ -217,30 +221,27 @@ func (w *Writer) floats(fs []float32) {
 }
 
 // positions codes the listed positions query by query; list is empty where nothing was listed. A query that took all
-// of its keys, or none, lists nothing.
-func (w *Writer) positions(list []int32, queries []record.Query, count func(*record.Query) int32) {
+// of its keys lists nothing.
+func (w *Writer) positions(h *record.Head, list []int32, k kind) {
 	w.ints(len(list))
-	at := 0
-	for i := range queries {
-		n := int(count(&queries[i]))
-		if len(list) == 0 || n >= int(queries[i].Keys) {
+	if len(list) == 0 {
+		return
+	}
+	at, last := 0, w.state.lists.of(place{w.state.layer, h.Head, k})
+	for i := range h.Queries {
+		n := k.count(&h.Queries[i])
+		if n >= int(h.Queries[i].Keys) {
 			continue
 		}
 		if at+n > len(list) {
-			w.fail(fmt.Errorf("a head lists %d positions, its queries count more", len(list)))
+			w.out.fail(fmt.Errorf("a head lists %d positions, its queries count more", len(list)))
 			return
 		}
-		w.buf = appendGaps(w.buf, list[at:at+n])
+		w.buf = w.state.lists.append(w.buf, list[at:at+n], last, k)
 		at += n
 	}
 	if at != len(list) {
-		w.fail(fmt.Errorf("a head lists %d positions, its queries count %d", len(list), at))
-	}
-}
-
-func (w *Writer) fail(err error) {
-	if w.err == nil {
-		w.err = err
+		w.out.fail(fmt.Errorf("a head lists %d positions, its queries count %d", len(list), at))
 	}
 }
 

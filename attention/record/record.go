@@ -136,8 +136,8 @@ type FC struct {
 	WeightBits float32 // average stored bits a weight, scales included
 }
 
-// Recorder receives the records of one run in order. Implementations keep their first error and report it when closed:
-// a run is not stopped by its trace.
+// Recorder receives the records of one run in order. Implementations keep their first error and report it when closed; one
+// with a method Err() error may be asked between passes, so that a long run ends early.
 type Recorder interface {
 	Begin(*Run)
 	Pass(*Pass)

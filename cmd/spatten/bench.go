@@ -27,6 +27,7 @@ type benchFlags struct {
 	encodes          []int
 	rounds, steps    int
 	batch            int
+	trace            int
 	json             bool
 }
 
@@ -57,6 +58,7 @@ machine meets all alike; medians and ratios are printed.
 	flags.IntVar(&f.rounds, "rounds", 3, "measurements of each")
 	flags.IntVar(&f.steps, "steps", 32, "tokens that a decode test writes")
 	flags.IntVar(&f.batch, "batch", 1, "texts that an encoder passes together")
+	flags.IntVar(&f.trace, "trace", 0, "measure instead what writing a trace costs a prompt of so many tokens and 128 more")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
@@ -78,6 +80,9 @@ func (f *benchFlags) run(cmd *cobra.Command) error {
 	for _, c := range ours {
 		defer c.Close()
 		contenders = append(contenders, c)
+	}
+	if f.trace > 0 {
+		return f.traceCost(cmd, ours[len(ours)-1])
 	}
 	peers, err := f.peers()
 	if err != nil {
@@ -106,6 +111,25 @@ func (f *benchFlags) run(cmd *cobra.Command) error {
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "\nactivations in %s; one thread reads %.1f GB/s from memory; %.1f MB of weights: at most %.0f tokens/s a thread without a cache\n",
 		o.cpu.Precision(), bandwidth, float64(info.WeightBytes)/1e6, bandwidth*1e9/float64(info.WeightBytes))
 	return err
+}
+
+// traceCost measures what writing a trace costs the last mode: the schedule where one is named, else dense.
+func (f *benchFlags) traceCost(cmd *cobra.Command, o *bench.Ours) error {
+	if !cmd.Flags().Changed("steps") {
+		o.Steps = 128
+	}
+	threads := f.threads
+	if threads <= 0 {
+		threads = runtime.NumCPU()
+	}
+	cost, err := o.TraceCost(cmd.Context(), f.trace, threads, f.rounds)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return printJSON(cmd.OutOrStdout(), cost)
+	}
+	return cost.Print(cmd.OutOrStdout())
 }
 
 // ours returns this program's modes: dense, and pruned where a schedule was named.
