@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"spatten/attention"
-	"spatten/generate"
 	"spatten/model"
 	"spatten/tokenizer"
 )
@@ -75,10 +75,7 @@ func (r *Runner) Retrieve(ctx context.Context, haystack Text, n Needles, s *atte
 			if err != nil {
 				return nil, err
 			}
-			if needle.Dense, err = r.greedy(ctx, ids, nil); err != nil {
-				return nil, err
-			}
-			if needle.Answer, err = r.greedy(ctx, ids, s); err != nil {
+			if needle.Dense, needle.Answer, err = r.ask(ctx, ids, s); err != nil {
 				return nil, err
 			}
 			needle.Found, needle.Before = strings.Contains(needle.Answer, needle.Secret), strings.Contains(needle.Dense, needle.Secret)
@@ -128,25 +125,38 @@ func (r *Runner) hide(hay []int32, name, city string, n *Needle) ([]int32, error
 	return append(ids, ask...), nil
 }
 
-// greedy continues tokens with the likeliest ones.
-func (r *Runner) greedy(ctx context.Context, ids []int32, s *attention.Schedule) (string, error) {
-	seq, err := r.sequence(s)
+// ask continues tokens with the likeliest ones, dense and under a schedule.
+func (r *Runner) ask(ctx context.Context, ids []int32, s *attention.Schedule) (dense, pruned string, err error) {
+	logits := make([]float32, r.Model.Info().Vocab)
+	seq, err := r.read(ctx, ids, nil, logits)
 	if err != nil {
-		return "", fmt.Errorf("eval: %w", err)
+		return "", "", err
 	}
 	defer seq.Close()
-	o := generate.Options{Schedule: s}
-	logits := make([]float32, r.Model.Info().Vocab)
-	var answer []int32
-	for _, c := range o.Chunks(ids) {
-		chunk := model.Chunk{Seq: seq, Tokens: c}
-		if seq.Length()+len(c) == len(ids) {
-			chunk.Last, chunk.Want, chunk.Out = true, model.Logits, logits
+	first := slices.Clone(logits)
+	prunedSeq := seq
+	switch {
+	case s != nil && r.shares(s):
+		if prunedSeq, err = seq.Refit(s); err != nil {
+			return "", "", fmt.Errorf("eval: %w", err)
 		}
-		if err := r.pass(ctx, chunk); err != nil {
-			return "", err
+		defer prunedSeq.Close()
+	case s != nil:
+		if prunedSeq, err = r.read(ctx, ids, s, first); err != nil {
+			return "", "", err
 		}
+		defer prunedSeq.Close()
 	}
+	if dense, err = r.greedy(ctx, seq, logits); err != nil || s == nil {
+		return dense, dense, err
+	}
+	pruned, err = r.greedy(ctx, prunedSeq, first)
+	return dense, pruned, err
+}
+
+// greedy continues what a sequence has read with the likeliest tokens; logits are those after what it has read.
+func (r *Runner) greedy(ctx context.Context, seq *attention.Sequence, logits []float32) (string, error) {
+	var answer []int32
 	for {
 		answer = append(answer, int32(largest(logits)))
 		if len(answer) == answerTokens {
@@ -156,14 +166,4 @@ func (r *Runner) greedy(ctx context.Context, ids []int32, s *attention.Schedule)
 			return "", err
 		}
 	}
-}
-
-func (r *Runner) pass(ctx context.Context, c model.Chunk) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("eval: %w", err)
-	}
-	if err := r.Model.Forward(r.CPU, &r.batch, []model.Chunk{c}); err != nil {
-		return fmt.Errorf("eval: %w", err)
-	}
-	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"spatten/attention"
-	"spatten/generate"
 	"spatten/generate/sample"
 	"spatten/model"
 )
@@ -29,13 +28,13 @@ func (s *Scorer) dense(ctx context.Context, excerpts []Excerpt, advance func()) 
 	for i := range excerpts {
 		prompt, rest := excerpts[i].ids[:s.cut.Prompt], excerpts[i].ids[s.cut.Prompt:]
 		next, sums := make([]float32, len(rest)*vocab), make([]float64, len(rest))
-		seq, err := s.read(ctx, prompt, nil, next[:vocab])
+		seq, err := s.r.read(ctx, prompt, nil, next[:vocab])
 		if err != nil {
 			return nil, err
 		}
 		if len(rest) > 1 {
 			fork := seq.Fork()
-			err := s.pass(ctx, []model.Chunk{{Seq: fork, Tokens: rest[:len(rest)-1], Last: true, Want: model.AllLogits, Out: next[vocab:]}})
+			err := s.r.pass(ctx, model.Chunk{Seq: fork, Tokens: rest[:len(rest)-1], Last: true, Want: model.AllLogits, Out: next[vocab:]})
 			fork.Close()
 			if err != nil {
 				return nil, err
@@ -51,30 +50,10 @@ func (s *Scorer) dense(ctx context.Context, excerpts []Excerpt, advance func()) 
 	return p, nil
 }
 
-// read returns a sequence that has read a prompt under a schedule, and writes the logits after it.
-func (s *Scorer) read(ctx context.Context, prompt []int32, schedule *attention.Schedule, logits []float32) (*attention.Sequence, error) {
-	seq, err := s.r.sequence(schedule)
-	if err != nil {
-		return nil, fmt.Errorf("eval: %w", err)
-	}
-	chunks := (&generate.Options{Schedule: schedule}).Chunks(prompt)
-	for i, tokens := range chunks {
-		chunk := model.Chunk{Seq: seq, Tokens: tokens}
-		if i == len(chunks)-1 {
-			chunk.Last, chunk.Want, chunk.Out = true, model.Logits, logits
-		}
-		if err := s.pass(ctx, []model.Chunk{chunk}); err != nil {
-			seq.Close()
-			return nil, err
-		}
-	}
-	return seq, nil
-}
-
 // begin returns a sequence that has read an excerpt's prompt under a schedule, and writes the logits after it.
 func (p *part) begin(ctx context.Context, i int, schedule *attention.Schedule, logits []float32) (*attention.Sequence, error) {
-	if schedule != nil && !p.s.shares(schedule) {
-		return p.s.read(ctx, p.excerpts[i].ids[:p.s.cut.Prompt], schedule, logits)
+	if schedule != nil && !p.s.r.shares(schedule) {
+		return p.s.r.read(ctx, p.excerpts[i].ids[:p.s.cut.Prompt], schedule, logits)
 	}
 	copy(logits, p.first[i])
 	if schedule == nil {
@@ -85,13 +64,6 @@ func (p *part) begin(ctx context.Context, i int, schedule *attention.Schedule, l
 		return nil, fmt.Errorf("eval: %w", err)
 	}
 	return seq, nil
-}
-
-// shares reports whether a schedule can go on from a prompt that another one has read: it reads prompts in full, and nobody
-// has to have watched what was important there.
-func (s *Scorer) shares(schedule *attention.Schedule) bool {
-	averages := schedule.Average != nil && (schedule.Average.Tokens > 0 || schedule.Average.Heads > 0)
-	return schedule.Prompt == attention.PromptDense && len(schedule.Tokens)+len(schedule.Heads) == 0 && !averages && s.r.Numerics != attention.Hardware
 }
 
 // score feeds all continuations back under a schedule, one token a step, and returns the excerpts with what was measured.
@@ -122,7 +94,7 @@ func (p *part) score(ctx context.Context, schedule *attention.Schedule, hopeless
 		if steps == p.s.cut.Continue || hopeless != nil && steps%8 == 0 && hopeless(steps, kl) {
 			break
 		}
-		if err := p.s.pass(ctx, chunks); err != nil {
+		if err := p.s.r.pass(ctx, chunks...); err != nil {
 			return nil, err
 		}
 	}
@@ -158,14 +130,4 @@ func (p *part) close() {
 	for _, seq := range p.prompts {
 		seq.Close()
 	}
-}
-
-func (s *Scorer) pass(ctx context.Context, chunks []model.Chunk) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("eval: %w", err)
-	}
-	if err := s.r.Model.Forward(s.r.CPU, &s.r.batch, chunks); err != nil {
-		return fmt.Errorf("eval: %w", err)
-	}
-	return nil
 }

@@ -2,6 +2,7 @@ package tune
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -10,7 +11,8 @@ type Point struct {
 	Levels   []int   `json:"levels"`    // rung of each layer
 	KL       float64 `json:"kl"`        // mean divergence from dense a token; infinite where hopeless
 	LogRatio float64 `json:"log_ratio"` // of the perplexities, mean over texts
-	Worst    float64 `json:"worst"`     // the largest of the log ratios of the texts
+	Worst    float64 `json:"worst"`     // the largest of the log ratios of the excerpts
+	WorstKL  float64 `json:"worst_kl"`  // the largest of their divergences
 	Bytes    int64   `json:"kv_bytes"`
 	Dense    int64   `json:"dense_fp32_kv_bytes"`
 	Hopeless bool    `json:"hopeless,omitempty"` // stopped before the end
@@ -41,15 +43,19 @@ type Goal struct {
 }
 
 // ok reports whether a point reaches the goal. The expected log ratio of perplexities on text as the model itself would
-// write it is the divergence, which is far less noisy than the ratio on a little text: both must hold, and no text may
-// lose more than three times as much.
+// write it is the divergence, which is far less noisy than the ratio on a little text: both must hold. No excerpt may lose
+// more than three times as much, nor be expected to at one standard deviation.
 func (g Goal) ok(p *Point) bool {
 	if g.Ratio > 0 {
 		return p.Ratio() >= g.Ratio
 	}
-	limit := log1p(g.Within)
-	return p.KL <= limit && p.LogRatio <= limit && p.Worst <= log1p(3*g.Within)
+	limit, most := log1p(g.Within), log1p(3*g.Within)
+	return p.KL <= limit && p.LogRatio <= limit && p.Worst <= most && p.WorstKL+scatter(p.WorstKL) <= most
 }
+
+// scatter is the standard deviation of the log ratio on an excerpt of 128 tokens whose divergence is kl: to second order the
+// log ratio of a token's probabilities has a variance of twice their divergence.
+func scatter(kl float64) float64 { return math.Sqrt(2 * max(0, kl) / 128) }
 
 // Choose returns the point of a front that the goal asks for; nil if none reaches it.
 func (g Goal) Choose(front []Point) *Point {

@@ -95,7 +95,7 @@ func (s *Search) score(ctx context.Context, levels []int, limit float64) (Point,
 	for _, d := range texts {
 		p.KL += d.KL / float64(len(texts))
 		p.LogRatio += d.LogRatio() / float64(len(texts))
-		p.Worst = max(p.Worst, d.LogRatio())
+		p.Worst, p.WorstKL = max(p.Worst, d.LogRatio()), max(p.WorstKL, d.KL)
 		p.Bytes, p.Dense = p.Bytes+d.KVBytes, p.Dense+d.DenseKVBytes
 	}
 	return p, nil

@@ -155,11 +155,14 @@ func (f *tuneFlags) run(cmd *cobra.Command) error {
 	return f.write(cmd, report)
 }
 
+// measured is the version of what is measured; a log of another one is not read.
+const measured = 2
+
 // search names what measurements depend on.
 func (f *tuneFlags) search(model, precision string, texts []eval.Text) string {
 	h := sha256.New()
 	e := json.NewEncoder(h)
-	for _, v := range []any{model, precision, texts, f.cut, f.options.Goal, tune.Ladder()} {
+	for _, v := range []any{measured, model, precision, texts, f.cut, f.options.Goal, tune.Ladder()} {
 		if err := e.Encode(v); err != nil {
 			panic(err) // plain data
 		}
