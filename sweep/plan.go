@@ -146,3 +146,15 @@ func hashFile(path string) (string, error) {
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
+
+// Measured is the part of a plan that has results.
+func (p *Plan) Measured(results []*Result) *Plan {
+	out := *p
+	out.Points = nil
+	for _, pt := range p.Points {
+		if results[pt.Job] != nil {
+			out.Points = append(out.Points, pt)
+		}
+	}
+	return &out
+}
