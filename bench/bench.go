@@ -55,6 +55,7 @@ type Row struct {
 	Threads         int       `json:"threads"`
 	TokensPerSecond float64   `json:"tokens_per_second"` // median
 	Samples         []float64 `json:"samples"`
+	Seconds         float64   `json:"seconds,omitempty"` // of FirstToken: one over the rate
 	RatioToBestPeer *float64  `json:"ratio_to_best_peer,omitempty"` // median of ours over the best peer's; absent where none ran
 	CacheBytes      int64     `json:"cache_bytes,omitempty"`
 	ReadBytes       int64     `json:"kv_bytes_per_token,omitempty"`
@@ -111,7 +112,9 @@ func Run(ctx context.Context, contenders []Contender, tests []Test, rounds int, 
 func rate(rows []Row) {
 	best := 0.0
 	for i := range rows {
-		rows[i].TokensPerSecond = median(rows[i].Samples)
+		if rows[i].TokensPerSecond = median(rows[i].Samples); rows[i].Test == FirstToken {
+			rows[i].Seconds = 1 / rows[i].TokensPerSecond
+		}
 		if rows[i].Peer != ours {
 			best = max(best, rows[i].TokensPerSecond)
 		}

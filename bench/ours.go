@@ -40,7 +40,12 @@ func (o *Ours) Mode() string {
 }
 
 // Can implements Contender.
-func (o *Ours) Can(k Kind) bool { return (k == Encode) != o.Model.Info().Causal }
+func (o *Ours) Can(k Kind) bool {
+	if o.Model.Info().Causal {
+		return k == Prefill || k == Decode
+	}
+	return k == Encode
+}
 
 // Close frees threads and caches.
 func (o *Ours) Close() {

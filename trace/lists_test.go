@@ -82,6 +82,26 @@ func scattered(n int, of, seed uint32) (list []int32) {
 	return list
 }
 
+func TestBytesDoNotDependOnTiming(t *testing.T) {
+	write := func(procs int) []byte {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+		var file bytes.Buffer
+		w, _ := NewWriter(&file, record.Wants{})
+		w.Begin(&record.Run{Layers: 1, Heads: 4, KVHeads: 1, HeadDim: 8})
+		for i := range 500 {
+			step(w, 4096, [][]int32{scattered(4096, 3, uint32(i))})
+		}
+		w.End()
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return file.Bytes()
+	}
+	if one, two := write(1), write(2); !bytes.Equal(one, two) {
+		t.Error("a trace written on one core differs from one written on two")
+	}
+}
+
 func TestListsThatRepeatAreSmall(t *testing.T) {
 	size := func(heads func(step int) [][]int32) int {
 		var file bytes.Buffer

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/schollz/progressbar/v3"
@@ -22,6 +23,7 @@ type benchFlags struct {
 	schedule         string
 	against          []string
 	onnx             string
+	firstToken       int
 	text             string
 	depths, prefills []int
 	encodes          []int
@@ -41,6 +43,7 @@ func benchCommand() *cobra.Command {
 machine meets all alike; medians and ratios are printed.
 
   --against llama.cpp=PATH            llama-bench, with an f16 cache and without flash attention (its fastest setting here)
+  --against llama-simple=PATH         llama.cpp's smallest program, for the time from a start to the first token
   --against onnxruntime=PYTHON        an interpreter with onnxruntime, with --onnx FILE`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
@@ -49,12 +52,13 @@ machine meets all alike; medians and ratios are printed.
 	flags := cmd.Flags()
 	flags.Lookup("threads").Usage = "threads (0: one, and all cores)"
 	flags.StringVarP(&f.schedule, "schedule", "s", "", "also measure with this schedule: a name or a YAML file")
-	flags.StringArrayVar(&f.against, "against", nil, "a peer: llama.cpp=PATH of llama-bench, or onnxruntime=PYTHON")
+	flags.StringArrayVar(&f.against, "against", nil, "a peer: llama.cpp=PATH of llama-bench, llama-simple=PATH, or onnxruntime=PYTHON")
 	flags.StringVar(&f.onnx, "onnx", "", "the peer's .onnx file")
 	flags.StringVar(&f.text, "text", "", "take prompts from this text (default: random tokens)")
 	flags.IntSliceVar(&f.depths, "depth", []int{128}, "decode at these depths")
 	flags.IntSliceVar(&f.prefills, "prefill", []int{512}, "read prompts of these lengths")
 	flags.IntSliceVar(&f.encodes, "encode", []int{128, 512}, "pass texts of these lengths through an encoder")
+	flags.IntVar(&f.firstToken, "first-token", 0, "measure the time from the program's start to the first token after a prompt of so many tokens (0: not, or 32 against llama-simple)")
 	flags.IntVar(&f.rounds, "rounds", 3, "measurements of each")
 	flags.IntVar(&f.steps, "steps", 32, "tokens that a decode test writes")
 	flags.IntVar(&f.batch, "batch", 1, "texts that an encoder passes together")
@@ -84,6 +88,11 @@ func (f *benchFlags) run(cmd *cobra.Command) error {
 	if f.trace > 0 {
 		return f.traceCost(cmd, ours[len(ours)-1])
 	}
+	programs, err := f.programs(o)
+	if err != nil {
+		return err
+	}
+	contenders = append(contenders, programs...)
 	peers, err := f.peers()
 	if err != nil {
 		return err
@@ -169,24 +178,74 @@ func (f *benchFlags) peers() ([]bench.Contender, error) {
 		name, path, ok := strings.Cut(a, "=")
 		switch {
 		case ok && name == "llama.cpp":
-			model := f.model
-			if info, err := os.Stat(model); err == nil && info.IsDir() {
-				found, _ := filepath.Glob(filepath.Join(model, "*.gguf"))
-				if len(found) == 1 {
-					model = found[0]
-				}
-			}
-			peers = append(peers, &bench.LlamaCpp{Bench: path, Model: model, Steps: f.steps})
+			peers = append(peers, &bench.LlamaCpp{Bench: path, Model: f.gguf(), Steps: f.steps})
+		case ok && name == "llama-simple": // see programs
 		case ok && name == "onnxruntime":
 			if f.onnx == "" {
 				return nil, usageError{errors.New("--against onnxruntime needs the model: --onnx FILE")}
 			}
 			peers = append(peers, &bench.OnnxRuntime{Python: path, Model: f.onnx, Name: "dense"})
 		default:
-			return nil, usageError{fmt.Errorf("--against %q: llama.cpp=PATH or onnxruntime=PYTHON", a)}
+			return nil, usageError{fmt.Errorf("--against %q: llama.cpp=PATH, llama-simple=PATH or onnxruntime=PYTHON", a)}
 		}
 	}
 	return peers, nil
+}
+
+// gguf returns the file that a peer opens: the one in the model's folder.
+func (f *benchFlags) gguf() string {
+	if info, err := os.Stat(f.model); err == nil && info.IsDir() {
+		if found, _ := filepath.Glob(filepath.Join(f.model, "*.gguf")); len(found) == 1 {
+			return found[0]
+		}
+	}
+	return f.model
+}
+
+// firstText is a prompt for first tokens where --text names none.
+const firstText = "A small machine with two cores reads a text from its beginning, token after token, and everything that the model will later need of it is kept " +
+	"as keys and values in every layer, so that the next word can be written as soon as the last one of the prompt has been read."
+
+// programs returns those that are started anew for the time to the first token: this one, and llama-simple.
+func (f *benchFlags) programs(o *opened) ([]bench.Contender, error) {
+	var peer string
+	for _, a := range f.against {
+		if name, path, ok := strings.Cut(a, "="); ok && name == "llama-simple" {
+			peer = path
+		}
+	}
+	if peer != "" && f.firstToken == 0 {
+		f.firstToken = 32
+	}
+	if f.firstToken == 0 {
+		return nil, nil
+	}
+	if !o.model.Info().Causal {
+		return nil, usageError{errors.New("--first-token needs a language model")}
+	}
+	text := firstText
+	if f.text != "" {
+		data, err := os.ReadFile(f.text)
+		if err != nil {
+			return nil, err
+		}
+		text = string(data)
+	}
+	tokens := o.tokenizer.Encode(text, o.tokenizer.DefaultOptions())
+	if len(tokens) < f.firstToken {
+		return nil, usageError{fmt.Errorf("a text of %d tokens is too short for a prompt of %d; name a longer one with --text", len(tokens), f.firstToken)}
+	}
+	prompt := text[:tokens[f.firstToken-1].End]
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	programs := []bench.Contender{&bench.Program{Name: "spatten", Command: []string{
+		self, "generate", "--model", f.model, "--precision", f.precision, "--threads", strconv.Itoa(f.threads), "--dense", "--max-tokens", "1", "--ignore-end", "--quiet", "--", prompt}}}
+	if peer != "" {
+		programs = append(programs, &bench.Program{Name: "llama.cpp", Command: []string{peer, "-m", f.gguf(), "-n", "1", prompt}})
+	}
+	return programs, nil
 }
 
 // tests lists what is measured.
@@ -208,6 +267,9 @@ func (f *benchFlags) tests(causal bool) []bench.Test {
 	if causal {
 		add(bench.Prefill, f.prefills)
 		add(bench.Decode, f.depths)
+		if f.firstToken > 0 {
+			tests = append(tests, bench.Test{Kind: bench.FirstToken, Depth: f.firstToken, Threads: threads[len(threads)-1]})
+		}
 	} else {
 		add(bench.Encode, f.encodes)
 	}
