@@ -71,11 +71,20 @@ func (s *sim) answers(now int64) {
 // responseRoom reports whether a port's response FIFO takes an answer.
 func (s *sim) responseRoom(now int64, p int) bool {
 	f := s.fetch
-	n := f.ports[p].answered - f.consumed
-	if f.consumedAt == now {
-		n++
+	n := f.ports[p].answered - responseFIFO
+	if n < 0 {
+		return true
 	}
-	return n < responseFIFO
+	at := f.row(n).consumedAt
+	if at < now {
+		return true
+	}
+	if at == never {
+		f.roomWait = true
+	} else {
+		s.wake(uAnswers, at+1)
+	}
+	return false
 }
 
 // answer files the next answer of a port.
@@ -86,7 +95,7 @@ func (s *sim) answer(now int64, p int) {
 	row.unanswered--
 	row.answeredAt = now
 	if row.unanswered == 0 {
-		s.wake(uRespond, now+2)
+		s.respond()
 	}
 	if port.taken-port.answered > responseFIFO {
 		s.same(uAddress)

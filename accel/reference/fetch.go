@@ -18,23 +18,26 @@ type fetch struct {
 	granted  int
 	locked   bool
 
-	fragment     int // next row of the request being split
-	split, sent  fetchRow
-	splitFull    bool
-	sentFull     bool
-	inMatrix     bool // the next row of the loader is not its matrix's first
-	contexts     fifo[matrix]
-	rows         [256]portRow // rows in the ports, by row number
-	pushed       int64        // rows pushed into the ports
-	taken        int64        // rows that all ports have taken from their address FIFOs
-	takenAt      int64
-	consumed     int64 // rows whose answers have left in lock step
-	consumedAt   int64
-	ports        [maxPorts]port
-	idle         uint64     // ports whose address register is empty or emptied in this cycle
-	padding      uint64     // ports whose next answer is a padding slot
-	addressReady [16]uint64 // per channel: ports whose address register wants it
-	fetched      int64
+	fragment    int // next row of the request being split
+	split, sent fetchRow
+	splitFull   bool
+	sentFull    bool
+	inMatrix    bool // the next row of the loader is not its matrix's first
+	// The matrices whose answers are not out: a FIFO of which a place is free again in the cycle after the pop.
+	contexts                [contexts]context
+	contextPopped           [contexts]int64
+	contextsIn, contextsOut int64
+	rows                    [256]portRow // rows in the ports, by row number
+	pushed                  int64        // rows pushed into the ports
+	taken                   int64        // rows that all ports have taken from their address FIFOs
+	takenAt                 int64
+	consumed                int64 // rows whose answers have left in lock step
+	roomWait                bool  // a port waits for a row to leave that is not known to
+	ports                   [maxPorts]port
+	idle                    uint64     // ports whose address register is empty or emptied in this cycle
+	padding                 uint64     // ports whose next answer is a padding slot
+	addressReady            [16]uint64 // per channel: ports whose address register wants it
+	fetched                 int64
 }
 
 // matrix is what the fetcher keeps of a request until its answers are out.
@@ -43,6 +46,17 @@ type matrix struct {
 	bits   int
 	value  bool
 	second bool
+}
+
+// context is a matrix in the FIFO of those under way.
+type context struct {
+	matrix
+	pushedAt int64
+}
+
+// contextRoom reports whether the FIFO of matrices has room at now.
+func (f *fetch) contextRoom(now int64) bool {
+	return f.contextsIn < contexts || f.contextPopped[f.contextsIn%contexts] < now
 }
 
 // fetchRequest is F indices of a matrix: one line of the key index table.
@@ -68,6 +82,7 @@ type portRow struct {
 	untaken    int
 	unanswered int
 	answeredAt int64
+	consumedAt int64 // cycle in which the answers leave; never: not known yet
 	channel    [maxPorts]uint8
 	addr       [maxPorts]uint32
 }
@@ -89,10 +104,10 @@ const (
 )
 
 func newFetch(g *geometry) *fetch {
-	f := &fetch{g: g, table: KeyIndexTable(g.ports, g.lines, g.keyCap), contexts: newFIFO[matrix](contexts)}
+	f := &fetch{g: g, table: KeyIndexTable(g.ports, g.lines, g.keyCap)}
 	f.granted = valueSide // so that keys are first
 	f.idle = 1<<g.ports - 1
-	f.takenAt, f.consumedAt = -1, -1
+	f.takenAt = -1
 	for i := range f.ports {
 		f.ports[i].locked = -1
 	}
@@ -160,12 +175,11 @@ func (s *sim) load(now int64) {
 		if f.takenAt == now {
 			waiting++
 		}
-		if waiting < addressFIFO && f.contexts.room(now) {
+		if waiting < addressFIFO && f.contextRoom(now) {
 			s.moved = true
-			f.push(now, &f.sent)
+			s.loaded(now, &f.sent)
 			f.sentFull = false
 			s.wake(uAddress, now+2)
-			s.wake(uRespond, now+2)
 		}
 	}
 	if f.splitFull && !f.sentFull {
@@ -176,17 +190,17 @@ func (s *sim) load(now int64) {
 	}
 }
 
-// push makes the addresses of a row: slot k of part p is record (k+p*F)/t of the request, its transaction
+// loaded makes the addresses of a row: slot k of part p is record (k+p*F)/t of the request, its transaction
 // (k+p*F) mod t.
-func (f *fetch) push(now int64, r *fetchRow) {
-	g, req := f.g, &r.req
+func (s *sim) loaded(now int64, r *fetchRow) {
+	f, g, req := s.fetch, &s.g, &r.req
 	t := transactions(req.bits)
 	row := f.row(f.pushed)
 	skipped := r.part * g.ports
 	row.n = min(max(req.n*t-skipped, 0), g.ports)
 	row.last = req.last && r.part == t-1
 	row.pushedAt = now
-	row.untaken, row.unanswered = g.ports, g.ports
+	row.untaken, row.unanswered, row.consumedAt = g.ports, g.ports, never
 	base := f.base(req)
 	record, offset := skipped/t, skipped%t
 	channelBits := bits.Len(uint(g.channels)) - 1
@@ -198,11 +212,14 @@ func (f *fetch) push(now int64, r *fetchRow) {
 			record, offset = record+1, 0
 		}
 	}
+	f.pushed++
 	if !f.inMatrix {
-		f.contexts.push(now, req.matrix)
+		f.contexts[f.contextsIn%contexts] = context{req.matrix, now}
+		f.contextPopped[f.contextsIn%contexts] = never
+		f.contextsIn++
+		s.respond() // padding of the matrix before may leave now
 	}
 	f.inMatrix = !row.last
-	f.pushed++
 }
 
 // Base addresses of a row's matrices, as the testbench sets them.

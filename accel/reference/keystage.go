@@ -79,16 +79,16 @@ func (s *sim) keyFork(now int64) {
 		case k.announced[i]:
 		case !fetches:
 			k.announced[i] = true
-		case !p.active:
+		case p.free(now):
 			start, inc, size := s.writeOrder(j.keyStart, j.keyLines, fused(j.keyBits), i)
 			if second {
 				start, inc, size = j.keyStart+j.keyLines*j.keyPart+i, maxFused, j.keyLines/maxFused
 			}
-			p.announce(start, inc, size, keyTag(j, second))
+			s.announce(now, p, start, inc, size, keyTag(j, second))
 			k.announced[i] = true
 			s.moved = true
-			s.after(uKeyWrite)
 		default:
+			s.wake(uKeyStage, p.waits())
 			done = false
 		}
 	}

@@ -1,28 +1,29 @@
 package reference
 
 // realign puts the answers of the F ports together: rows leave the response FIFOs in lock step, pass a register
-// and enter a FIFO in units of 32-byte transactions, out of which two buffer lines are popped at a time.
+// and enter a FIFO in units of 32-byte transactions, out of which two buffer lines are popped at a time. Two
+// more registers, then the buffer's two write ports take the response.
+//
+// Nothing here chooses, so nothing is stepped: as soon as a row's last answer is there, the cycles of all that
+// follows from it, up to the writes, are worked out, each from the cycles before it.
 type realign struct {
-	loaded     portMark // register behind the response FIFOs
-	loadedFull bool
-
 	pad, last uint64 // of the units in the FIFO, oldest in bit 0
 	size      int
-	popped    int // units popped in this cycle
-	poppedAt  int64
 	push, cap int // units of a row of F, and the FIFO's capacity
 
-	aligned       answer // register behind the FIFO
-	alignedFull   bool
-	converted     answer // register behind the bit-width converter: the fetcher's response
-	convertedFull bool
-	delivered     [maxFused]bool // write ports that have taken the response
+	entered     int64     // units that entered so far
+	enteredAt   [64]int64 // by row: when they did
+	left        int64     // units that were popped so far
+	pops        int64
+	leftAt      [64]pop // by pop: when they were
+	needed      int64   // the pop that the next row waits for, at least
+	poppedAt    int64
+	convertedAt int64 // cycle in which the last response passed from the register behind the FIFO to the next
+	respondedAt int64 // cycle in which it was taken
 }
 
-type portMark struct {
-	n    int
-	last bool
-}
+// pop is units that have left the FIFO, with all before, and when.
+type pop struct{ left, at int64 }
 
 type answer struct {
 	matrix
@@ -32,127 +33,102 @@ type answer struct {
 func newRealign(g *geometry) realign {
 	push := g.ports / g.unit
 	pop := 8 * g.lanes * sizeD * maxFused / (8 * transaction) / g.unit
-	return realign{push: push, cap: 2 * max(push, pop), poppedAt: -1}
+	r := realign{push: push, cap: 2 * max(push, pop), poppedAt: -1, convertedAt: -1, respondedAt: -1}
+	r.enteredAt[63] = -1
+	return r
 }
 
-// respond moves the fetcher's response into the data registers of the buffer's two write ports.
-func (s *sim) respond(now int64) {
-	r := &s.realign
-	if r.convertedFull {
-		a := &r.converted
-		b := &s.key
-		if a.value {
-			b = &s.value
-		}
-		done := true
-		for i := range b.ports {
-			p := &b.ports[i]
-			if r.delivered[i] {
-				continue
-			}
-			if p.data {
-				done = false
-				continue
-			}
-			p.data, p.dataLast = true, a.last
-			b.busy = true
-			r.delivered[i] = true
-			s.moved = true
-			if a.value {
-				s.after(uValueWrite)
-			} else {
-				s.after(uKeyWrite)
-			}
-		}
-		if done {
-			r.delivered = [maxFused]bool{}
-			r.convertedFull = false
-			s.responded(now, a)
-		}
-	}
-	if r.alignedFull && !r.convertedFull {
-		r.converted, r.convertedFull = r.aligned, true
-		r.alignedFull = false
-		s.moved = true
-	}
-	s.realignPop(now)
-	if r.loadedFull {
-		size := r.size
-		if r.poppedAt == now {
-			size += r.popped
-		}
-		if size+r.push <= r.cap {
-			r.enter(s.g.unit)
-			s.moved = true
-		}
-	}
-	f := s.fetch
-	if f.consumed < f.pushed && !r.loadedFull {
-		row := f.row(f.consumed)
-		if row.unanswered == 0 {
-			if now >= row.answeredAt+2 {
-				r.loaded, r.loadedFull = portMark{row.n, row.last}, true
-				f.consumed++
-				f.consumedAt = now
-				s.moved = true
-				s.after(uAnswers)
-			} else {
-				s.wake(uRespond, row.answeredAt+2)
-			}
-		}
+// respond works out all that is known: lines out of the FIFO before rows into it.
+func (s *sim) respond() {
+	for s.popLines() || s.enterRow() {
 	}
 }
 
-// enter puts the row in the register into the FIFO. A unit is padding when its first transaction is; it carries
-// the mark of the last when padding follows it within the row, or the row does and it is the row's end.
-func (r *realign) enter(unit int) {
+// enterRow moves the next row out of the response FIFOs, through the register behind them, into the FIFO. A unit
+// is padding when its first transaction is; it carries the mark of the last when padding follows it within the
+// row, or the row does and it is the row's end.
+func (s *sim) enterRow() bool {
+	r, f := &s.realign, s.fetch
+	if f.consumed == f.pushed {
+		return false
+	}
+	row := f.row(f.consumed)
+	if row.unanswered > 0 {
+		return false
+	}
+	before := r.enteredAt[(f.consumed-1)&63]
+	row.consumedAt = max(row.answeredAt+2, before)
+	at := row.consumedAt + 1
+	if need := r.entered + int64(r.push-r.cap); need > 0 {
+		if r.left < need {
+			return false
+		}
+		for r.leftAt[r.needed&63].left < need {
+			r.needed++
+		}
+		at = max(at, r.leftAt[r.needed&63].at+1)
+	}
+	r.enteredAt[f.consumed&63] = at
+	r.entered += int64(r.push)
+	f.consumed++
+	if f.roomWait {
+		f.roomWait = false
+		s.wake(uAnswers, row.consumedAt+1)
+	}
+	unit := s.g.unit
 	for i := range r.push {
-		pad := i*unit >= r.loaded.n
-		last := !pad && ((i+1 < r.push && (i+1)*unit >= r.loaded.n) || (i+1 == r.push && r.loaded.last))
 		bit := uint64(1) << (r.size + i)
-		if pad {
+		if i*unit >= row.n {
 			r.pad |= bit
-		}
-		if last {
+		} else if (i+1 < r.push && (i+1)*unit >= row.n) || (i+1 == r.push && row.last) {
 			r.last |= bit
 		}
 	}
 	r.size += r.push
-	r.loadedFull = false
+	return true
 }
 
-// realignPop takes two buffer lines out of the FIFO. Lines that begin with padding are thrown away.
-func (s *sim) realignPop(now int64) {
+// popLines takes two buffer lines out of the FIFO. Lines that begin with padding are thrown away.
+func (s *sim) popLines() bool {
 	r, f := &s.realign, s.fetch
-	if r.size == 0 || f.contexts.n == 0 {
-		return
+	if f.contextsOut == f.contextsIn {
+		return false
 	}
-	if !f.contexts.valid(now) {
-		s.wake(uRespond, f.contexts.next(now))
-		return
-	}
-	m := f.contexts.peek()
-	n := m.bits * s.g.lanes * sizeD * maxFused / (8 * transaction) / s.g.unit
+	c := &f.contexts[f.contextsOut%contexts]
+	n := c.bits * s.g.lanes * sizeD * maxFused / (8 * transaction) / s.g.unit
 	if r.size < n {
-		return
+		return false
 	}
-	thrown := r.pad&1 != 0
-	if !thrown && r.alignedFull {
-		return
-	}
-	if !thrown {
-		last := (r.last|r.pad)>>(n-1)&1 != 0
-		r.aligned, r.alignedFull = answer{*m, last}, true
-		if last {
-			f.contexts.pop(now)
-			s.after(uLoad)
+	r.left += int64(n)
+	row := (r.left - 1) / int64(r.push)
+	at := max(r.poppedAt+1, r.enteredAt[row&63]+1, c.pushedAt+2)
+	if r.pad&1 == 0 {
+		b := &s.key
+		if c.value {
+			b = &s.value
+		}
+		if !b.announced() {
+			r.left -= int64(n)
+			return false
+		}
+		at = max(at, r.convertedAt)
+		a := answer{c.matrix, (r.last|r.pad)>>(n-1)&1 != 0}
+		r.convertedAt = max(at+1, r.respondedAt)
+		r.respondedAt = s.take(b, r.convertedAt, &a)
+		s.responded(r.respondedAt, &a)
+		if a.last {
+			f.contextPopped[f.contextsOut%contexts] = at
+			f.contextsOut++
+			s.wake(uLoad, at+1)
 		}
 	}
+	r.leftAt[r.pops&63] = pop{r.left, at}
+	r.pops++
+	r.poppedAt = at
 	r.pad >>= n
 	r.last >>= n
 	r.size -= n
-	r.popped, r.poppedAt = n, now
-	s.moved = true
+	return true
 }
 
 func (s *sim) responded(now int64, a *answer) {

@@ -61,6 +61,7 @@ type sim struct {
 	topk     topK
 	values   valuePath
 
+	events       emitted
 	reads        int64
 	answered     int
 	lastResponse int64
@@ -96,7 +97,7 @@ func newSim(m Machine, obs Observer) (*sim, error) {
 	s.keyAlloc, s.values.alloc = newAllocator(g.lines), newAllocator(g.lines)
 	s.fetch = newFetch(&s.g)
 	s.realign = newRealign(&s.g)
-	s.key, s.value = newBuffer(g.lines), newBuffer(g.lines)
+	s.key, s.value = newBuffer(g.lines, uKeyReader, uKeyStage), newBuffer(g.lines, uValueReader, uValueFork)
 	s.keys.decisions = newFIFO[pass](requestFIFO)
 	s.decision.scores = newWords(g.lines)
 	s.requant.fifo = newWords(16 * g.lines)
@@ -164,11 +165,15 @@ func (s *sim) run(every bool) error {
 		} else if !s.advance() {
 			return s.hangs()
 		}
+		if s.obs.Event != nil {
+			s.emit(s.now)
+		}
 		if err := s.cycle(s.now); err != nil {
 			return err
 		}
 		s.stepped++
 		if s.ended && s.answered == s.rows && s.leaving.n == 0 {
+			s.emit(never)
 			return nil
 		}
 		if s.now >= watch.next && watch.stuck(s) {
@@ -201,17 +206,14 @@ func (w *watchdog) stuck(s *sim) bool {
 // cycle steps the units that are due, from the last stage to the first. A unit that moved is due in the next cycle.
 func (s *sim) cycle(now int64) error {
 	const (
-		back  = 1<<uMultiply | 1<<uValueReader | 1<<uValueWrite
+		back  = 1<<uMultiply | 1<<uValueReader
 		words = 1<<uValueFork | 1<<uTopK | 1<<uRequant
 		rest  = 1<<uDecide | 1<<uDot | 1<<uKeyReader | 1<<uKeyStage | 1<<uAdmit
 	)
 	if s.due&back != 0 {
 		s.step(uMultiply, now, (*sim).multiply)
 		s.step(uValueReader, now, (*sim).readValues)
-		s.step(uValueWrite, now, (*sim).writeValues)
 	}
-	s.step(uKeyWrite, now, (*sim).writeKeys)
-	s.step(uRespond, now, (*sim).respond)
 	s.step(uAnswers, now, (*sim).answers)
 	for m := s.due >> uChannel & (1<<maxChannels - 1); m != 0; m &= m - 1 {
 		if c := bits.TrailingZeros64(m); c < len(s.channels) {
@@ -259,10 +261,6 @@ func (s *sim) step(u unit, now int64, f func(*sim, int64)) {
 
 func (s *sim) readValues(now int64) { s.readStep(now, &s.value, uValueReader, uMultiply, uValueFork) }
 func (s *sim) readKeys(now int64)   { s.readStep(now, &s.key, uKeyReader, uDot, uKeyStage) }
-func (s *sim) writeValues(now int64) {
-	s.writeStep(now, &s.value, uValueWrite, uValueReader, uValueFork)
-}
-func (s *sim) writeKeys(now int64) { s.writeStep(now, &s.key, uKeyWrite, uKeyReader, uKeyStage) }
 
 // readStep is a buffer's reader; user takes its lines, source announces matrices to it.
 func (s *sim) readStep(now int64, b *buffer, self, user, source unit) {
@@ -278,23 +276,6 @@ func (s *sim) readStep(now int64, b *buffer, self, user, source unit) {
 	s.wake(self, r.next(now))
 }
 
-// writeStep is a buffer's write side.
-func (s *sim) writeStep(now int64, b *buffer, self, reader, source unit) {
-	s.moved = b.write(now)
-	if s.moved {
-		if s.realign.convertedFull {
-			s.same(uRespond)
-		}
-		if b.ended {
-			s.same(source)
-		}
-		s.wake(reader, b.reader.next(now))
-	}
-	if b.busy && now < b.initDone {
-		s.wake(self, b.initDone)
-	}
-}
-
 // stall notes that a cause of waiting holds at now; ready ends it.
 func (s *sim) stall(now int64, cause Stall) {
 	if s.waitsFrom[cause] < 0 {
@@ -306,12 +287,6 @@ func (s *sim) ready(now int64, cause Stall) {
 	if from := s.waitsFrom[cause]; from >= 0 {
 		s.stalls[cause] += now - from
 		s.waitsFrom[cause] = -1
-	}
-}
-
-func (s *sim) event(now int64, kind Kind, j *job, flags int) {
-	if s.obs.Event != nil {
-		s.obs.Event(now, kind, j.id, flags)
 	}
 }
 

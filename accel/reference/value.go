@@ -72,13 +72,13 @@ func (s *sim) valueFork(now int64) {
 		case v.announced[i]:
 		case !writes:
 			v.announced[i] = true
-		case !p.active:
+		case p.free(now):
 			start, inc, size := s.writeOrder(j.valStart, j.valLines, fused(j.valBits), i)
-			p.announce(start, inc, size, j.valBatch*2)
+			s.announce(now, p, start, inc, size, j.valBatch*2)
 			v.announced[i] = true
 			s.moved = true
-			s.after(uValueWrite)
 		default:
+			s.wake(uValueFork, p.waits())
 			done = false
 		}
 	}

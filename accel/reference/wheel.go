@@ -9,9 +9,6 @@ type unit uint8
 const (
 	uMultiply unit = iota
 	uValueReader
-	uValueWrite
-	uKeyWrite
-	uRespond
 	uAnswers
 	uChannel // the first of maxChannels
 	uAddress = uChannel + maxChannels
