@@ -128,6 +128,10 @@ func (s *sim) write(b *buffer, port int, out int64, addr int) {
 	k.granted = port
 	k.freeAt = max(p.granted+1, b.initDone)
 	b.tags[addr], b.written[addr] = p.tag, k.freeAt
+	if s.pass.active && b == &s.key {
+		s.streamLines()
+		return
+	}
 	b.reader.wrote(k.freeAt, addr, p.tag)
 	s.wake(b.self, b.reader.next(s.now))
 }

@@ -11,13 +11,13 @@ type decision struct {
 	frozen int64
 	stood  bool
 
-	scores    words
-	maximum   bool  // the head row's maximum has been found
-	maximumAt int64 // cycle from which it is known
-	out       beat
-	outFull   bool
-	reported  bool // the fork's two sides
-	passed    bool
+	scores      words
+	maxima      ring[int64] // cycles from which rows' maxima are known
+	maximumFree int64       // cycle from which the register of the maximum is free, when there is none
+	out         beat
+	outFull     bool
+	reported    bool // the fork's two sides
+	passed      bool
 }
 
 // offerScore is the dot product's output: the event, then the tree or, for one lane, the FIFO itself.
@@ -45,14 +45,14 @@ func (s *sim) offerScore(now int64, b *beat) bool {
 // storeScore puts a word into the FIFO, the last of a row only when the register of the maximum is free.
 func (s *sim) storeScore(now int64, b *beat) bool {
 	d := &s.decision
-	if !d.scores.room(now) || b.last && d.maximum {
+	if !d.scores.room(now) || b.last && (d.maxima.n > 0 || now < d.maximumFree) {
 		s.stall(now, StallDecision)
 		return false
 	}
 	s.ready(now, StallDecision)
 	d.scores.push(now, b)
 	if b.last {
-		d.maximum, d.maximumAt = true, now+1
+		d.maxima.push(now + 1)
 		s.after(uDecide)
 	}
 	return true
@@ -64,8 +64,10 @@ func (s *sim) decideStep(now int64) {
 	if d.outFull {
 		s.decideFork(now)
 	}
-	if d.maximum && d.maximumAt <= now && !d.outFull {
-		if d.scores.valid(now) {
+	if d.maxima.n > 0 && !d.outFull {
+		if at := *d.maxima.at(0); at > now {
+			s.wake(uDecide, at)
+		} else if d.scores.valid(now) {
 			d.out, d.outFull = d.scores.pop(now, d.scores.head().j.words), true
 			s.moved = true
 			s.same(uDot)
@@ -74,7 +76,8 @@ func (s *sim) decideStep(now int64) {
 				s.after(uRequant)
 			}
 			if d.out.last {
-				d.maximum = false
+				d.maxima.pop()
+				d.maximumFree = now
 			}
 		} else {
 			s.wake(uDecide, d.scores.next(now))

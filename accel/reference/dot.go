@@ -46,7 +46,7 @@ func (s *sim) dotStep(now int64) {
 func (s *sim) readKey(now int64) {
 	d, r := &s.dot, &s.key.reader
 	if !r.out {
-		if s.keys.reading && !s.keys.read {
+		if s.keys.reading && s.keys.readAt == never && !s.pass.active {
 			s.stall(now, StallKeyFetch)
 		}
 		return
@@ -62,7 +62,7 @@ func (s *sim) readKey(now int64) {
 	b := &d.broadcast
 	s.event(now, KeyRead, b.j, b.flags())
 	if b.last {
-		s.keys.read = true
+		s.keys.readAt = now
 		s.same(uKeyStage)
 	}
 }

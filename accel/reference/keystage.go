@@ -25,7 +25,7 @@ type keyStage struct {
 	announced [maxFused]bool // write ports that know the matrix
 	fetched   bool           // all its requests are on their way
 	reading   bool           // the reader knows it
-	read      bool           // the dot product has its last line
+	readAt    int64          // cycle in which the dot product takes its last line, or never
 	line      int            // next line of the key index table
 
 	queued     fetchRequest // register between the generator and the fetcher's register
@@ -72,7 +72,10 @@ func (s *sim) keyFork(now int64) {
 	k := &s.keys
 	j, second := k.current.j, k.current.second
 	fetches := second || j.keyPart == 0
-	done := k.read
+	done := k.readAt <= now
+	if !done {
+		s.wake(uKeyStage, k.readAt)
+	}
 	for i := range k.announced {
 		p := &s.key.ports[i]
 		switch {
@@ -111,11 +114,15 @@ func (s *sim) keyFork(now int64) {
 			if fused(j.keyBits) > 1 {
 				start += j.keyLines * j.keyPart
 			}
-			s.key.reader.announce(now, k.current.beat(), start, j.keyLines, keyTag(j, second))
 			k.reading = true
 			s.moved = true
-			s.stall(now+1, StallKeyFetch)
-			s.after(uKeyReader)
+			if s.streams(now, j.keyLines) {
+				s.stream(now, k.current.beat(), start, j.keyLines, keyTag(j, second))
+			} else {
+				s.key.reader.announce(now, k.current.beat(), start, j.keyLines, keyTag(j, second))
+				s.stall(now+1, StallKeyFetch)
+				s.after(uKeyReader)
+			}
 		} else {
 			s.key.reader.freeAt(s, uKeyStage)
 		}
@@ -130,7 +137,7 @@ func (s *sim) keyFork(now int64) {
 	j.stamps.KeyStageDone[i] = now
 	b := k.current.beat()
 	s.event(now, KeyStageDone, j, b.flags())
-	k.announced, k.fetched, k.reading, k.read, k.line = [maxFused]bool{}, false, false, false, 0
+	k.announced, k.fetched, k.reading, k.readAt, k.line = [maxFused]bool{}, false, false, never, 0
 }
 
 // keyTag is what the lines of a pass are marked with.

@@ -31,6 +31,7 @@ type sim struct {
 	g         geometry
 	obs       Observer
 	rowsIn    func() (Row, error, bool)
+	every     bool // every unit is stepped in every cycle
 	unchecked bool // rows that hang the reference are simulated too
 
 	// admission
@@ -57,6 +58,7 @@ type sim struct {
 	value    buffer
 	dot      dotTree
 	decision decision
+	pass     streamed
 	requant  requantBuffer
 	topk     topK
 	values   valuePath
@@ -98,6 +100,7 @@ func newSim(m Machine, obs Observer) (*sim, error) {
 	s.fetch = newFetch(&s.g)
 	s.realign = newRealign(&s.g)
 	s.key, s.value = newBuffer(g.lines, uKeyReader, uKeyStage), newBuffer(g.lines, uValueReader, uValueFork)
+	s.keys.readAt = never
 	s.keys.decisions = newFIFO[pass](requestFIFO)
 	s.decision.scores = newWords(g.lines)
 	s.requant.fifo = newWords(16 * g.lines)
@@ -152,7 +155,7 @@ func (s *sim) run(every bool) error {
 	for i := range s.waitsFrom {
 		s.waitsFrom[i] = -1
 	}
-	s.now = -1
+	s.now, s.every = -1, every
 	s.after(uAdmit)
 	watch := watchdog{}
 	for {

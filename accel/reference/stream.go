@@ -121,6 +121,13 @@ func (f *words) push(now int64, b *beat) {
 	f.pushAt = now
 }
 
+// pushRun takes a run of words of which the last comes at an announced cycle.
+func (f *words) pushRun(r run, last int64) {
+	f.runs.push(r)
+	f.n += int(r.to - r.from)
+	f.pushAt = last
+}
+
 func (f *words) valid(now int64) bool {
 	return f.n > 1 || f.n == 1 && f.pushAt < now-1
 }
