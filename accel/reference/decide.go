@@ -16,6 +16,8 @@ type decision struct {
 	maximumFree int64       // cycle from which the register of the maximum is free, when there is none
 	out         beat
 	outFull     bool
+	freeAt      int64 // cycle from which the word's register is free of runs
+	reports     ring[reporting]
 	reported    bool // the fork's two sides
 	passed      bool
 }
@@ -47,6 +49,7 @@ func (s *sim) storeScore(now int64, b *beat) bool {
 	d := &s.decision
 	if !d.scores.room(now) || b.last && (d.maxima.n > 0 || now < d.maximumFree) {
 		s.stall(now, StallDecision)
+		s.scoreAgain(now)
 		return false
 	}
 	s.ready(now, StallDecision)
@@ -58,14 +61,35 @@ func (s *sim) storeScore(now int64, b *beat) bool {
 	return true
 }
 
+// scoreAgain has a refused word offered again when runs that are under way make room.
+func (s *sim) scoreAgain(now int64) {
+	d := &s.decision
+	at := never
+	if d.scores.popAt >= now {
+		at = now + 1
+	} else if d.maxima.n == 0 {
+		at = d.maximumFree
+	}
+	s.wake(uDot, at)
+	s.wake(uDecide, at)
+}
+
 // decideStep hands words on: the first of a row is reported to the key stage, and all go to the requant buffer.
 func (s *sim) decideStep(now int64) {
 	d := &s.decision
+	if d.reports.n > 0 {
+		if r := d.reports.at(0); r.at > now {
+			s.wake(uDecide, r.at)
+		} else if s.report(now, &r.beat, r.again) {
+			d.reports.pop()
+		}
+	}
 	if d.outFull {
 		s.decideFork(now)
 	}
+	s.decideRun(now)
 	if d.maxima.n > 0 && !d.outFull {
-		if at := *d.maxima.at(0); at > now {
+		if at := max(*d.maxima.at(0), d.freeAt); at > now {
 			s.wake(uDecide, at)
 		} else if d.scores.valid(now) {
 			d.out, d.outFull = d.scores.pop(now, d.scores.head().j.words), true
@@ -80,7 +104,7 @@ func (s *sim) decideStep(now int64) {
 				d.maximumFree = now
 			}
 		} else {
-			s.wake(uDecide, d.scores.next(now))
+			s.wake(uDecide, d.scores.next())
 		}
 	}
 	if d.n > 0 {

@@ -13,6 +13,7 @@ type requantBuffer struct {
 	full     [4]bool // requant buffer's output, rebatch, and the two of the index reload
 	part     int     // of a pair of 6-bit values
 	directAt int64   // cycle in which the last word passed by the FIFO
+	freeAt   int64   // cycle from which the entrance is free of runs
 }
 
 // bufferWord takes a decided word: dropped if the row comes again, into the FIFO if it is normal, straight to
@@ -43,6 +44,10 @@ func (s *sim) bufferWord(now int64, b *beat, again bool) bool {
 // requantStep moves the chain of registers and lets the next word into it.
 func (s *sim) requantStep(now int64) {
 	r := &s.requant
+	if now < r.freeAt {
+		s.wake(uRequant, r.freeAt)
+		return
+	}
 	s.adjust(now)
 	for i := 2; i >= 0; i-- {
 		if r.full[i] && !r.full[i+1] {
@@ -64,7 +69,7 @@ func (s *sim) requantStep(now int64) {
 	queued := false
 	if r.fifo.n > 0 {
 		if !r.fifo.valid(now) {
-			s.wake(uRequant, r.fifo.next(now))
+			s.wake(uRequant, r.fifo.next())
 		} else {
 			queued = r.fifo.head().j.requantsBefore <= r.finished
 		}
@@ -81,6 +86,9 @@ func (s *sim) requantStep(now int64) {
 		return
 	}
 	s.moved = true
+	if !side && s.requantRun(now) {
+		return
+	}
 	if side {
 		r.chain[0] = s.decision.out
 		r.directAt = now

@@ -86,58 +86,68 @@ func (f *fifo[T]) pop(now int64) T {
 }
 
 // words is a fifo of words. It holds runs of a row's words, which are the words from and to a number, so that its
-// memory follows the rows and not the words in it.
+// memory follows the rows and not the words in it. Runs that nothing can stop are pushed and popped at once, with
+// the cycles that they will take.
 type words struct {
-	runs   ring[run]
-	n      int
-	depth  int
-	pushAt int64
-	popAt  int64
+	runs  ring[run]
+	n     int // words in it, and to come
+	depth int
+	popAt int64 // cycle of the last pop, which may be to come
+	run   int   // pops that end with the last, one a cycle
 }
 
 type run struct {
 	j        *job
 	second   bool
+	steady   bool  // words were pushed, or will be, one a cycle
 	from, to int32 // words in the FIFO
 	pushedAt int64 // cycle of the first word's push
+	lastAt   int64 // of the last's
 }
 
-func newWords(depth int) words { return words{depth: depth, pushAt: -8, popAt: -8} }
+func newWords(depth int) words { return words{depth: depth, popAt: -8} }
 
-func (f *words) room(now int64) bool {
-	n := f.n
-	if f.popAt == now {
-		n++
+// holds is how many words are in the FIFO at the start of a cycle, with those to come.
+func (f *words) holds(now int64) int {
+	if f.popAt >= now {
+		return f.n + min(int(f.popAt-now)+1, f.run)
 	}
-	return n < f.depth
+	return f.n
 }
+
+func (f *words) room(now int64) bool { return f.holds(now) < f.depth }
 
 func (f *words) push(now int64, b *beat) {
 	if b.word == 0 {
 		f.runs.push(run{j: b.j, second: b.second, pushedAt: now})
 	}
-	f.runs.at(f.runs.n - 1).to = b.word + 1
+	r := f.runs.at(f.runs.n - 1)
+	r.to, r.lastAt = b.word+1, now
 	f.n++
-	f.pushAt = now
 }
 
-// pushRun takes a run of words of which the last comes at an announced cycle.
-func (f *words) pushRun(r run, last int64) {
+// pushRun takes a row's words.
+func (f *words) pushRun(r run) {
 	f.runs.push(r)
-	f.n += int(r.to - r.from)
-	f.pushAt = last
+	f.n += int(r.to)
 }
 
-func (f *words) valid(now int64) bool {
-	return f.n > 1 || f.n == 1 && f.pushAt < now-1
-}
-
-func (f *words) next(now int64) int64 {
+// next is the first cycle at which the head can be popped by time alone.
+func (f *words) next() int64 {
 	if f.n == 0 {
 		return never
 	}
-	return max(f.pushAt+2, now+1)
+	r := f.runs.at(0)
+	switch {
+	case r.steady:
+		return r.pushedAt + int64(r.from) + 2
+	case r.to-r.from > 1:
+		return r.lastAt + 1
+	}
+	return r.lastAt + 2
 }
+
+func (f *words) valid(now int64) bool { return f.next() <= now }
 
 // head is the run of the oldest word.
 func (f *words) head() *run { return f.runs.at(0) }
@@ -146,13 +156,19 @@ func (f *words) head() *run { return f.runs.at(0) }
 func (f *words) pop(now int64, total int) beat {
 	r := f.runs.at(0)
 	b := beat{j: r.j, word: r.from, second: r.second, last: int(r.from) == total-1}
-	r.from++
-	if b.last {
+	f.popRun(now, 1, total)
+	return b
+}
+
+// popRun takes n words of the oldest row from now on, one a cycle.
+func (f *words) popRun(now int64, n, total int) {
+	r := f.runs.at(0)
+	r.from += int32(n)
+	if int(r.from) == total {
 		f.runs.pop()
 	}
-	f.n--
-	f.popAt = now
-	return b
+	f.n -= n
+	f.popAt, f.run = now+int64(n)-1, n
 }
 
 // ring is a plain queue that grows.

@@ -74,8 +74,11 @@ func (s *sim) streamLines() {
 	b.reader.issued = p.issue
 	b.reader.fed += int64(p.lines)
 	b.reader.committed += int64(p.lines)
-	d.scores.pushRun(run{j: j, second: p.beat.second, to: int32(p.lines), pushedAt: p.first + dotToScore + layers},
-		p.read+dotToScore+layers)
-	d.maxima.push(p.read + dotToScore + layers + 1)
-	s.wake(uDecide, p.read+dotToScore+layers+1)
+	stored := p.read + dotToScore + layers
+	d.scores.pushRun(run{j: j, second: p.beat.second, to: int32(p.lines), lastAt: stored})
+	d.maxima.push(stored + 1)
+	s.wake(uDecide, stored+1)
+	if *d.maxima.at(0) > s.now {
+		s.decideRun(s.now)
+	}
 }

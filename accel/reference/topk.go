@@ -41,9 +41,11 @@ func (s *sim) topkStep(now int64) {
 	t := &s.topk
 	var out beat
 	queued := false
-	if t.fifo.n > 0 {
+	if now <= t.lastPop {
+		s.wake(uTopK, t.lastPop+1)
+	} else if t.fifo.n > 0 {
 		if !t.fifo.valid(now) {
-			s.wake(uTopK, t.fifo.next(now))
+			s.wake(uTopK, t.fifo.next())
 		} else {
 			w := t.fifo.head()
 			head := max(t.lastPop+1, w.pushedAt+2)
@@ -52,10 +54,7 @@ func (s *sim) topkStep(now int64) {
 				s.wake(uTopK, head+int64(w.j.TopKLatency))
 				s.stall(now, StallTopK)
 			case int(w.from) >= w.j.outWords:
-				t.lastPop = now
-				s.retire(t.fifo.pop(now, w.j.inWords).j, 1)
-				s.after(uRequant)
-				s.moved = true
+				s.discardRun(now)
 			default:
 				s.ready(now, StallTopK)
 				queued = true

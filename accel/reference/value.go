@@ -173,7 +173,7 @@ func (s *sim) multiply(now int64) {
 		return
 	}
 	if !v.scores.valid(now) {
-		s.wake(uMultiply, v.scores.next(now))
+		s.wake(uMultiply, v.scores.next())
 		return
 	}
 	if !r.out {
