@@ -86,7 +86,7 @@ func (s *sim) requantStep(now int64) {
 		return
 	}
 	s.moved = true
-	if !side && s.requantRun(now) {
+	if side && s.directRun(now) || !side && s.requantRun(now) {
 		return
 	}
 	if side {

@@ -48,29 +48,64 @@ func (s *sim) decideRun(now int64) {
 // requantRun takes the oldest row out of the requant buffer's FIFO and through the registers to the top-k. It
 // reports whether it did.
 func (s *sim) requantRun(now int64) bool {
-	r, t := &s.requant, &s.topk
+	r := &s.requant
 	h := r.fifo.head()
-	j := h.j
-	if s.every || h.from > 0 || !h.steady || r.full != [4]bool{} || j.values >= j.keys ||
-		t.fifo.holds(now)+j.inWords > t.fifo.depth {
+	if j := h.j; h.from > 0 || !h.steady || !s.passes(now, j) {
 		return false
 	}
-	n, in := int64(j.words), int64(j.inWords)
+	j := h.j
 	r.fifo.popRun(now, j.words, j.words)
-	r.direct, r.locked, r.finished, r.freeAt = false, false, 0, now+n
-	s.rebatch(&beat{j: j, last: true})
+	r.finished = 0
+	s.passRun(now, beat{j: j})
+	s.after(uDecide)
+	return true
+}
+
+// directRun takes a recomputed row past the FIFO, as it is decided. It reports whether it did.
+func (s *sim) directRun(now int64) bool {
+	r, d := &s.requant, &s.decision
+	b := d.out
+	if b.word > 0 || d.reported || d.reports.n > 0 || !s.keys.decisions.valid(now) || !s.passes(now, b.j) {
+		return false
+	}
+	n := b.j.words
+	d.outFull = false
+	d.scores.popRun(now, n-1, n)
+	d.maxima.pop()
+	d.maximumFree, d.freeAt = now+int64(n)-2, now+int64(n)-1
+	s.wake(uDot, d.maximumFree)
+	d.reports.push(reporting{b, false, now})
+	s.same(uDecide)
+	b.j.stamps.Decide[1] = Span{now, d.freeAt}
+	s.eventRun(now, Decision, b, n)
+	r.finished++
+	s.passRun(now, b)
+	return true
+}
+
+// passes reports whether nothing stops a row between the requant buffer and the top-k.
+func (s *sim) passes(now int64, j *job) bool {
+	t := &s.topk
+	return !s.every && s.requant.full == [4]bool{} && j.values < j.keys && t.fifo.holds(now)+j.inWords <= t.fifo.depth
+}
+
+// passRun takes a row through the registers before the top-k.
+func (s *sim) passRun(now int64, b beat) {
 	const toTopK = 4
+	r, t, j := &s.requant, &s.topk, b.j
+	n, in := int64(j.words), int64(j.inWords)
+	r.locked, r.freeAt = false, now+n
+	s.rebatch(&beat{j: j, last: true})
 	j.stamps.RequantOut = Span{now + 1, now + n}
 	j.stamps.TopKIn = Span{now + toTopK, now + toTopK + in - 1}
-	s.eventRun(now+1, RequantOut, beat{j: j}, int(n))
-	s.eventRun(now+toTopK, TopKIn, beat{j: j}, int(in))
+	s.eventRun(now+1, RequantOut, b, int(n))
+	b.second = false
+	s.eventRun(now+toTopK, TopKIn, b, int(in))
 	t.fifo.pushRun(run{j: j, steady: true, to: int32(in), pushedAt: now + toTopK, lastAt: now + toTopK + in - 1})
 	t.inside++
 	s.wake(uTopK, now+toTopK+2)
 	s.wake(uRequant, r.freeAt)
-	s.after(uDecide)
 	s.retire(j, int(n-in))
-	return true
 }
 
 // discardRun throws away what a row has left in the top-k.

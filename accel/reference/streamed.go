@@ -24,13 +24,51 @@ const (
 // streams reports whether a pass of so many lines that is announced at now cannot be stopped.
 func (s *sim) streams(now int64, lines int) bool {
 	r, d, e := &s.key.reader, &s.dot, &s.decision
-	idle := r.count == 0 && !r.held && !r.out && r.committed == r.fed && !r.pipe.active &&
-		!d.broadcastFull && d.n == 0 && e.n == 0
-	if s.every || !idle || e.maxima.n > 0 || e.scores.n+lines > e.scores.depth {
+	idle := r.count == 0 && !r.held && !r.out && r.committed == r.fed && !r.pipe.active && !d.broadcastFull
+	if s.every || !idle || e.scores.holds(now)+e.n+d.n+lines > e.scores.depth || !s.drainTree(now) || e.maxima.n > 0 {
 		return false
 	}
 	last := now + announceToIssue + issueToDot + dotToScore + int64(lines-1+s.g.laneBits())
 	return e.maximumFree <= last
+}
+
+// drainTree stores the scores under way in the cycles to come, if nothing can stop them.
+func (s *sim) drainTree(now int64) bool {
+	d, e, layers := &s.dot, &s.decision, int64(s.g.laneBits())
+	if e.stood {
+		return false
+	}
+	for e.n > 0 || d.n > 0 {
+		var b *beat
+		var at int64 // of the store
+		if e.n > 0 {
+			b, at = &e.tree[e.head], e.exits[e.head]+e.frozen
+		} else {
+			b, at = &d.words[d.head], d.exits[d.head]+d.frozen+layers
+			if at-layers <= now {
+				return false
+			}
+		}
+		if b.last && (e.maxima.n > 0 || e.maximumFree > at) {
+			return false
+		}
+		e.scores.push(at, b)
+		if e.n > 0 {
+			e.head = (e.head + 1) & 7
+			e.n--
+		} else {
+			b.j.stamps.Dot[b.pass()].at(at - layers)
+			s.event(at-layers, DotProduct, b.j, b.flags())
+			d.head = (d.head + 1) & 15
+			d.n--
+		}
+		if b.last {
+			e.maxima.push(at + 1)
+			s.wake(uDecide, at+1)
+			s.decideRun(now)
+		}
+	}
+	return true
 }
 
 // stream begins a pass.
