@@ -78,6 +78,7 @@ type worker struct {
 	sums                  []float32 // probabilities of a group's heads
 	factor, offset        []float32
 	codes                 []int16
+	integers              []int8
 	chosen                []int32
 	mark                  []uint8
 	scratch               quant.Scratch

@@ -12,7 +12,7 @@ type generation struct {
 	ld       int       // keys, padded
 	scores   []float32 // heads × ld: scores, then probabilities
 	q        []float32 // heads × D
-	integers []int16   // heads × D, or with a scale for each channel blocks × heads × D: 8-bit queries
+	integers []int8    // heads × D, or with a scale for each channel blocks × heads × D: 8-bit queries
 	factors  []float32 // of those
 	offsets  []float32
 	segments []segment
@@ -151,10 +151,15 @@ func (w *work) tokenScores(t *worker, keys *quant.Rows, seg segment, first, last
 	up := float32(uint32(1) << f.LSB)
 	offset := f.Offset(f.LSB == 0) / up
 	n := seg.last - seg.first
-	keys.High().Products(g.scores[first*g.ld+seg.first:], g.ld, g.integers[first*d:last*d], last-first, seg.first, n, &t.scratch)
+	m := last - first
+	t.offset, t.factor = room(t.offset, m), room(t.factor, m)
+	for h := range m {
+		t.offset[h], t.factor[h] = offset*g.offsets[first+h], 1
+	}
+	keys.Panels().Products(g.scores[first*g.ld+seg.first:], g.ld, g.integers[first*d:last*d], m, seg.first, n, t.offset, t.factor, &t.tile)
 	for i := first; i < last; i++ {
 		at := i*g.ld + seg.first
-		kernel.Rescale(g.scores[at:at+n], offset*g.offsets[i], keys.Scales()[seg.first:], g.factors[i]*up)
+		kernel.Rescale(g.scores[at:at+n], 0, keys.Scales()[seg.first:], g.factors[i]*up)
 	}
 }
 
@@ -164,7 +169,8 @@ func (w *work) channelScores(t *worker, keys *quant.Rows, seg segment, first, la
 	g, d, f := &w.step, w.s.shape.HeadDim, keys.Format()
 	up := float32(uint32(1) << f.LSB)
 	offset := f.Offset(f.LSB == 0) / up
-	t.q = room(t.q, d)
+	m := last - first
+	t.q, t.offset, t.factor = room(t.q, d), room(t.offset, m), room(t.factor, m)
 	at := seg.first
 	for b := seg.block; at < seg.last; b++ {
 		n := int(keys.Blocks()[b])
@@ -172,12 +178,9 @@ func (w *work) channelScores(t *worker, keys *quant.Rows, seg segment, first, la
 		for i := first; i < last; i++ {
 			largest, sum := kernel.Fold(g.integers[(set+i-first)*d:(set+i-first+1)*d], t.q, g.q[i*d:(i+1)*d], keys.Scales()[b*d:])
 			g.factors[set+i-first], g.offsets[set+i-first] = largest/127*rootOf(d), float32(sum)
+			t.offset[i-first], t.factor[i-first] = offset*float32(sum), g.factors[set+i-first]*up
 		}
-		keys.High().Products(g.scores[first*g.ld+at:], g.ld, g.integers[set*d:(set+last-first)*d], last-first, at, n, &t.scratch)
-		for i := first; i < last; i++ {
-			dst := g.scores[i*g.ld+at : i*g.ld+at+n]
-			kernel.Affine(dst, offset*g.offsets[set+i-first], g.factors[set+i-first]*up)
-		}
+		keys.Panels().Products(g.scores[first*g.ld+at:], g.ld, g.integers[set*d:(set+m)*d], m, at, n, t.offset, t.factor, &t.tile)
 		at += n
 	}
 }

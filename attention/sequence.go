@@ -123,9 +123,9 @@ func NewSequence(shape Shape, s *Schedule, o Options) (*Sequence, error) {
 
 // formats returns how a layer's keys and values are stored, unquantized ones with so many bits.
 func (s *Schedule) formats(layer, cacheBits int) (key, value quant.Format) {
-	key = quant.Format{MSB: s.Key.MSB.At(layer), LSB: s.Key.LSB.At(layer), PerChannel: s.Key.Scale == ByChannel}
+	key = quant.Format{MSB: s.Key.MSB.At(layer), LSB: s.Key.LSB.At(layer), PerChannel: s.Key.Scale == ByChannel, InPanels: true}
 	if key.MSB == 0 {
-		key = quant.Format{MSB: cacheBits}
+		key = quant.Format{MSB: cacheBits, InPanels: true}
 	}
 	value = quant.Format{MSB: s.Value.Bits.At(layer)}
 	if value.MSB == 0 {

@@ -236,9 +236,9 @@ func (w *work) loadQueries(t *worker, head, from, to int) {
 		copy(q, w.q[at:at+d])
 		quantizeQuery(q, s.schedule.Query.Bits.At(s.pass.layer))
 		if w.rawKeys {
-			t.codes = room(t.codes, d)
-			t.factor[r-from], t.offset[r-from] = integers(t.codes, q)
-			for c, v := range t.codes {
+			t.integers = room(t.integers, d)
+			t.factor[r-from], t.offset[r-from] = integers(t.integers, q)
+			for c, v := range t.integers {
 				q[c] = float32(v)
 			}
 		}
@@ -246,7 +246,7 @@ func (w *work) loadQueries(t *worker, head, from, to int) {
 }
 
 // integers quantizes a query to 8 bits and returns the factor from integer products to q·k/√D, and the sum of the integers.
-func integers(dst []int16, q []float32) (factor, sum float32) {
+func integers(dst []int8, q []float32) (factor, sum float32) {
 	scale := kernel.AbsMax(q) / 127
 	inverse := float32(0)
 	if scale > 0 {

@@ -72,13 +72,13 @@ func Above(dst []int32, x []float32, t float32) int {
 func Cut(x []float32, t float32, marks []float32) float32 { return active.cut(x, t, marks[:len(x)]) }
 
 // Quantize writes x·inverse rounded to the nearest integer, ties to even, and returns their sum; len(x) is a multiple of Lanes.
-func Quantize(dst []int16, x []float32, inverse float32) int {
+func Quantize(dst []int8, x []float32, inverse float32) int {
 	return active.quantize(dst[:len(x)], x, inverse)
 }
 
 // Dots writes to dst[j] the exact Σ_i q[i]·codes[j][i] for len(dst) rows of len(q) codes, len(q) a multiple of Lanes; |q| is
 // at most 127.
-func Dots(dst []float32, q []int16, codes []byte) {
+func Dots(dst []float32, q []int8, codes []byte) {
 	if len(dst) > 0 {
 		active.dots(dst, q, codes[:len(dst)*len(q)])
 	}
@@ -104,14 +104,14 @@ func Affine(x []float32, offset, factor float32) {
 
 // Products is Dots of m queries of d integers with n rows of packed codes of 1 to 8 bits (see quant.Plane); the results of a query
 // start ld elements after those of the one before. mem is memory for unpacked codes, where they need to be.
-func Products(dst []float32, ld int, q []int16, m int, packed []byte, n, d, bits int, mem *[]byte) {
+func Products(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, mem *[]byte) {
 	if n > 0 && m > 0 {
 		active.products(dst, ld, q, m, packed, n, d, bits, mem)
 	}
 }
 
 // productsUnpacked is Products by way of unpacked codes, some rows at a time.
-func productsUnpacked(dst []float32, ld int, q []int16, m int, packed []byte, n, d, bits int, mem *[]byte) {
+func productsUnpacked(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, mem *[]byte) {
 	const together = 128 // rows whose codes stay in the first-level cache
 	if bits != 8 && cap(*mem) < together*d {
 		*mem = make([]byte, together*d)
@@ -131,7 +131,7 @@ func productsUnpacked(dst []float32, ld int, q []int16, m int, packed []byte, n,
 
 // Fold quantizes q[i]·scales[i] to integers of at most 127 and returns the largest magnitude of those products, for which 127
 // stands, and the sum of the integers; len(q) is a multiple of Lanes, tmp is scratch of that length.
-func Fold(dst []int16, tmp, q []float32, scales []uint16) (largest float32, sum int) {
+func Fold(dst []int8, tmp, q []float32, scales []uint16) (largest float32, sum int) {
 	return active.fold(dst[:len(q)], tmp[:len(q)], q, scales[:len(q)])
 }
 

@@ -26,12 +26,13 @@ type set struct {
 	count     func(x []float32, t float32) int
 	above     func(dst []int32, x []float32, t float32) int
 	cut       func(x []float32, t float32, marks []float32) float32
-	quantize  func(dst []int16, x []float32, inverse float32) int
-	dots      func(dst []float32, q []int16, codes []byte)
+	quantize  func(dst []int8, x []float32, inverse float32) int
+	dots      func(dst []float32, q []int8, codes []byte)
 	rescale   func(x []float32, offset float32, scales []uint16, factor float32)
 	weigh     func(out []float32, ldo int, w []float32, ldw, m int, codes []byte, d, rows int)
-	products  func(dst []float32, ld int, q []int16, m int, packed []byte, n, d, bits int, mem *[]byte)
-	fold      func(dst []int16, tmp, q []float32, scales []uint16) (float32, int)
+	products  func(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, mem *[]byte)
+	panels    func(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32)
+	fold      func(dst []int8, tmp, q []float32, scales []uint16) (float32, int)
 	unpack    func(dst, src []byte, rows []int32, n, dim, bits int)
 	affine    func(x []float32, offset, factor float32)
 	absmax    func(x []float32) float32
@@ -42,7 +43,7 @@ var portable = set{
 	name: "portable",
 	tile: tilePortable, transpose: transposePortable, max: maxPortable, sum: sumPortable, exp: expPortable, scale: scalePortable, add: addPortable,
 	count: countPortable, above: abovePortable, cut: cutPortable, quantize: quantizePortable, dots: dotsPortable,
-	rescale: rescalePortable, weigh: weighPortable, products: productsUnpacked, fold: foldPortable, unpack: unpackPortable, affine: affinePortable, absmax: absmaxPortable, widen: widenPortable,
+	rescale: rescalePortable, weigh: weighPortable, products: productsUnpacked, panels: panelsPortable, fold: foldPortable, unpack: unpackPortable, affine: affinePortable, absmax: absmaxPortable, widen: widenPortable,
 }
 
 // active is the fastest set of this machine, or the one that SPATTEN_KERNELS names where the machine has it.

@@ -27,13 +27,14 @@ func available() []*set {
 		count: func(x []float32, t float32) int { return countAVX2(&x[0], t, len(x)) },
 		above: func(dst []int32, x []float32, t float32) int { return aboveAVX2(&dst[0], &x[0], t, &places, len(x)) },
 		cut:   func(x []float32, t float32, marks []float32) float32 { return cutAVX2(&x[0], t, &marks[0], len(x)) },
-		quantize: func(dst []int16, x []float32, inverse float32) int {
+		quantize: func(dst []int8, x []float32, inverse float32) int {
 			return int(quantizeAVX2(&dst[0], &x[0], inverse, len(x)))
 		},
 		dots:     dots256,
 		weigh:    weigh256,
 		products: products256,
-		fold: func(dst []int16, tmp, q []float32, scales []uint16) (float32, int) {
+		panels:   panels256,
+		fold: func(dst []int8, tmp, q []float32, scales []uint16) (float32, int) {
 			largest, sum := foldAVX2(&dst[0], &tmp[0], &q[0], &scales[0], 127, len(q))
 			return largest, int(sum)
 		},
@@ -50,7 +51,7 @@ func available() []*set {
 	avx512 := avx2
 	avx512.name, avx512.tile, avx512.weigh = "avx512", tile512, weigh512
 	if cpu.X86.HasAVX512VNNI {
-		avx512.products = products512
+		avx512.products, avx512.panels = products512, panels512
 	}
 	return append([]*set{&avx512}, sets...)
 }
@@ -110,7 +111,7 @@ func tile512(c []float32, ldc int, a []float32, lda, m int, b []float32, ldb, k 
 	}
 }
 
-func dots256(dst []float32, q []int16, codes []byte) {
+func dots256(dst []float32, q []int8, codes []byte) {
 	d, n := len(q), len(dst)&^3
 	if n > 0 {
 		dotsAVX2(&dst[0], &q[0], &codes[0], d, n)
@@ -155,16 +156,49 @@ func weighColumns(kernels *[3]weighFunc, width int, out []float32, ldo int, w []
 }
 
 // productFunc is a kernel for a fixed width of codes.
-type productFunc func(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+type productFunc func(dst *float32, ld int, q *int8, m int, packed *byte, n int)
 
-func products256(dst []float32, ld int, q []int16, m int, packed []byte, n, d, bits int, mem *[]byte) {
+func products256(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, mem *[]byte) {
 	f := widthOf(bits, products4AVX2, products6AVX2, products8AVX2)
 	productRows(f, 4, dst, ld, q, m, packed, n, d, bits, mem)
 }
 
-func products512(dst []float32, ld int, q []int16, m int, packed []byte, n, d, bits int, mem *[]byte) {
+func products512(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, mem *[]byte) {
 	f := widthOf(bits, products4AVX512, products6AVX512, products8AVX512)
 	productRows(f, 8, dst, ld, q, m, packed, n, d, bits, mem)
+}
+
+// panelFunc is a kernel for a fixed number of queries and width of codes.
+type panelFunc func(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets, factors *float32)
+
+var panelKernels256 = [8][3]panelFunc{
+	{panels1x1AVX2, panels2x1AVX2, panels3x1AVX2}, {panels1x2AVX2, panels2x2AVX2, panels3x2AVX2},
+	{panels1x3AVX2, panels2x3AVX2, panels3x3AVX2}, {panels1x4AVX2, panels2x4AVX2, panels3x4AVX2},
+	{panels1x5AVX2, panels2x5AVX2, panels3x5AVX2}, {panels1x6AVX2, panels2x6AVX2, panels3x6AVX2},
+	{panels1x7AVX2, panels2x7AVX2, panels3x7AVX2}, {panels1x8AVX2, panels2x8AVX2, panels3x8AVX2},
+}
+
+var panelKernels512 = [8][3]panelFunc{
+	{panels1x1AVX512, panels2x1AVX512, panels3x1AVX512}, {panels1x2AVX512, panels2x2AVX512, panels3x2AVX512},
+	{panels1x3AVX512, panels2x3AVX512, panels3x3AVX512}, {panels1x4AVX512, panels2x4AVX512, panels3x4AVX512},
+	{panels1x5AVX512, panels2x5AVX512, panels3x5AVX512}, {panels1x6AVX512, panels2x6AVX512, panels3x6AVX512},
+	{panels1x7AVX512, panels2x7AVX512, panels3x7AVX512}, {panels1x8AVX512, panels2x8AVX512, panels3x8AVX512},
+}
+
+func panels256(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32) {
+	panelQueries(&panelKernels256[bits-1], dst, ld, q, m, packed, n, d, bits, offsets, factors)
+}
+
+func panels512(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32) {
+	panelQueries(&panelKernels512[bits-1], dst, ld, q, m, packed, n, d, bits, offsets, factors)
+}
+
+// panelQueries takes up to three queries at a time.
+func panelQueries(kernels *[3]panelFunc, dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32) {
+	_, _, _ = dst[(m-1)*ld+n*Lanes-1], q[m*d-1], packed[n*PanelBytes(d, bits)-1]
+	for h := 0; h < m; h += 3 {
+		kernels[min(3, m-h)-1](&dst[h*ld], 4*ld, &q[h*d], d, &packed[0], n, &offsets[h], &factors[h])
+	}
 }
 
 func widthOf(bits int, four, six, eight productFunc) productFunc {
@@ -180,7 +214,7 @@ func widthOf(bits int, four, six, eight productFunc) productFunc {
 }
 
 // productRows uses f, if there is one for rows of d codes and rows enough for a round of it.
-func productRows(f productFunc, round int, dst []float32, ld int, q []int16, m int, packed []byte, n, d, bits int, mem *[]byte) {
+func productRows(f productFunc, round int, dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, mem *[]byte) {
 	if f == nil || d != 64 || n < round {
 		productsUnpacked(dst, ld, q, m, packed, n, d, bits, mem)
 		return

@@ -1043,7 +1043,7 @@ cut:
 	VZEROUPPER
 	RET
 
-// func quantizeAVX2(dst *int16, x *float32, inverse float32, n int) int32
+// func quantizeAVX2(dst *int8, x *float32, inverse float32, n int) int32
 // Requires: AVX, AVX2
 TEXT ·quantizeAVX2(SB), NOSPLIT, $0-36
 	MOVQ         dst+0(FP), AX
@@ -1062,9 +1062,11 @@ step:
 	VPADDD       Y3, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVDQU      Y2, (AX)
+	VEXTRACTI128 $0x01, Y2, X3
+	VPACKSSWB    X3, X2, X2
+	VMOVDQU      X2, (AX)
 	ADDQ         $0x40, CX
-	ADDQ         $0x20, AX
+	ADDQ         $0x10, AX
 	DECQ         DX
 	JNZ          step
 	VEXTRACTI128 $0x01, Y1, X0
@@ -1076,7 +1078,7 @@ step:
 	VZEROUPPER
 	RET
 
-// func dotsAVX2(dst *float32, q *int16, codes *byte, d int, rows int)
+// func dotsAVX2(dst *float32, q *int8, codes *byte, d int, rows int)
 // Requires: AVX, AVX2
 TEXT ·dotsAVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), AX
@@ -1100,7 +1102,7 @@ rows:
 	XORQ  R10, R10
 
 step:
-	VMOVDQU      (CX)(R10*2), Y4
+	VPMOVSXBW    (CX)(R10*1), Y4
 	VPMOVZXBW    (DX)(R10*1), Y5
 	VPMADDWD     Y4, Y5, Y5
 	VPADDD       Y5, Y0, Y0
@@ -1130,7 +1132,7 @@ step:
 	VZEROUPPER
 	RET
 
-// func dotAVX2(q *int16, codes *byte, d int) float32
+// func dotAVX2(q *int8, codes *byte, d int) float32
 // Requires: AVX, AVX2, SSE
 TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	MOVQ  q+0(FP), AX
@@ -1140,7 +1142,7 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	XORQ  BX, BX
 
 step:
-	VMOVDQU      (AX)(BX*2), Y1
+	VPMOVSXBW    (AX)(BX*1), Y1
 	VPMOVZXBW    (CX)(BX*1), Y2
 	VPMADDWD     Y1, Y2, Y2
 	VPADDD       Y2, Y0, Y0
@@ -1663,7 +1665,7 @@ row:
 	VZEROUPPER
 	RET
 
-// func products4AVX2(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+// func products4AVX2(dst *float32, ld int, q *int8, m int, packed *byte, n int)
 // Requires: AVX, AVX2
 TEXT ·products4AVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
@@ -1695,11 +1697,7 @@ rows:
 
 heads:
 	VMOVDQU      (SI), Y11
-	VPACKSSWB    32(SI), Y11, Y11
-	VPERMQ       $0xd8, Y11, Y11
-	VMOVDQU      64(SI), Y13
-	VPACKSSWB    96(SI), Y13, Y13
-	VPERMQ       $0xd8, Y13, Y13
+	VMOVDQU      32(SI), Y13
 	VPMADDUBSW   Y11, Y0, Y2
 	VPMADDUBSW   Y13, Y1, Y12
 	VPADDW       Y12, Y2, Y2
@@ -1730,7 +1728,7 @@ heads:
 	VCVTDQ2PS    X2, X2
 	VMOVUPS      X2, (R8)
 	ADDQ         CX, R8
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x40, SI
 	DECQ         DI
 	JNZ          heads
 	ADDQ         $0x10, AX
@@ -1739,8 +1737,8 @@ heads:
 	VZEROUPPER
 	RET
 
-// func products4AVX512(dst *float32, ld int, q *int16, m int, packed *byte, n int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI
+// func products4AVX512(dst *float32, ld int, q *int8, m int, packed *byte, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI
 TEXT ·products4AVX512(SB), NOSPLIT, $0-48
 	VMOVDQU64 nibbles<>+0(SB), Z0
 	MOVQ      dst+0(FP), AX
@@ -1750,36 +1748,36 @@ TEXT ·products4AVX512(SB), NOSPLIT, $0-48
 
 rows:
 	VMOVDQU64    (DX), Y1
-	VPSRLW       $0x04, Y1, Y18
-	VINSERTI64X4 $0x01, Y18, Z1, Z1
+	VPSRLW       $0x04, Y1, Y17
+	VINSERTI64X4 $0x01, Y17, Z1, Z1
 	VPANDD       Z0, Z1, Z1
 	VMOVDQU64    32(DX), Y3
-	VPSRLW       $0x04, Y3, Y18
-	VINSERTI64X4 $0x01, Y18, Z3, Z3
+	VPSRLW       $0x04, Y3, Y17
+	VINSERTI64X4 $0x01, Y17, Z3, Z3
 	VPANDD       Z0, Z3, Z3
 	VMOVDQU64    64(DX), Y5
-	VPSRLW       $0x04, Y5, Y18
-	VINSERTI64X4 $0x01, Y18, Z5, Z5
+	VPSRLW       $0x04, Y5, Y17
+	VINSERTI64X4 $0x01, Y17, Z5, Z5
 	VPANDD       Z0, Z5, Z5
 	VMOVDQU64    96(DX), Y7
-	VPSRLW       $0x04, Y7, Y18
-	VINSERTI64X4 $0x01, Y18, Z7, Z7
+	VPSRLW       $0x04, Y7, Y17
+	VINSERTI64X4 $0x01, Y17, Z7, Z7
 	VPANDD       Z0, Z7, Z7
 	VMOVDQU64    128(DX), Y9
-	VPSRLW       $0x04, Y9, Y18
-	VINSERTI64X4 $0x01, Y18, Z9, Z9
+	VPSRLW       $0x04, Y9, Y17
+	VINSERTI64X4 $0x01, Y17, Z9, Z9
 	VPANDD       Z0, Z9, Z9
 	VMOVDQU64    160(DX), Y11
-	VPSRLW       $0x04, Y11, Y18
-	VINSERTI64X4 $0x01, Y18, Z11, Z11
+	VPSRLW       $0x04, Y11, Y17
+	VINSERTI64X4 $0x01, Y17, Z11, Z11
 	VPANDD       Z0, Z11, Z11
 	VMOVDQU64    192(DX), Y13
-	VPSRLW       $0x04, Y13, Y18
-	VINSERTI64X4 $0x01, Y18, Z13, Z13
+	VPSRLW       $0x04, Y13, Y17
+	VINSERTI64X4 $0x01, Y17, Z13, Z13
 	VPANDD       Z0, Z13, Z13
 	VMOVDQU64    224(DX), Y15
-	VPSRLW       $0x04, Y15, Y18
-	VINSERTI64X4 $0x01, Y18, Z15, Z15
+	VPSRLW       $0x04, Y15, Y17
+	VINSERTI64X4 $0x01, Y17, Z15, Z15
 	VPANDD       Z0, Z15, Z15
 	ADDQ         $0x00000100, DX
 	MOVQ         q+16(FP), SI
@@ -1788,10 +1786,6 @@ rows:
 
 heads:
 	VMOVDQU64     (SI), Z17
-	VPMOVWB       Z17, Y17
-	VMOVDQU64     64(SI), Z18
-	VPMOVWB       Z18, Y18
-	VINSERTI64X4  $0x01, Y18, Z17, Z17
 	VPXORD        Z2, Z2, Z2
 	VPDPBUSD      Z17, Z1, Z2
 	VPXORD        Z4, Z4, Z4
@@ -1808,35 +1802,35 @@ heads:
 	VPDPBUSD      Z17, Z13, Z14
 	VPXORD        Z16, Z16, Z16
 	VPDPBUSD      Z17, Z15, Z16
-	VPUNPCKLDQ    Z4, Z2, Z18
+	VPUNPCKLDQ    Z4, Z2, Z17
 	VPUNPCKHDQ    Z4, Z2, Z2
-	VPADDD        Z18, Z2, Z2
-	VPUNPCKLDQ    Z8, Z6, Z18
+	VPADDD        Z17, Z2, Z2
+	VPUNPCKLDQ    Z8, Z6, Z17
 	VPUNPCKHDQ    Z8, Z6, Z6
-	VPADDD        Z18, Z6, Z6
-	VPUNPCKLQDQ   Z6, Z2, Z18
+	VPADDD        Z17, Z6, Z6
+	VPUNPCKLQDQ   Z6, Z2, Z17
 	VPUNPCKHQDQ   Z6, Z2, Z2
-	VPADDD        Z18, Z2, Z2
-	VPUNPCKLDQ    Z12, Z10, Z18
+	VPADDD        Z17, Z2, Z2
+	VPUNPCKLDQ    Z12, Z10, Z17
 	VPUNPCKHDQ    Z12, Z10, Z10
-	VPADDD        Z18, Z10, Z10
-	VPUNPCKLDQ    Z16, Z14, Z18
+	VPADDD        Z17, Z10, Z10
+	VPUNPCKLDQ    Z16, Z14, Z17
 	VPUNPCKHDQ    Z16, Z14, Z14
-	VPADDD        Z18, Z14, Z14
-	VPUNPCKLQDQ   Z14, Z10, Z18
+	VPADDD        Z17, Z14, Z14
+	VPUNPCKLQDQ   Z14, Z10, Z17
 	VPUNPCKHQDQ   Z14, Z10, Z10
-	VPADDD        Z18, Z10, Z10
-	VEXTRACTI64X4 $0x01, Z2, Y18
-	VPADDD        Y18, Y2, Y2
-	VEXTRACTI64X4 $0x01, Z10, Y18
-	VPADDD        Y18, Y10, Y10
-	VSHUFI64X2    $0x00, Y10, Y2, Y18
+	VPADDD        Z17, Z10, Z10
+	VEXTRACTI64X4 $0x01, Z2, Y17
+	VPADDD        Y17, Y2, Y2
+	VEXTRACTI64X4 $0x01, Z10, Y17
+	VPADDD        Y17, Y10, Y10
+	VSHUFI64X2    $0x00, Y10, Y2, Y17
 	VSHUFI64X2    $0x03, Y10, Y2, Y2
-	VPADDD        Y18, Y2, Y2
+	VPADDD        Y17, Y2, Y2
 	VCVTDQ2PS     Y2, Y2
 	VMOVUPS       Y2, (R8)
 	ADDQ          CX, R8
-	ADDQ          $0x00000080, SI
+	ADDQ          $0x40, SI
 	DECQ          DI
 	JNZ           heads
 	ADDQ          $0x20, AX
@@ -1845,7 +1839,7 @@ heads:
 	VZEROUPPER
 	RET
 
-// func products6AVX2(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+// func products6AVX2(dst *float32, ld int, q *int8, m int, packed *byte, n int)
 // Requires: AVX, AVX2
 TEXT ·products6AVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
@@ -1913,11 +1907,7 @@ rows:
 
 heads:
 	VMOVDQU      (SI), Y11
-	VPACKSSWB    32(SI), Y11, Y11
-	VPERMQ       $0xd8, Y11, Y11
-	VMOVDQU      64(SI), Y13
-	VPACKSSWB    96(SI), Y13, Y13
-	VPERMQ       $0xd8, Y13, Y13
+	VMOVDQU      32(SI), Y13
 	VPMADDUBSW   Y11, Y0, Y2
 	VPMADDUBSW   Y13, Y1, Y12
 	VPADDW       Y12, Y2, Y2
@@ -1948,7 +1938,7 @@ heads:
 	VCVTDQ2PS    X2, X2
 	VMOVUPS      X2, (R8)
 	ADDQ         CX, R8
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x40, SI
 	DECQ         DI
 	JNZ          heads
 	ADDQ         $0x10, AX
@@ -1957,7 +1947,7 @@ heads:
 	VZEROUPPER
 	RET
 
-// func products6AVX512(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+// func products6AVX512(dst *float32, ld int, q *int8, m int, packed *byte, n int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI
 TEXT ·products6AVX512(SB), NOSPLIT, $0-48
 	VMOVDQU64 nibbles<>+0(SB), Z0
@@ -1970,77 +1960,77 @@ TEXT ·products6AVX512(SB), NOSPLIT, $0-48
 
 rows:
 	VMOVDQU64       (DX), Y3
-	VPSRLW          $0x04, Y3, Y20
-	VINSERTI64X4    $0x01, Y20, Z3, Z3
+	VPSRLW          $0x04, Y3, Y19
+	VINSERTI64X4    $0x01, Y19, Z3, Z3
 	VPANDD          Z0, Z3, Z3
-	VBROADCASTI32X4 32(DX), Z20
-	VPSRLVD         Z2, Z20, Z20
-	VPANDD          Z1, Z20, Z20
+	VBROADCASTI32X4 32(DX), Z19
+	VPSRLVD         Z2, Z19, Z19
+	VPANDD          Z1, Z19, Z19
 	VPSLLW          $0x02, Z3, Z3
-	VPORD           Z20, Z3, Z3
+	VPORD           Z19, Z3, Z3
 	VMOVDQU64       48(DX), Y5
-	VPSRLW          $0x04, Y5, Y20
-	VINSERTI64X4    $0x01, Y20, Z5, Z5
+	VPSRLW          $0x04, Y5, Y19
+	VINSERTI64X4    $0x01, Y19, Z5, Z5
 	VPANDD          Z0, Z5, Z5
-	VBROADCASTI32X4 80(DX), Z20
-	VPSRLVD         Z2, Z20, Z20
-	VPANDD          Z1, Z20, Z20
+	VBROADCASTI32X4 80(DX), Z19
+	VPSRLVD         Z2, Z19, Z19
+	VPANDD          Z1, Z19, Z19
 	VPSLLW          $0x02, Z5, Z5
-	VPORD           Z20, Z5, Z5
+	VPORD           Z19, Z5, Z5
 	VMOVDQU64       96(DX), Y7
-	VPSRLW          $0x04, Y7, Y20
-	VINSERTI64X4    $0x01, Y20, Z7, Z7
+	VPSRLW          $0x04, Y7, Y19
+	VINSERTI64X4    $0x01, Y19, Z7, Z7
 	VPANDD          Z0, Z7, Z7
-	VBROADCASTI32X4 128(DX), Z20
-	VPSRLVD         Z2, Z20, Z20
-	VPANDD          Z1, Z20, Z20
+	VBROADCASTI32X4 128(DX), Z19
+	VPSRLVD         Z2, Z19, Z19
+	VPANDD          Z1, Z19, Z19
 	VPSLLW          $0x02, Z7, Z7
-	VPORD           Z20, Z7, Z7
+	VPORD           Z19, Z7, Z7
 	VMOVDQU64       144(DX), Y9
-	VPSRLW          $0x04, Y9, Y20
-	VINSERTI64X4    $0x01, Y20, Z9, Z9
+	VPSRLW          $0x04, Y9, Y19
+	VINSERTI64X4    $0x01, Y19, Z9, Z9
 	VPANDD          Z0, Z9, Z9
-	VBROADCASTI32X4 176(DX), Z20
-	VPSRLVD         Z2, Z20, Z20
-	VPANDD          Z1, Z20, Z20
+	VBROADCASTI32X4 176(DX), Z19
+	VPSRLVD         Z2, Z19, Z19
+	VPANDD          Z1, Z19, Z19
 	VPSLLW          $0x02, Z9, Z9
-	VPORD           Z20, Z9, Z9
+	VPORD           Z19, Z9, Z9
 	VMOVDQU64       192(DX), Y11
-	VPSRLW          $0x04, Y11, Y20
-	VINSERTI64X4    $0x01, Y20, Z11, Z11
+	VPSRLW          $0x04, Y11, Y19
+	VINSERTI64X4    $0x01, Y19, Z11, Z11
 	VPANDD          Z0, Z11, Z11
-	VBROADCASTI32X4 224(DX), Z20
-	VPSRLVD         Z2, Z20, Z20
-	VPANDD          Z1, Z20, Z20
+	VBROADCASTI32X4 224(DX), Z19
+	VPSRLVD         Z2, Z19, Z19
+	VPANDD          Z1, Z19, Z19
 	VPSLLW          $0x02, Z11, Z11
-	VPORD           Z20, Z11, Z11
+	VPORD           Z19, Z11, Z11
 	VMOVDQU64       240(DX), Y13
-	VPSRLW          $0x04, Y13, Y20
-	VINSERTI64X4    $0x01, Y20, Z13, Z13
+	VPSRLW          $0x04, Y13, Y19
+	VINSERTI64X4    $0x01, Y19, Z13, Z13
 	VPANDD          Z0, Z13, Z13
-	VBROADCASTI32X4 272(DX), Z20
-	VPSRLVD         Z2, Z20, Z20
-	VPANDD          Z1, Z20, Z20
+	VBROADCASTI32X4 272(DX), Z19
+	VPSRLVD         Z2, Z19, Z19
+	VPANDD          Z1, Z19, Z19
 	VPSLLW          $0x02, Z13, Z13
-	VPORD           Z20, Z13, Z13
+	VPORD           Z19, Z13, Z13
 	VMOVDQU64       288(DX), Y15
-	VPSRLW          $0x04, Y15, Y20
-	VINSERTI64X4    $0x01, Y20, Z15, Z15
+	VPSRLW          $0x04, Y15, Y19
+	VINSERTI64X4    $0x01, Y19, Z15, Z15
 	VPANDD          Z0, Z15, Z15
-	VBROADCASTI32X4 320(DX), Z20
-	VPSRLVD         Z2, Z20, Z20
-	VPANDD          Z1, Z20, Z20
+	VBROADCASTI32X4 320(DX), Z19
+	VPSRLVD         Z2, Z19, Z19
+	VPANDD          Z1, Z19, Z19
 	VPSLLW          $0x02, Z15, Z15
-	VPORD           Z20, Z15, Z15
+	VPORD           Z19, Z15, Z15
 	VMOVDQU64       336(DX), Y17
-	VPSRLW          $0x04, Y17, Y20
-	VINSERTI64X4    $0x01, Y20, Z17, Z17
+	VPSRLW          $0x04, Y17, Y19
+	VINSERTI64X4    $0x01, Y19, Z17, Z17
 	VPANDD          Z0, Z17, Z17
-	VBROADCASTI32X4 368(DX), Z20
-	VPSRLVD         Z2, Z20, Z20
-	VPANDD          Z1, Z20, Z20
+	VBROADCASTI32X4 368(DX), Z19
+	VPSRLVD         Z2, Z19, Z19
+	VPANDD          Z1, Z19, Z19
 	VPSLLW          $0x02, Z17, Z17
-	VPORD           Z20, Z17, Z17
+	VPORD           Z19, Z17, Z17
 	ADDQ            $0x00000180, DX
 	MOVQ            q+16(FP), SI
 	MOVQ            m+24(FP), DI
@@ -2048,10 +2038,6 @@ rows:
 
 heads:
 	VMOVDQU64     (SI), Z19
-	VPMOVWB       Z19, Y19
-	VMOVDQU64     64(SI), Z20
-	VPMOVWB       Z20, Y20
-	VINSERTI64X4  $0x01, Y20, Z19, Z19
 	VPXORD        Z4, Z4, Z4
 	VPDPBUSD      Z19, Z3, Z4
 	VPXORD        Z6, Z6, Z6
@@ -2068,35 +2054,35 @@ heads:
 	VPDPBUSD      Z19, Z15, Z16
 	VPXORD        Z18, Z18, Z18
 	VPDPBUSD      Z19, Z17, Z18
-	VPUNPCKLDQ    Z6, Z4, Z20
+	VPUNPCKLDQ    Z6, Z4, Z19
 	VPUNPCKHDQ    Z6, Z4, Z4
-	VPADDD        Z20, Z4, Z4
-	VPUNPCKLDQ    Z10, Z8, Z20
+	VPADDD        Z19, Z4, Z4
+	VPUNPCKLDQ    Z10, Z8, Z19
 	VPUNPCKHDQ    Z10, Z8, Z8
-	VPADDD        Z20, Z8, Z8
-	VPUNPCKLQDQ   Z8, Z4, Z20
+	VPADDD        Z19, Z8, Z8
+	VPUNPCKLQDQ   Z8, Z4, Z19
 	VPUNPCKHQDQ   Z8, Z4, Z4
-	VPADDD        Z20, Z4, Z4
-	VPUNPCKLDQ    Z14, Z12, Z20
+	VPADDD        Z19, Z4, Z4
+	VPUNPCKLDQ    Z14, Z12, Z19
 	VPUNPCKHDQ    Z14, Z12, Z12
-	VPADDD        Z20, Z12, Z12
-	VPUNPCKLDQ    Z18, Z16, Z20
+	VPADDD        Z19, Z12, Z12
+	VPUNPCKLDQ    Z18, Z16, Z19
 	VPUNPCKHDQ    Z18, Z16, Z16
-	VPADDD        Z20, Z16, Z16
-	VPUNPCKLQDQ   Z16, Z12, Z20
+	VPADDD        Z19, Z16, Z16
+	VPUNPCKLQDQ   Z16, Z12, Z19
 	VPUNPCKHQDQ   Z16, Z12, Z12
-	VPADDD        Z20, Z12, Z12
-	VEXTRACTI64X4 $0x01, Z4, Y20
-	VPADDD        Y20, Y4, Y4
-	VEXTRACTI64X4 $0x01, Z12, Y20
-	VPADDD        Y20, Y12, Y12
-	VSHUFI64X2    $0x00, Y12, Y4, Y20
+	VPADDD        Z19, Z12, Z12
+	VEXTRACTI64X4 $0x01, Z4, Y19
+	VPADDD        Y19, Y4, Y4
+	VEXTRACTI64X4 $0x01, Z12, Y19
+	VPADDD        Y19, Y12, Y12
+	VSHUFI64X2    $0x00, Y12, Y4, Y19
 	VSHUFI64X2    $0x03, Y12, Y4, Y4
-	VPADDD        Y20, Y4, Y4
+	VPADDD        Y19, Y4, Y4
 	VCVTDQ2PS     Y4, Y4
 	VMOVUPS       Y4, (R8)
 	ADDQ          CX, R8
-	ADDQ          $0x00000080, SI
+	ADDQ          $0x40, SI
 	DECQ          DI
 	JNZ           heads
 	ADDQ          $0x20, AX
@@ -2105,7 +2091,7 @@ heads:
 	VZEROUPPER
 	RET
 
-// func products8AVX2(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+// func products8AVX2(dst *float32, ld int, q *int8, m int, packed *byte, n int)
 // Requires: AVX, AVX2
 TEXT ·products8AVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
@@ -2119,65 +2105,69 @@ rows:
 	MOVQ AX, R8
 
 heads:
-	VPMOVZXBW    (DX), Y0
-	VPMADDWD     (SI), Y0, Y0
-	VPMOVZXBW    16(DX), Y4
-	VPMADDWD     32(SI), Y4, Y4
-	VPADDD       Y4, Y0, Y0
-	VPMOVZXBW    32(DX), Y4
-	VPMADDWD     64(SI), Y4, Y4
-	VPADDD       Y4, Y0, Y0
-	VPMOVZXBW    48(DX), Y4
-	VPMADDWD     96(SI), Y4, Y4
-	VPADDD       Y4, Y0, Y0
-	VPMOVZXBW    64(DX), Y1
-	VPMADDWD     (SI), Y1, Y1
-	VPMOVZXBW    80(DX), Y4
-	VPMADDWD     32(SI), Y4, Y4
-	VPADDD       Y4, Y1, Y1
-	VPMOVZXBW    96(DX), Y4
-	VPMADDWD     64(SI), Y4, Y4
-	VPADDD       Y4, Y1, Y1
-	VPMOVZXBW    112(DX), Y4
-	VPMADDWD     96(SI), Y4, Y4
-	VPADDD       Y4, Y1, Y1
-	VPMOVZXBW    128(DX), Y2
-	VPMADDWD     (SI), Y2, Y2
-	VPMOVZXBW    144(DX), Y4
-	VPMADDWD     32(SI), Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPMOVZXBW    160(DX), Y4
-	VPMADDWD     64(SI), Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPMOVZXBW    176(DX), Y4
-	VPMADDWD     96(SI), Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPMOVZXBW    192(DX), Y3
-	VPMADDWD     (SI), Y3, Y3
-	VPMOVZXBW    208(DX), Y4
-	VPMADDWD     32(SI), Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPMOVZXBW    224(DX), Y4
-	VPMADDWD     64(SI), Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPMOVZXBW    240(DX), Y4
-	VPMADDWD     96(SI), Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPUNPCKLDQ   Y1, Y0, Y4
-	VPUNPCKHDQ   Y1, Y0, Y0
-	VPADDD       Y4, Y0, Y0
-	VPUNPCKLDQ   Y3, Y2, Y4
-	VPUNPCKHDQ   Y3, Y2, Y2
-	VPADDD       Y4, Y2, Y2
-	VPUNPCKLQDQ  Y2, Y0, Y4
-	VPUNPCKHQDQ  Y2, Y0, Y0
-	VPADDD       Y4, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X4
-	VPADDD       X4, X0, X0
-	VCVTDQ2PS    X0, X0
-	VMOVUPS      X0, (R8)
+	VPMOVSXBW    (SI), Y0
+	VPMOVZXBW    (DX), Y1
+	VPMADDWD     Y0, Y1, Y1
+	VPMOVZXBW    64(DX), Y2
+	VPMADDWD     Y0, Y2, Y2
+	VPMOVZXBW    128(DX), Y3
+	VPMADDWD     Y0, Y3, Y3
+	VPMOVZXBW    192(DX), Y4
+	VPMADDWD     Y0, Y4, Y4
+	VPMOVSXBW    16(SI), Y0
+	VPMOVZXBW    16(DX), Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPMOVZXBW    80(DX), Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPMOVZXBW    144(DX), Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPMOVZXBW    208(DX), Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPMOVSXBW    32(SI), Y0
+	VPMOVZXBW    32(DX), Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPMOVZXBW    96(DX), Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPMOVZXBW    160(DX), Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPMOVZXBW    224(DX), Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPMOVSXBW    48(SI), Y0
+	VPMOVZXBW    48(DX), Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPMOVZXBW    112(DX), Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPMOVZXBW    176(DX), Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPMOVZXBW    240(DX), Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPUNPCKLDQ   Y2, Y1, Y5
+	VPUNPCKHDQ   Y2, Y1, Y1
+	VPADDD       Y5, Y1, Y1
+	VPUNPCKLDQ   Y4, Y3, Y5
+	VPUNPCKHDQ   Y4, Y3, Y3
+	VPADDD       Y5, Y3, Y3
+	VPUNPCKLQDQ  Y3, Y1, Y5
+	VPUNPCKHQDQ  Y3, Y1, Y1
+	VPADDD       Y5, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X5
+	VPADDD       X5, X1, X1
+	VCVTDQ2PS    X1, X1
+	VMOVUPS      X1, (R8)
 	ADDQ         CX, R8
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x40, SI
 	DECQ         DI
 	JNZ          heads
 	ADDQ         $0x10, AX
@@ -2187,8 +2177,8 @@ heads:
 	VZEROUPPER
 	RET
 
-// func products8AVX512(dst *float32, ld int, q *int16, m int, packed *byte, n int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI
+// func products8AVX512(dst *float32, ld int, q *int8, m int, packed *byte, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI
 TEXT ·products8AVX512(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
@@ -2211,10 +2201,6 @@ rows:
 
 heads:
 	VMOVDQU64     (SI), Z16
-	VPMOVWB       Z16, Y16
-	VMOVDQU64     64(SI), Z17
-	VPMOVWB       Z17, Y17
-	VINSERTI64X4  $0x01, Y17, Z16, Z16
 	VPXORD        Z1, Z1, Z1
 	VPDPBUSD      Z16, Z0, Z1
 	VPXORD        Z3, Z3, Z3
@@ -2231,35 +2217,35 @@ heads:
 	VPDPBUSD      Z16, Z12, Z13
 	VPXORD        Z15, Z15, Z15
 	VPDPBUSD      Z16, Z14, Z15
-	VPUNPCKLDQ    Z3, Z1, Z17
+	VPUNPCKLDQ    Z3, Z1, Z16
 	VPUNPCKHDQ    Z3, Z1, Z1
-	VPADDD        Z17, Z1, Z1
-	VPUNPCKLDQ    Z7, Z5, Z17
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
 	VPUNPCKHDQ    Z7, Z5, Z5
-	VPADDD        Z17, Z5, Z5
-	VPUNPCKLQDQ   Z5, Z1, Z17
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
 	VPUNPCKHQDQ   Z5, Z1, Z1
-	VPADDD        Z17, Z1, Z1
-	VPUNPCKLDQ    Z11, Z9, Z17
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
 	VPUNPCKHDQ    Z11, Z9, Z9
-	VPADDD        Z17, Z9, Z9
-	VPUNPCKLDQ    Z15, Z13, Z17
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
 	VPUNPCKHDQ    Z15, Z13, Z13
-	VPADDD        Z17, Z13, Z13
-	VPUNPCKLQDQ   Z13, Z9, Z17
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
 	VPUNPCKHQDQ   Z13, Z9, Z9
-	VPADDD        Z17, Z9, Z9
-	VEXTRACTI64X4 $0x01, Z1, Y17
-	VPADDD        Y17, Y1, Y1
-	VEXTRACTI64X4 $0x01, Z9, Y17
-	VPADDD        Y17, Y9, Y9
-	VSHUFI64X2    $0x00, Y9, Y1, Y17
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
 	VSHUFI64X2    $0x03, Y9, Y1, Y1
-	VPADDD        Y17, Y1, Y1
+	VPADDD        Y16, Y1, Y1
 	VCVTDQ2PS     Y1, Y1
 	VMOVUPS       Y1, (R8)
 	ADDQ          CX, R8
-	ADDQ          $0x00000080, SI
+	ADDQ          $0x40, SI
 	DECQ          DI
 	JNZ           heads
 	ADDQ          $0x20, AX
@@ -2268,7 +2254,5837 @@ heads:
 	VZEROUPPER
 	RET
 
-// func foldAVX2(dst *int16, tmp *float32, q *float32, scales *uint16, limit float32, d int) (largest float32, sum int32)
+DATA wordSixteens<>+0(SB)/4, $0x00100010
+DATA wordSixteens<>+4(SB)/4, $0x00100010
+DATA wordSixteens<>+8(SB)/4, $0x00100010
+DATA wordSixteens<>+12(SB)/4, $0x00100010
+DATA wordSixteens<>+16(SB)/4, $0x00100010
+DATA wordSixteens<>+20(SB)/4, $0x00100010
+DATA wordSixteens<>+24(SB)/4, $0x00100010
+DATA wordSixteens<>+28(SB)/4, $0x00100010
+GLOBL wordSixteens<>(SB), RODATA|NOPTR, $32
+
+DATA byteOf<>+0(SB)/4, $0x00000000
+DATA byteOf<>+4(SB)/4, $0x00000000
+DATA byteOf<>+8(SB)/4, $0x01010101
+DATA byteOf<>+12(SB)/4, $0x01010101
+DATA byteOf<>+16(SB)/4, $0x02020202
+DATA byteOf<>+20(SB)/4, $0x02020202
+DATA byteOf<>+24(SB)/4, $0x03030303
+DATA byteOf<>+28(SB)/4, $0x03030303
+GLOBL byteOf<>(SB), RODATA|NOPTR, $32
+
+DATA bitOf<>+0(SB)/4, $0x08040201
+DATA bitOf<>+4(SB)/4, $0x80402010
+DATA bitOf<>+8(SB)/4, $0x08040201
+DATA bitOf<>+12(SB)/4, $0x80402010
+DATA bitOf<>+16(SB)/4, $0x08040201
+DATA bitOf<>+20(SB)/4, $0x80402010
+DATA bitOf<>+24(SB)/4, $0x08040201
+DATA bitOf<>+28(SB)/4, $0x80402010
+GLOBL bitOf<>(SB), RODATA|NOPTR, $32
+
+// func panels1x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels1x1AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), CX
+	MOVQ packed+32(FP), DX
+	MOVQ panels+40(FP), BX
+	MOVQ offsets+48(FP), SI
+	MOVQ factors+56(FP), DI
+	MOVQ q+16(FP), R8
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	XORQ  R9, R9
+
+chunk:
+	VPBROADCASTD (DX), Y2
+	VPSHUFB      byteOf<>+0(SB), Y2, Y2
+	VPAND        bitOf<>+0(SB), Y2, Y2
+	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y2
+	VPBROADCASTD (R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPBROADCASTD 4(DX), Y2
+	VPSHUFB      byteOf<>+0(SB), Y2, Y2
+	VPAND        bitOf<>+0(SB), Y2, Y2
+	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y2
+	VPBROADCASTD (R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSHUFB      byteOf<>+0(SB), Y2, Y2
+	VPAND        bitOf<>+0(SB), Y2, Y2
+	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y2
+	VPBROADCASTD 4(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPBROADCASTD 12(DX), Y2
+	VPSHUFB      byteOf<>+0(SB), Y2, Y2
+	VPAND        bitOf<>+0(SB), Y2, Y2
+	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y2
+	VPBROADCASTD 4(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 16(DX), Y2
+	VPSHUFB      byteOf<>+0(SB), Y2, Y2
+	VPAND        bitOf<>+0(SB), Y2, Y2
+	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y2
+	VPBROADCASTD 8(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPBROADCASTD 20(DX), Y2
+	VPSHUFB      byteOf<>+0(SB), Y2, Y2
+	VPAND        bitOf<>+0(SB), Y2, Y2
+	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y2
+	VPBROADCASTD 8(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 24(DX), Y2
+	VPSHUFB      byteOf<>+0(SB), Y2, Y2
+	VPAND        bitOf<>+0(SB), Y2, Y2
+	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y2
+	VPBROADCASTD 12(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPBROADCASTD 28(DX), Y2
+	VPSHUFB      byteOf<>+0(SB), Y2, Y2
+	VPAND        bitOf<>+0(SB), Y2, Y2
+	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
+	VPABSB       Y2, Y2
+	VPBROADCASTD 12(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x10, R9
+	CMPQ         R9, CX
+	JL           chunk
+	MOVQ         AX, R9
+	VBROADCASTSS (SI), Y2
+	VBROADCASTSS (DI), Y3
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VMOVUPS      Y0, (R9)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y2, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 32(R9)
+	ADDQ         $0x40, AX
+	DECQ         BX
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels1x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels1x1AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), CX
+	MOVQ         packed+32(FP), DX
+	MOVQ         panels+40(FP), BX
+	MOVQ         offsets+48(FP), SI
+	MOVQ         factors+56(FP), DI
+	MOVQ         q+16(FP), R8
+	MOVL         $0x01010101, R9
+	VPBROADCASTD R9, Z2
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R9, R9
+
+chunk:
+	KMOVQ         (DX), K1
+	VMOVDQU8.Z    Z2, K1, Z3
+	KMOVQ         8(DX), K1
+	VMOVDQU8.Z    Z2, K1, Z4
+	KMOVQ         16(DX), K1
+	VMOVDQU8.Z    Z2, K1, Z5
+	KMOVQ         24(DX), K1
+	VMOVDQU8.Z    Z2, K1, Z6
+	VPDPBUSD.BCST (R8)(R9*1), Z3, Z0
+	VPDPBUSD.BCST 4(R8)(R9*1), Z4, Z1
+	VPDPBUSD.BCST 8(R8)(R9*1), Z5, Z0
+	VPDPBUSD.BCST 12(R8)(R9*1), Z6, Z1
+	ADDQ          $0x00000020, DX
+	ADDQ          $0x10, R9
+	CMPQ          R9, CX
+	JL            chunk
+	MOVQ          AX, R9
+	VPADDD        Z1, Z0, Z0
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (SI), Z0, Z0
+	VMULPS.BCST   (DI), Z0, Z0
+	VMOVUPS       Z0, (R9)
+	ADDQ          $0x40, AX
+	DECQ          BX
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels2x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels2x1AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	XORQ  R11, R11
+
+chunk:
+	VPBROADCASTD (BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPABSB       Y5, Y4
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 4(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPABSB       Y5, Y4
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 8(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPABSB       Y5, Y4
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 12(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPABSB       Y5, Y4
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 16(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPABSB       Y5, Y4
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 20(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPABSB       Y5, Y4
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPBROADCASTD 24(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPABSB       Y5, Y4
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPBROADCASTD 28(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPABSB       Y5, Y4
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x10, R11
+	CMPQ         R11, DX
+	JL           chunk
+	MOVQ         AX, R11
+	VBROADCASTSS (DI), Y5
+	VBROADCASTSS (R8), Y6
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y5, Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y5, Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      Y1, 32(R11)
+	ADDQ         CX, R11
+	VBROADCASTSS 4(DI), Y5
+	VBROADCASTSS 4(R8), Y6
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y5, Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VMOVUPS      Y2, (R11)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VMOVUPS      Y3, 32(R11)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels2x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels2x1AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), DX
+	MOVQ         packed+32(FP), BX
+	MOVQ         panels+40(FP), SI
+	MOVQ         offsets+48(FP), DI
+	MOVQ         factors+56(FP), R8
+	MOVQ         q+16(FP), R9
+	MOVQ         R9, R10
+	ADDQ         DX, R10
+	MOVL         $0x01010101, R11
+	VPBROADCASTD R11, Z2
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R11, R11
+
+chunk:
+	KMOVQ         (BX), K1
+	VMOVDQU8.Z    Z2, K1, Z3
+	KMOVQ         8(BX), K1
+	VMOVDQU8.Z    Z2, K1, Z4
+	KMOVQ         16(BX), K1
+	VMOVDQU8.Z    Z2, K1, Z5
+	KMOVQ         24(BX), K1
+	VMOVDQU8.Z    Z2, K1, Z6
+	VPDPBUSD.BCST (R9)(R11*1), Z3, Z0
+	VPDPBUSD.BCST (R10)(R11*1), Z3, Z1
+	VPDPBUSD.BCST 4(R9)(R11*1), Z4, Z0
+	VPDPBUSD.BCST 4(R10)(R11*1), Z4, Z1
+	VPDPBUSD.BCST 8(R9)(R11*1), Z5, Z0
+	VPDPBUSD.BCST 8(R10)(R11*1), Z5, Z1
+	VPDPBUSD.BCST 12(R9)(R11*1), Z6, Z0
+	VPDPBUSD.BCST 12(R10)(R11*1), Z6, Z1
+	ADDQ          $0x00000020, BX
+	ADDQ          $0x10, R11
+	CMPQ          R11, DX
+	JL            chunk
+	MOVQ          AX, R11
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R11)
+	ADDQ          CX, R11
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R11)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels3x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels3x1AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+	MOVQ R10, R11
+	ADDQ DX, R11
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	XORQ  R12, R12
+
+chunk:
+	VPBROADCASTD (BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPABSB       Y7, Y6
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 4(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPABSB       Y7, Y6
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 8(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPABSB       Y7, Y6
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 12(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPABSB       Y7, Y6
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 16(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPABSB       Y7, Y6
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 20(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPABSB       Y7, Y6
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPBROADCASTD 24(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPABSB       Y7, Y6
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 28(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPABSB       Y7, Y6
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x10, R12
+	CMPQ         R12, DX
+	JL           chunk
+	MOVQ         AX, R12
+	VBROADCASTSS (DI), Y7
+	VBROADCASTSS (R8), Y8
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y7, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, (R12)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y7, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMOVUPS      Y1, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 4(DI), Y7
+	VBROADCASTSS 4(R8), Y8
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y7, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      Y2, (R12)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 8(DI), Y7
+	VBROADCASTSS 8(R8), Y8
+	VCVTDQ2PS    Y4, Y4
+	VADDPS       Y7, Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VMOVUPS      Y4, (R12)
+	VCVTDQ2PS    Y5, Y5
+	VADDPS       Y7, Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	VMOVUPS      Y5, 32(R12)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels3x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels3x1AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), DX
+	MOVQ         packed+32(FP), BX
+	MOVQ         panels+40(FP), SI
+	MOVQ         offsets+48(FP), DI
+	MOVQ         factors+56(FP), R8
+	MOVQ         q+16(FP), R9
+	MOVQ         R9, R10
+	ADDQ         DX, R10
+	MOVQ         R10, R11
+	ADDQ         DX, R11
+	MOVL         $0x01010101, R12
+	VPBROADCASTD R12, Z3
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	XORQ   R12, R12
+
+chunk:
+	KMOVQ         (BX), K1
+	VMOVDQU8.Z    Z3, K1, Z4
+	KMOVQ         8(BX), K1
+	VMOVDQU8.Z    Z3, K1, Z5
+	KMOVQ         16(BX), K1
+	VMOVDQU8.Z    Z3, K1, Z6
+	KMOVQ         24(BX), K1
+	VMOVDQU8.Z    Z3, K1, Z7
+	VPDPBUSD.BCST (R9)(R12*1), Z4, Z0
+	VPDPBUSD.BCST (R10)(R12*1), Z4, Z1
+	VPDPBUSD.BCST (R11)(R12*1), Z4, Z2
+	VPDPBUSD.BCST 4(R9)(R12*1), Z5, Z0
+	VPDPBUSD.BCST 4(R10)(R12*1), Z5, Z1
+	VPDPBUSD.BCST 4(R11)(R12*1), Z5, Z2
+	VPDPBUSD.BCST 8(R9)(R12*1), Z6, Z0
+	VPDPBUSD.BCST 8(R10)(R12*1), Z6, Z1
+	VPDPBUSD.BCST 8(R11)(R12*1), Z6, Z2
+	VPDPBUSD.BCST 12(R9)(R12*1), Z7, Z0
+	VPDPBUSD.BCST 12(R10)(R12*1), Z7, Z1
+	VPDPBUSD.BCST 12(R11)(R12*1), Z7, Z2
+	ADDQ          $0x00000020, BX
+	ADDQ          $0x10, R12
+	CMPQ          R12, DX
+	JL            chunk
+	MOVQ          AX, R12
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z2, Z2
+	VADDPS.BCST   8(DI), Z2, Z2
+	VMULPS.BCST   8(R8), Z2, Z2
+	VMOVUPS       Z2, (R12)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels1x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels1x2AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), CX
+	MOVQ packed+32(FP), DX
+	MOVQ panels+40(FP), BX
+	MOVQ offsets+48(FP), SI
+	MOVQ factors+56(FP), DI
+	MOVQ q+16(FP), R8
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	XORQ  R9, R9
+
+chunk:
+	VMOVDQU      (DX), Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD (R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD (R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD 4(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD 4(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD 8(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD 8(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x06, Y2, Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD 12(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPSRLW       $0x06, Y2, Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD 12(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x10, R9
+	CMPQ         R9, CX
+	JL           chunk
+	MOVQ         AX, R9
+	VBROADCASTSS (SI), Y2
+	VBROADCASTSS (DI), Y3
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VMOVUPS      Y0, (R9)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y2, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 32(R9)
+	ADDQ         $0x40, AX
+	DECQ         BX
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels1x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels1x2AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), CX
+	MOVQ         packed+32(FP), DX
+	MOVQ         panels+40(FP), BX
+	MOVQ         offsets+48(FP), SI
+	MOVQ         factors+56(FP), DI
+	MOVQ         q+16(FP), R8
+	MOVL         $0x03030303, R9
+	VPBROADCASTD R9, Z2
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R9, R9
+
+chunk:
+	VMOVDQU64     (DX), Z6
+	VMOVDQA64     Z6, Z3
+	VPANDD        Z2, Z3, Z3
+	VPSRLW        $0x02, Z6, Z4
+	VPANDD        Z2, Z4, Z4
+	VPSRLW        $0x04, Z6, Z5
+	VPANDD        Z2, Z5, Z5
+	VPSRLW        $0x06, Z6, Z6
+	VPANDD        Z2, Z6, Z6
+	VPDPBUSD.BCST (R8)(R9*1), Z3, Z0
+	VPDPBUSD.BCST 4(R8)(R9*1), Z4, Z1
+	VPDPBUSD.BCST 8(R8)(R9*1), Z5, Z0
+	VPDPBUSD.BCST 12(R8)(R9*1), Z6, Z1
+	ADDQ          $0x00000040, DX
+	ADDQ          $0x10, R9
+	CMPQ          R9, CX
+	JL            chunk
+	MOVQ          AX, R9
+	VPADDD        Z1, Z0, Z0
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (SI), Z0, Z0
+	VMULPS.BCST   (DI), Z0, Z0
+	VMOVUPS       Z0, (R9)
+	ADDQ          $0x40, AX
+	DECQ          BX
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels2x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels2x2AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	XORQ  R11, R11
+
+chunk:
+	VMOVDQU      (BX), Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x06, Y4, Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPSRLW       $0x06, Y4, Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x10, R11
+	CMPQ         R11, DX
+	JL           chunk
+	MOVQ         AX, R11
+	VBROADCASTSS (DI), Y5
+	VBROADCASTSS (R8), Y6
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y5, Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y5, Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      Y1, 32(R11)
+	ADDQ         CX, R11
+	VBROADCASTSS 4(DI), Y5
+	VBROADCASTSS 4(R8), Y6
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y5, Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VMOVUPS      Y2, (R11)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VMOVUPS      Y3, 32(R11)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels2x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels2x2AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), DX
+	MOVQ         packed+32(FP), BX
+	MOVQ         panels+40(FP), SI
+	MOVQ         offsets+48(FP), DI
+	MOVQ         factors+56(FP), R8
+	MOVQ         q+16(FP), R9
+	MOVQ         R9, R10
+	ADDQ         DX, R10
+	MOVL         $0x03030303, R11
+	VPBROADCASTD R11, Z2
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R11, R11
+
+chunk:
+	VMOVDQU64     (BX), Z6
+	VMOVDQA64     Z6, Z3
+	VPANDD        Z2, Z3, Z3
+	VPSRLW        $0x02, Z6, Z4
+	VPANDD        Z2, Z4, Z4
+	VPSRLW        $0x04, Z6, Z5
+	VPANDD        Z2, Z5, Z5
+	VPSRLW        $0x06, Z6, Z6
+	VPANDD        Z2, Z6, Z6
+	VPDPBUSD.BCST (R9)(R11*1), Z3, Z0
+	VPDPBUSD.BCST (R10)(R11*1), Z3, Z1
+	VPDPBUSD.BCST 4(R9)(R11*1), Z4, Z0
+	VPDPBUSD.BCST 4(R10)(R11*1), Z4, Z1
+	VPDPBUSD.BCST 8(R9)(R11*1), Z5, Z0
+	VPDPBUSD.BCST 8(R10)(R11*1), Z5, Z1
+	VPDPBUSD.BCST 12(R9)(R11*1), Z6, Z0
+	VPDPBUSD.BCST 12(R10)(R11*1), Z6, Z1
+	ADDQ          $0x00000040, BX
+	ADDQ          $0x10, R11
+	CMPQ          R11, DX
+	JL            chunk
+	MOVQ          AX, R11
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R11)
+	ADDQ          CX, R11
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R11)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels3x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels3x2AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+	MOVQ R10, R11
+	ADDQ DX, R11
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	XORQ  R12, R12
+
+chunk:
+	VMOVDQU      (BX), Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x02, Y6, Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPSRLW       $0x02, Y6, Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x06, Y6, Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPSRLW       $0x06, Y6, Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x10, R12
+	CMPQ         R12, DX
+	JL           chunk
+	MOVQ         AX, R12
+	VBROADCASTSS (DI), Y7
+	VBROADCASTSS (R8), Y8
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y7, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, (R12)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y7, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMOVUPS      Y1, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 4(DI), Y7
+	VBROADCASTSS 4(R8), Y8
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y7, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      Y2, (R12)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 8(DI), Y7
+	VBROADCASTSS 8(R8), Y8
+	VCVTDQ2PS    Y4, Y4
+	VADDPS       Y7, Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VMOVUPS      Y4, (R12)
+	VCVTDQ2PS    Y5, Y5
+	VADDPS       Y7, Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	VMOVUPS      Y5, 32(R12)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels3x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels3x2AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), DX
+	MOVQ         packed+32(FP), BX
+	MOVQ         panels+40(FP), SI
+	MOVQ         offsets+48(FP), DI
+	MOVQ         factors+56(FP), R8
+	MOVQ         q+16(FP), R9
+	MOVQ         R9, R10
+	ADDQ         DX, R10
+	MOVQ         R10, R11
+	ADDQ         DX, R11
+	MOVL         $0x03030303, R12
+	VPBROADCASTD R12, Z3
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	XORQ   R12, R12
+
+chunk:
+	VMOVDQU64     (BX), Z7
+	VMOVDQA64     Z7, Z4
+	VPANDD        Z3, Z4, Z4
+	VPSRLW        $0x02, Z7, Z5
+	VPANDD        Z3, Z5, Z5
+	VPSRLW        $0x04, Z7, Z6
+	VPANDD        Z3, Z6, Z6
+	VPSRLW        $0x06, Z7, Z7
+	VPANDD        Z3, Z7, Z7
+	VPDPBUSD.BCST (R9)(R12*1), Z4, Z0
+	VPDPBUSD.BCST (R10)(R12*1), Z4, Z1
+	VPDPBUSD.BCST (R11)(R12*1), Z4, Z2
+	VPDPBUSD.BCST 4(R9)(R12*1), Z5, Z0
+	VPDPBUSD.BCST 4(R10)(R12*1), Z5, Z1
+	VPDPBUSD.BCST 4(R11)(R12*1), Z5, Z2
+	VPDPBUSD.BCST 8(R9)(R12*1), Z6, Z0
+	VPDPBUSD.BCST 8(R10)(R12*1), Z6, Z1
+	VPDPBUSD.BCST 8(R11)(R12*1), Z6, Z2
+	VPDPBUSD.BCST 12(R9)(R12*1), Z7, Z0
+	VPDPBUSD.BCST 12(R10)(R12*1), Z7, Z1
+	VPDPBUSD.BCST 12(R11)(R12*1), Z7, Z2
+	ADDQ          $0x00000040, BX
+	ADDQ          $0x10, R12
+	CMPQ          R12, DX
+	JL            chunk
+	MOVQ          AX, R12
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z2, Z2
+	VADDPS.BCST   8(DI), Z2, Z2
+	VMULPS.BCST   8(R8), Z2, Z2
+	VMOVUPS       Z2, (R12)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels1x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels1x3AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), CX
+	MOVQ packed+32(FP), DX
+	MOVQ panels+40(FP), BX
+	MOVQ offsets+48(FP), SI
+	MOVQ factors+56(FP), DI
+	MOVQ q+16(FP), R8
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	XORQ  R9, R9
+
+chunk:
+	VMOVDQU      (DX), Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD 64(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD (R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD 68(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD (R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD 72(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 4(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD 76(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 4(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD 80(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 8(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD 84(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 8(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x06, Y2, Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD 88(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 12(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPSRLW       $0x06, Y2, Y2
+	VPAND        pairs<>+0(SB), Y2, Y2
+	VPBROADCASTD 92(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 12(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	ADDQ         $0x00000060, DX
+	ADDQ         $0x10, R9
+	CMPQ         R9, CX
+	JL           chunk
+	MOVQ         AX, R9
+	VBROADCASTSS (SI), Y3
+	VBROADCASTSS (DI), Y4
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y4, Y0, Y0
+	VMOVUPS      Y0, (R9)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VMULPS       Y4, Y1, Y1
+	VMOVUPS      Y1, 32(R9)
+	ADDQ         $0x40, AX
+	DECQ         BX
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels1x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels1x3AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), CX
+	MOVQ         packed+32(FP), DX
+	MOVQ         panels+40(FP), BX
+	MOVQ         offsets+48(FP), SI
+	MOVQ         factors+56(FP), DI
+	MOVQ         q+16(FP), R8
+	MOVL         $0x06060606, R9
+	VPBROADCASTD R9, Z2
+	MOVL         $0x01010101, R9
+	VPBROADCASTD R9, Z3
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R9, R9
+
+chunk:
+	VMOVDQU64     (DX), Z7
+	VPSLLW        $0x01, Z7, Z4
+	VPANDD        Z2, Z4, Z4
+	VPSRLW        $0x01, Z7, Z5
+	VPANDD        Z2, Z5, Z5
+	VPSRLW        $0x03, Z7, Z6
+	VPANDD        Z2, Z6, Z6
+	VPSRLW        $0x05, Z7, Z7
+	VPANDD        Z2, Z7, Z7
+	KMOVQ         64(DX), K1
+	VPADDB        Z3, Z4, K1, Z4
+	KMOVQ         72(DX), K1
+	VPADDB        Z3, Z5, K1, Z5
+	KMOVQ         80(DX), K1
+	VPADDB        Z3, Z6, K1, Z6
+	KMOVQ         88(DX), K1
+	VPADDB        Z3, Z7, K1, Z7
+	VPDPBUSD.BCST (R8)(R9*1), Z4, Z0
+	VPDPBUSD.BCST 4(R8)(R9*1), Z5, Z1
+	VPDPBUSD.BCST 8(R8)(R9*1), Z6, Z0
+	VPDPBUSD.BCST 12(R8)(R9*1), Z7, Z1
+	ADDQ          $0x00000060, DX
+	ADDQ          $0x10, R9
+	CMPQ          R9, CX
+	JL            chunk
+	MOVQ          AX, R9
+	VPADDD        Z1, Z0, Z0
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (SI), Z0, Z0
+	VMULPS.BCST   (DI), Z0, Z0
+	VMOVUPS       Z0, (R9)
+	ADDQ          $0x40, AX
+	DECQ          BX
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels2x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels2x3AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	XORQ  R11, R11
+
+chunk:
+	VMOVDQU      (BX), Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD 64(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD 68(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD 72(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD 76(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD 80(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD 84(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x06, Y4, Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD 88(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPSRLW       $0x06, Y4, Y4
+	VPAND        pairs<>+0(SB), Y4, Y4
+	VPBROADCASTD 92(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	ADDQ         $0x00000060, BX
+	ADDQ         $0x10, R11
+	CMPQ         R11, DX
+	JL           chunk
+	MOVQ         AX, R11
+	VBROADCASTSS (DI), Y5
+	VBROADCASTSS (R8), Y6
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y5, Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y5, Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      Y1, 32(R11)
+	ADDQ         CX, R11
+	VBROADCASTSS 4(DI), Y5
+	VBROADCASTSS 4(R8), Y6
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y5, Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VMOVUPS      Y2, (R11)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VMOVUPS      Y3, 32(R11)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels2x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels2x3AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), DX
+	MOVQ         packed+32(FP), BX
+	MOVQ         panels+40(FP), SI
+	MOVQ         offsets+48(FP), DI
+	MOVQ         factors+56(FP), R8
+	MOVQ         q+16(FP), R9
+	MOVQ         R9, R10
+	ADDQ         DX, R10
+	MOVL         $0x06060606, R11
+	VPBROADCASTD R11, Z2
+	MOVL         $0x01010101, R11
+	VPBROADCASTD R11, Z3
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R11, R11
+
+chunk:
+	VMOVDQU64     (BX), Z7
+	VPSLLW        $0x01, Z7, Z4
+	VPANDD        Z2, Z4, Z4
+	VPSRLW        $0x01, Z7, Z5
+	VPANDD        Z2, Z5, Z5
+	VPSRLW        $0x03, Z7, Z6
+	VPANDD        Z2, Z6, Z6
+	VPSRLW        $0x05, Z7, Z7
+	VPANDD        Z2, Z7, Z7
+	KMOVQ         64(BX), K1
+	VPADDB        Z3, Z4, K1, Z4
+	KMOVQ         72(BX), K1
+	VPADDB        Z3, Z5, K1, Z5
+	KMOVQ         80(BX), K1
+	VPADDB        Z3, Z6, K1, Z6
+	KMOVQ         88(BX), K1
+	VPADDB        Z3, Z7, K1, Z7
+	VPDPBUSD.BCST (R9)(R11*1), Z4, Z0
+	VPDPBUSD.BCST (R10)(R11*1), Z4, Z1
+	VPDPBUSD.BCST 4(R9)(R11*1), Z5, Z0
+	VPDPBUSD.BCST 4(R10)(R11*1), Z5, Z1
+	VPDPBUSD.BCST 8(R9)(R11*1), Z6, Z0
+	VPDPBUSD.BCST 8(R10)(R11*1), Z6, Z1
+	VPDPBUSD.BCST 12(R9)(R11*1), Z7, Z0
+	VPDPBUSD.BCST 12(R10)(R11*1), Z7, Z1
+	ADDQ          $0x00000060, BX
+	ADDQ          $0x10, R11
+	CMPQ          R11, DX
+	JL            chunk
+	MOVQ          AX, R11
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R11)
+	ADDQ          CX, R11
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R11)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels3x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels3x3AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+	MOVQ R10, R11
+	ADDQ DX, R11
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	XORQ  R12, R12
+
+chunk:
+	VMOVDQU      (BX), Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD 64(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD 68(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x02, Y6, Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD 72(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPSRLW       $0x02, Y6, Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD 76(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD 80(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD 84(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x06, Y6, Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD 88(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPSRLW       $0x06, Y6, Y6
+	VPAND        pairs<>+0(SB), Y6, Y6
+	VPBROADCASTD 92(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	ADDQ         $0x00000060, BX
+	ADDQ         $0x10, R12
+	CMPQ         R12, DX
+	JL           chunk
+	MOVQ         AX, R12
+	VBROADCASTSS (DI), Y7
+	VBROADCASTSS (R8), Y8
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y7, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, (R12)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y7, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMOVUPS      Y1, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 4(DI), Y7
+	VBROADCASTSS 4(R8), Y8
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y7, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      Y2, (R12)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 8(DI), Y7
+	VBROADCASTSS 8(R8), Y8
+	VCVTDQ2PS    Y4, Y4
+	VADDPS       Y7, Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VMOVUPS      Y4, (R12)
+	VCVTDQ2PS    Y5, Y5
+	VADDPS       Y7, Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	VMOVUPS      Y5, 32(R12)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels3x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels3x3AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), DX
+	MOVQ         packed+32(FP), BX
+	MOVQ         panels+40(FP), SI
+	MOVQ         offsets+48(FP), DI
+	MOVQ         factors+56(FP), R8
+	MOVQ         q+16(FP), R9
+	MOVQ         R9, R10
+	ADDQ         DX, R10
+	MOVQ         R10, R11
+	ADDQ         DX, R11
+	MOVL         $0x06060606, R12
+	VPBROADCASTD R12, Z3
+	MOVL         $0x01010101, R12
+	VPBROADCASTD R12, Z4
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	XORQ   R12, R12
+
+chunk:
+	VMOVDQU64     (BX), Z8
+	VPSLLW        $0x01, Z8, Z5
+	VPANDD        Z3, Z5, Z5
+	VPSRLW        $0x01, Z8, Z6
+	VPANDD        Z3, Z6, Z6
+	VPSRLW        $0x03, Z8, Z7
+	VPANDD        Z3, Z7, Z7
+	VPSRLW        $0x05, Z8, Z8
+	VPANDD        Z3, Z8, Z8
+	KMOVQ         64(BX), K1
+	VPADDB        Z4, Z5, K1, Z5
+	KMOVQ         72(BX), K1
+	VPADDB        Z4, Z6, K1, Z6
+	KMOVQ         80(BX), K1
+	VPADDB        Z4, Z7, K1, Z7
+	KMOVQ         88(BX), K1
+	VPADDB        Z4, Z8, K1, Z8
+	VPDPBUSD.BCST (R9)(R12*1), Z5, Z0
+	VPDPBUSD.BCST (R10)(R12*1), Z5, Z1
+	VPDPBUSD.BCST (R11)(R12*1), Z5, Z2
+	VPDPBUSD.BCST 4(R9)(R12*1), Z6, Z0
+	VPDPBUSD.BCST 4(R10)(R12*1), Z6, Z1
+	VPDPBUSD.BCST 4(R11)(R12*1), Z6, Z2
+	VPDPBUSD.BCST 8(R9)(R12*1), Z7, Z0
+	VPDPBUSD.BCST 8(R10)(R12*1), Z7, Z1
+	VPDPBUSD.BCST 8(R11)(R12*1), Z7, Z2
+	VPDPBUSD.BCST 12(R9)(R12*1), Z8, Z0
+	VPDPBUSD.BCST 12(R10)(R12*1), Z8, Z1
+	VPDPBUSD.BCST 12(R11)(R12*1), Z8, Z2
+	ADDQ          $0x00000060, BX
+	ADDQ          $0x10, R12
+	CMPQ          R12, DX
+	JL            chunk
+	MOVQ          AX, R12
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z2, Z2
+	VADDPS.BCST   8(DI), Z2, Z2
+	VMULPS.BCST   8(R8), Z2, Z2
+	VMOVUPS       Z2, (R12)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels1x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels1x4AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), CX
+	MOVQ packed+32(FP), DX
+	MOVQ panels+40(FP), BX
+	MOVQ offsets+48(FP), SI
+	MOVQ factors+56(FP), DI
+	MOVQ q+16(FP), R8
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	XORQ  R9, R9
+
+chunk:
+	VMOVDQU      (DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD (R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD (R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD 4(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD 4(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VMOVDQU      64(DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD 8(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VMOVDQU      96(DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD 8(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VMOVDQU      64(DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD 12(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VMOVDQU      96(DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD 12(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x10, R9
+	CMPQ         R9, CX
+	JL           chunk
+	MOVQ         AX, R9
+	VBROADCASTSS (SI), Y2
+	VBROADCASTSS (DI), Y3
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VMOVUPS      Y0, (R9)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y2, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 32(R9)
+	ADDQ         $0x40, AX
+	DECQ         BX
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels1x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels1x4AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), CX
+	MOVQ         packed+32(FP), DX
+	MOVQ         panels+40(FP), BX
+	MOVQ         offsets+48(FP), SI
+	MOVQ         factors+56(FP), DI
+	MOVQ         q+16(FP), R8
+	MOVL         $0x0f0f0f0f, R9
+	VPBROADCASTD R9, Z2
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R9, R9
+
+chunk:
+	VMOVDQU64     (DX), Z6
+	VMOVDQA64     Z6, Z3
+	VPANDD        Z2, Z3, Z3
+	VPSRLW        $0x04, Z6, Z4
+	VPANDD        Z2, Z4, Z4
+	VMOVDQU64     64(DX), Z6
+	VMOVDQA64     Z6, Z5
+	VPANDD        Z2, Z5, Z5
+	VPSRLW        $0x04, Z6, Z6
+	VPANDD        Z2, Z6, Z6
+	VPDPBUSD.BCST (R8)(R9*1), Z3, Z0
+	VPDPBUSD.BCST 4(R8)(R9*1), Z4, Z1
+	VPDPBUSD.BCST 8(R8)(R9*1), Z5, Z0
+	VPDPBUSD.BCST 12(R8)(R9*1), Z6, Z1
+	ADDQ          $0x00000080, DX
+	ADDQ          $0x10, R9
+	CMPQ          R9, CX
+	JL            chunk
+	MOVQ          AX, R9
+	VPADDD        Z1, Z0, Z0
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (SI), Z0, Z0
+	VMULPS.BCST   (DI), Z0, Z0
+	VMOVUPS       Z0, (R9)
+	ADDQ          $0x40, AX
+	DECQ          BX
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels2x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels2x4AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	XORQ  R11, R11
+
+chunk:
+	VMOVDQU      (BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      64(BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      96(BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      64(BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      96(BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	ADDQ         $0x00000080, BX
+	ADDQ         $0x10, R11
+	CMPQ         R11, DX
+	JL           chunk
+	MOVQ         AX, R11
+	VBROADCASTSS (DI), Y5
+	VBROADCASTSS (R8), Y6
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y5, Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y5, Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      Y1, 32(R11)
+	ADDQ         CX, R11
+	VBROADCASTSS 4(DI), Y5
+	VBROADCASTSS 4(R8), Y6
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y5, Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VMOVUPS      Y2, (R11)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VMOVUPS      Y3, 32(R11)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels2x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels2x4AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), DX
+	MOVQ         packed+32(FP), BX
+	MOVQ         panels+40(FP), SI
+	MOVQ         offsets+48(FP), DI
+	MOVQ         factors+56(FP), R8
+	MOVQ         q+16(FP), R9
+	MOVQ         R9, R10
+	ADDQ         DX, R10
+	MOVL         $0x0f0f0f0f, R11
+	VPBROADCASTD R11, Z2
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R11, R11
+
+chunk:
+	VMOVDQU64     (BX), Z6
+	VMOVDQA64     Z6, Z3
+	VPANDD        Z2, Z3, Z3
+	VPSRLW        $0x04, Z6, Z4
+	VPANDD        Z2, Z4, Z4
+	VMOVDQU64     64(BX), Z6
+	VMOVDQA64     Z6, Z5
+	VPANDD        Z2, Z5, Z5
+	VPSRLW        $0x04, Z6, Z6
+	VPANDD        Z2, Z6, Z6
+	VPDPBUSD.BCST (R9)(R11*1), Z3, Z0
+	VPDPBUSD.BCST (R10)(R11*1), Z3, Z1
+	VPDPBUSD.BCST 4(R9)(R11*1), Z4, Z0
+	VPDPBUSD.BCST 4(R10)(R11*1), Z4, Z1
+	VPDPBUSD.BCST 8(R9)(R11*1), Z5, Z0
+	VPDPBUSD.BCST 8(R10)(R11*1), Z5, Z1
+	VPDPBUSD.BCST 12(R9)(R11*1), Z6, Z0
+	VPDPBUSD.BCST 12(R10)(R11*1), Z6, Z1
+	ADDQ          $0x00000080, BX
+	ADDQ          $0x10, R11
+	CMPQ          R11, DX
+	JL            chunk
+	MOVQ          AX, R11
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R11)
+	ADDQ          CX, R11
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R11)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels3x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels3x4AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+	MOVQ R10, R11
+	ADDQ DX, R11
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	XORQ  R12, R12
+
+chunk:
+	VMOVDQU      (BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      64(BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      96(BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      64(BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      96(BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	ADDQ         $0x00000080, BX
+	ADDQ         $0x10, R12
+	CMPQ         R12, DX
+	JL           chunk
+	MOVQ         AX, R12
+	VBROADCASTSS (DI), Y7
+	VBROADCASTSS (R8), Y8
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y7, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, (R12)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y7, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMOVUPS      Y1, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 4(DI), Y7
+	VBROADCASTSS 4(R8), Y8
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y7, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      Y2, (R12)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 8(DI), Y7
+	VBROADCASTSS 8(R8), Y8
+	VCVTDQ2PS    Y4, Y4
+	VADDPS       Y7, Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VMOVUPS      Y4, (R12)
+	VCVTDQ2PS    Y5, Y5
+	VADDPS       Y7, Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	VMOVUPS      Y5, 32(R12)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels3x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels3x4AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), DX
+	MOVQ         packed+32(FP), BX
+	MOVQ         panels+40(FP), SI
+	MOVQ         offsets+48(FP), DI
+	MOVQ         factors+56(FP), R8
+	MOVQ         q+16(FP), R9
+	MOVQ         R9, R10
+	ADDQ         DX, R10
+	MOVQ         R10, R11
+	ADDQ         DX, R11
+	MOVL         $0x0f0f0f0f, R12
+	VPBROADCASTD R12, Z3
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	XORQ   R12, R12
+
+chunk:
+	VMOVDQU64     (BX), Z7
+	VMOVDQA64     Z7, Z4
+	VPANDD        Z3, Z4, Z4
+	VPSRLW        $0x04, Z7, Z5
+	VPANDD        Z3, Z5, Z5
+	VMOVDQU64     64(BX), Z7
+	VMOVDQA64     Z7, Z6
+	VPANDD        Z3, Z6, Z6
+	VPSRLW        $0x04, Z7, Z7
+	VPANDD        Z3, Z7, Z7
+	VPDPBUSD.BCST (R9)(R12*1), Z4, Z0
+	VPDPBUSD.BCST (R10)(R12*1), Z4, Z1
+	VPDPBUSD.BCST (R11)(R12*1), Z4, Z2
+	VPDPBUSD.BCST 4(R9)(R12*1), Z5, Z0
+	VPDPBUSD.BCST 4(R10)(R12*1), Z5, Z1
+	VPDPBUSD.BCST 4(R11)(R12*1), Z5, Z2
+	VPDPBUSD.BCST 8(R9)(R12*1), Z6, Z0
+	VPDPBUSD.BCST 8(R10)(R12*1), Z6, Z1
+	VPDPBUSD.BCST 8(R11)(R12*1), Z6, Z2
+	VPDPBUSD.BCST 12(R9)(R12*1), Z7, Z0
+	VPDPBUSD.BCST 12(R10)(R12*1), Z7, Z1
+	VPDPBUSD.BCST 12(R11)(R12*1), Z7, Z2
+	ADDQ          $0x00000080, BX
+	ADDQ          $0x10, R12
+	CMPQ          R12, DX
+	JL            chunk
+	MOVQ          AX, R12
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z2, Z2
+	VADDPS.BCST   8(DI), Z2, Z2
+	VMULPS.BCST   8(R8), Z2, Z2
+	VMOVUPS       Z2, (R12)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels1x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels1x5AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), CX
+	MOVQ packed+32(FP), DX
+	MOVQ panels+40(FP), BX
+	MOVQ offsets+48(FP), SI
+	MOVQ factors+56(FP), DI
+	MOVQ q+16(FP), R8
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	XORQ  R9, R9
+
+chunk:
+	VMOVDQU      (DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD 128(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD (R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD 132(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD (R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD 136(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 4(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD 140(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 4(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      64(DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD 144(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 8(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      96(DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD 148(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 8(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      64(DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD 152(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 12(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      96(DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPBROADCASTD 156(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 12(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	ADDQ         $0x000000a0, DX
+	ADDQ         $0x10, R9
+	CMPQ         R9, CX
+	JL           chunk
+	MOVQ         AX, R9
+	VBROADCASTSS (SI), Y3
+	VBROADCASTSS (DI), Y4
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y4, Y0, Y0
+	VMOVUPS      Y0, (R9)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VMULPS       Y4, Y1, Y1
+	VMOVUPS      Y1, 32(R9)
+	ADDQ         $0x40, AX
+	DECQ         BX
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels1x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels1x5AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), CX
+	MOVQ         packed+32(FP), DX
+	MOVQ         panels+40(FP), BX
+	MOVQ         offsets+48(FP), SI
+	MOVQ         factors+56(FP), DI
+	MOVQ         q+16(FP), R8
+	MOVL         $0x1e1e1e1e, R9
+	VPBROADCASTD R9, Z2
+	MOVL         $0x01010101, R9
+	VPBROADCASTD R9, Z3
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R9, R9
+
+chunk:
+	VMOVDQU64     (DX), Z7
+	VPSLLW        $0x01, Z7, Z4
+	VPANDD        Z2, Z4, Z4
+	VPSRLW        $0x03, Z7, Z5
+	VPANDD        Z2, Z5, Z5
+	VMOVDQU64     64(DX), Z7
+	VPSLLW        $0x01, Z7, Z6
+	VPANDD        Z2, Z6, Z6
+	VPSRLW        $0x03, Z7, Z7
+	VPANDD        Z2, Z7, Z7
+	KMOVQ         128(DX), K1
+	VPADDB        Z3, Z4, K1, Z4
+	KMOVQ         136(DX), K1
+	VPADDB        Z3, Z5, K1, Z5
+	KMOVQ         144(DX), K1
+	VPADDB        Z3, Z6, K1, Z6
+	KMOVQ         152(DX), K1
+	VPADDB        Z3, Z7, K1, Z7
+	VPDPBUSD.BCST (R8)(R9*1), Z4, Z0
+	VPDPBUSD.BCST 4(R8)(R9*1), Z5, Z1
+	VPDPBUSD.BCST 8(R8)(R9*1), Z6, Z0
+	VPDPBUSD.BCST 12(R8)(R9*1), Z7, Z1
+	ADDQ          $0x000000a0, DX
+	ADDQ          $0x10, R9
+	CMPQ          R9, CX
+	JL            chunk
+	MOVQ          AX, R9
+	VPADDD        Z1, Z0, Z0
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (SI), Z0, Z0
+	VMULPS.BCST   (DI), Z0, Z0
+	VMOVUPS       Z0, (R9)
+	ADDQ          $0x40, AX
+	DECQ          BX
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels2x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels2x5AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	XORQ  R11, R11
+
+chunk:
+	VMOVDQU      (BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 128(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 132(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 136(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 140(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      64(BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 144(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      96(BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 148(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      64(BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 152(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      96(BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 156(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	ADDQ         $0x000000a0, BX
+	ADDQ         $0x10, R11
+	CMPQ         R11, DX
+	JL           chunk
+	MOVQ         AX, R11
+	VBROADCASTSS (DI), Y5
+	VBROADCASTSS (R8), Y6
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y5, Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y5, Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      Y1, 32(R11)
+	ADDQ         CX, R11
+	VBROADCASTSS 4(DI), Y5
+	VBROADCASTSS 4(R8), Y6
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y5, Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VMOVUPS      Y2, (R11)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VMOVUPS      Y3, 32(R11)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels2x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels2x5AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), DX
+	MOVQ         packed+32(FP), BX
+	MOVQ         panels+40(FP), SI
+	MOVQ         offsets+48(FP), DI
+	MOVQ         factors+56(FP), R8
+	MOVQ         q+16(FP), R9
+	MOVQ         R9, R10
+	ADDQ         DX, R10
+	MOVL         $0x1e1e1e1e, R11
+	VPBROADCASTD R11, Z2
+	MOVL         $0x01010101, R11
+	VPBROADCASTD R11, Z3
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R11, R11
+
+chunk:
+	VMOVDQU64     (BX), Z7
+	VPSLLW        $0x01, Z7, Z4
+	VPANDD        Z2, Z4, Z4
+	VPSRLW        $0x03, Z7, Z5
+	VPANDD        Z2, Z5, Z5
+	VMOVDQU64     64(BX), Z7
+	VPSLLW        $0x01, Z7, Z6
+	VPANDD        Z2, Z6, Z6
+	VPSRLW        $0x03, Z7, Z7
+	VPANDD        Z2, Z7, Z7
+	KMOVQ         128(BX), K1
+	VPADDB        Z3, Z4, K1, Z4
+	KMOVQ         136(BX), K1
+	VPADDB        Z3, Z5, K1, Z5
+	KMOVQ         144(BX), K1
+	VPADDB        Z3, Z6, K1, Z6
+	KMOVQ         152(BX), K1
+	VPADDB        Z3, Z7, K1, Z7
+	VPDPBUSD.BCST (R9)(R11*1), Z4, Z0
+	VPDPBUSD.BCST (R10)(R11*1), Z4, Z1
+	VPDPBUSD.BCST 4(R9)(R11*1), Z5, Z0
+	VPDPBUSD.BCST 4(R10)(R11*1), Z5, Z1
+	VPDPBUSD.BCST 8(R9)(R11*1), Z6, Z0
+	VPDPBUSD.BCST 8(R10)(R11*1), Z6, Z1
+	VPDPBUSD.BCST 12(R9)(R11*1), Z7, Z0
+	VPDPBUSD.BCST 12(R10)(R11*1), Z7, Z1
+	ADDQ          $0x000000a0, BX
+	ADDQ          $0x10, R11
+	CMPQ          R11, DX
+	JL            chunk
+	MOVQ          AX, R11
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R11)
+	ADDQ          CX, R11
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R11)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels3x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels3x5AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+	MOVQ R10, R11
+	ADDQ DX, R11
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	XORQ  R12, R12
+
+chunk:
+	VMOVDQU      (BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD 128(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD 132(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD 136(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD 140(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      64(BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD 144(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      96(BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD 148(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      64(BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD 152(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      96(BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPBROADCASTD 156(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	ADDQ         $0x000000a0, BX
+	ADDQ         $0x10, R12
+	CMPQ         R12, DX
+	JL           chunk
+	MOVQ         AX, R12
+	VBROADCASTSS (DI), Y7
+	VBROADCASTSS (R8), Y8
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y7, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, (R12)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y7, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMOVUPS      Y1, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 4(DI), Y7
+	VBROADCASTSS 4(R8), Y8
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y7, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      Y2, (R12)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 8(DI), Y7
+	VBROADCASTSS 8(R8), Y8
+	VCVTDQ2PS    Y4, Y4
+	VADDPS       Y7, Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VMOVUPS      Y4, (R12)
+	VCVTDQ2PS    Y5, Y5
+	VADDPS       Y7, Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	VMOVUPS      Y5, 32(R12)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels3x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels3x5AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), DX
+	MOVQ         packed+32(FP), BX
+	MOVQ         panels+40(FP), SI
+	MOVQ         offsets+48(FP), DI
+	MOVQ         factors+56(FP), R8
+	MOVQ         q+16(FP), R9
+	MOVQ         R9, R10
+	ADDQ         DX, R10
+	MOVQ         R10, R11
+	ADDQ         DX, R11
+	MOVL         $0x1e1e1e1e, R12
+	VPBROADCASTD R12, Z3
+	MOVL         $0x01010101, R12
+	VPBROADCASTD R12, Z4
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	XORQ   R12, R12
+
+chunk:
+	VMOVDQU64     (BX), Z8
+	VPSLLW        $0x01, Z8, Z5
+	VPANDD        Z3, Z5, Z5
+	VPSRLW        $0x03, Z8, Z6
+	VPANDD        Z3, Z6, Z6
+	VMOVDQU64     64(BX), Z8
+	VPSLLW        $0x01, Z8, Z7
+	VPANDD        Z3, Z7, Z7
+	VPSRLW        $0x03, Z8, Z8
+	VPANDD        Z3, Z8, Z8
+	KMOVQ         128(BX), K1
+	VPADDB        Z4, Z5, K1, Z5
+	KMOVQ         136(BX), K1
+	VPADDB        Z4, Z6, K1, Z6
+	KMOVQ         144(BX), K1
+	VPADDB        Z4, Z7, K1, Z7
+	KMOVQ         152(BX), K1
+	VPADDB        Z4, Z8, K1, Z8
+	VPDPBUSD.BCST (R9)(R12*1), Z5, Z0
+	VPDPBUSD.BCST (R10)(R12*1), Z5, Z1
+	VPDPBUSD.BCST (R11)(R12*1), Z5, Z2
+	VPDPBUSD.BCST 4(R9)(R12*1), Z6, Z0
+	VPDPBUSD.BCST 4(R10)(R12*1), Z6, Z1
+	VPDPBUSD.BCST 4(R11)(R12*1), Z6, Z2
+	VPDPBUSD.BCST 8(R9)(R12*1), Z7, Z0
+	VPDPBUSD.BCST 8(R10)(R12*1), Z7, Z1
+	VPDPBUSD.BCST 8(R11)(R12*1), Z7, Z2
+	VPDPBUSD.BCST 12(R9)(R12*1), Z8, Z0
+	VPDPBUSD.BCST 12(R10)(R12*1), Z8, Z1
+	VPDPBUSD.BCST 12(R11)(R12*1), Z8, Z2
+	ADDQ          $0x000000a0, BX
+	ADDQ          $0x10, R12
+	CMPQ          R12, DX
+	JL            chunk
+	MOVQ          AX, R12
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z2, Z2
+	VADDPS.BCST   8(DI), Z2, Z2
+	VMULPS.BCST   8(R8), Z2, Z2
+	VMOVUPS       Z2, (R12)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels1x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels1x6AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), CX
+	MOVQ packed+32(FP), DX
+	MOVQ panels+40(FP), BX
+	MOVQ offsets+48(FP), SI
+	MOVQ factors+56(FP), DI
+	MOVQ q+16(FP), R8
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	XORQ  R9, R9
+
+chunk:
+	VMOVDQU      (DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD (R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      160(DX), Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD (R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPSRLW       $0x02, Y3, Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 4(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      160(DX), Y3
+	VPSRLW       $0x02, Y3, Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 4(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      64(DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 8(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      96(DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      160(DX), Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 8(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      64(DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPSRLW       $0x06, Y3, Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 12(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      96(DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      160(DX), Y3
+	VPSRLW       $0x06, Y3, Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 12(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	ADDQ         $0x000000c0, DX
+	ADDQ         $0x10, R9
+	CMPQ         R9, CX
+	JL           chunk
+	MOVQ         AX, R9
+	VBROADCASTSS (SI), Y3
+	VBROADCASTSS (DI), Y4
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y4, Y0, Y0
+	VMOVUPS      Y0, (R9)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VMULPS       Y4, Y1, Y1
+	VMOVUPS      Y1, 32(R9)
+	ADDQ         $0x40, AX
+	DECQ         BX
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels1x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels1x6AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), CX
+	MOVQ         packed+32(FP), DX
+	MOVQ         panels+40(FP), BX
+	MOVQ         offsets+48(FP), SI
+	MOVQ         factors+56(FP), DI
+	MOVQ         q+16(FP), R8
+	MOVL         $0x3c3c3c3c, R9
+	VPBROADCASTD R9, Z2
+	MOVL         $0x03030303, R9
+	VPBROADCASTD R9, Z3
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R9, R9
+
+chunk:
+	VMOVDQU64     (DX), Z8
+	VPSLLW        $0x02, Z8, Z4
+	VPANDD        Z2, Z4, Z4
+	VPSRLW        $0x02, Z8, Z5
+	VPANDD        Z2, Z5, Z5
+	VMOVDQU64     64(DX), Z8
+	VPSLLW        $0x02, Z8, Z6
+	VPANDD        Z2, Z6, Z6
+	VPSRLW        $0x02, Z8, Z7
+	VPANDD        Z2, Z7, Z7
+	VMOVDQU64     128(DX), Z9
+	VMOVDQA64     Z9, Z8
+	VPTERNLOGD    $0xf8, Z3, Z8, Z4
+	VPSRLW        $0x02, Z9, Z8
+	VPTERNLOGD    $0xf8, Z3, Z8, Z5
+	VPSRLW        $0x04, Z9, Z8
+	VPTERNLOGD    $0xf8, Z3, Z8, Z6
+	VPSRLW        $0x06, Z9, Z8
+	VPTERNLOGD    $0xf8, Z3, Z8, Z7
+	VPDPBUSD.BCST (R8)(R9*1), Z4, Z0
+	VPDPBUSD.BCST 4(R8)(R9*1), Z5, Z1
+	VPDPBUSD.BCST 8(R8)(R9*1), Z6, Z0
+	VPDPBUSD.BCST 12(R8)(R9*1), Z7, Z1
+	ADDQ          $0x000000c0, DX
+	ADDQ          $0x10, R9
+	CMPQ          R9, CX
+	JL            chunk
+	MOVQ          AX, R9
+	VPADDD        Z1, Z0, Z0
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (SI), Z0, Z0
+	VMULPS.BCST   (DI), Z0, Z0
+	VMOVUPS       Z0, (R9)
+	ADDQ          $0x40, AX
+	DECQ          BX
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels2x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels2x6AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	XORQ  R11, R11
+
+chunk:
+	VMOVDQU      (BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      160(BX), Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      160(BX), Y5
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      64(BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      96(BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      160(BX), Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      64(BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPSRLW       $0x06, Y5, Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      96(BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      160(BX), Y5
+	VPSRLW       $0x06, Y5, Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	ADDQ         $0x000000c0, BX
+	ADDQ         $0x10, R11
+	CMPQ         R11, DX
+	JL           chunk
+	MOVQ         AX, R11
+	VBROADCASTSS (DI), Y5
+	VBROADCASTSS (R8), Y6
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y5, Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y5, Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      Y1, 32(R11)
+	ADDQ         CX, R11
+	VBROADCASTSS 4(DI), Y5
+	VBROADCASTSS 4(R8), Y6
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y5, Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VMOVUPS      Y2, (R11)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VMOVUPS      Y3, 32(R11)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels2x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels2x6AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), DX
+	MOVQ         packed+32(FP), BX
+	MOVQ         panels+40(FP), SI
+	MOVQ         offsets+48(FP), DI
+	MOVQ         factors+56(FP), R8
+	MOVQ         q+16(FP), R9
+	MOVQ         R9, R10
+	ADDQ         DX, R10
+	MOVL         $0x3c3c3c3c, R11
+	VPBROADCASTD R11, Z2
+	MOVL         $0x03030303, R11
+	VPBROADCASTD R11, Z3
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R11, R11
+
+chunk:
+	VMOVDQU64     (BX), Z8
+	VPSLLW        $0x02, Z8, Z4
+	VPANDD        Z2, Z4, Z4
+	VPSRLW        $0x02, Z8, Z5
+	VPANDD        Z2, Z5, Z5
+	VMOVDQU64     64(BX), Z8
+	VPSLLW        $0x02, Z8, Z6
+	VPANDD        Z2, Z6, Z6
+	VPSRLW        $0x02, Z8, Z7
+	VPANDD        Z2, Z7, Z7
+	VMOVDQU64     128(BX), Z9
+	VMOVDQA64     Z9, Z8
+	VPTERNLOGD    $0xf8, Z3, Z8, Z4
+	VPSRLW        $0x02, Z9, Z8
+	VPTERNLOGD    $0xf8, Z3, Z8, Z5
+	VPSRLW        $0x04, Z9, Z8
+	VPTERNLOGD    $0xf8, Z3, Z8, Z6
+	VPSRLW        $0x06, Z9, Z8
+	VPTERNLOGD    $0xf8, Z3, Z8, Z7
+	VPDPBUSD.BCST (R9)(R11*1), Z4, Z0
+	VPDPBUSD.BCST (R10)(R11*1), Z4, Z1
+	VPDPBUSD.BCST 4(R9)(R11*1), Z5, Z0
+	VPDPBUSD.BCST 4(R10)(R11*1), Z5, Z1
+	VPDPBUSD.BCST 8(R9)(R11*1), Z6, Z0
+	VPDPBUSD.BCST 8(R10)(R11*1), Z6, Z1
+	VPDPBUSD.BCST 12(R9)(R11*1), Z7, Z0
+	VPDPBUSD.BCST 12(R10)(R11*1), Z7, Z1
+	ADDQ          $0x000000c0, BX
+	ADDQ          $0x10, R11
+	CMPQ          R11, DX
+	JL            chunk
+	MOVQ          AX, R11
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R11)
+	ADDQ          CX, R11
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R11)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels3x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels3x6AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+	MOVQ R10, R11
+	ADDQ DX, R11
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	XORQ  R12, R12
+
+chunk:
+	VMOVDQU      (BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      160(BX), Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPSRLW       $0x02, Y7, Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      160(BX), Y7
+	VPSRLW       $0x02, Y7, Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      64(BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      96(BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      160(BX), Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      64(BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPSRLW       $0x06, Y7, Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      96(BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      160(BX), Y7
+	VPSRLW       $0x06, Y7, Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	ADDQ         $0x000000c0, BX
+	ADDQ         $0x10, R12
+	CMPQ         R12, DX
+	JL           chunk
+	MOVQ         AX, R12
+	VBROADCASTSS (DI), Y7
+	VBROADCASTSS (R8), Y8
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y7, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, (R12)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y7, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMOVUPS      Y1, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 4(DI), Y7
+	VBROADCASTSS 4(R8), Y8
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y7, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      Y2, (R12)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 8(DI), Y7
+	VBROADCASTSS 8(R8), Y8
+	VCVTDQ2PS    Y4, Y4
+	VADDPS       Y7, Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VMOVUPS      Y4, (R12)
+	VCVTDQ2PS    Y5, Y5
+	VADDPS       Y7, Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	VMOVUPS      Y5, 32(R12)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels3x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels3x6AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), DX
+	MOVQ         packed+32(FP), BX
+	MOVQ         panels+40(FP), SI
+	MOVQ         offsets+48(FP), DI
+	MOVQ         factors+56(FP), R8
+	MOVQ         q+16(FP), R9
+	MOVQ         R9, R10
+	ADDQ         DX, R10
+	MOVQ         R10, R11
+	ADDQ         DX, R11
+	MOVL         $0x3c3c3c3c, R12
+	VPBROADCASTD R12, Z3
+	MOVL         $0x03030303, R12
+	VPBROADCASTD R12, Z4
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	XORQ   R12, R12
+
+chunk:
+	VMOVDQU64     (BX), Z9
+	VPSLLW        $0x02, Z9, Z5
+	VPANDD        Z3, Z5, Z5
+	VPSRLW        $0x02, Z9, Z6
+	VPANDD        Z3, Z6, Z6
+	VMOVDQU64     64(BX), Z9
+	VPSLLW        $0x02, Z9, Z7
+	VPANDD        Z3, Z7, Z7
+	VPSRLW        $0x02, Z9, Z8
+	VPANDD        Z3, Z8, Z8
+	VMOVDQU64     128(BX), Z10
+	VMOVDQA64     Z10, Z9
+	VPTERNLOGD    $0xf8, Z4, Z9, Z5
+	VPSRLW        $0x02, Z10, Z9
+	VPTERNLOGD    $0xf8, Z4, Z9, Z6
+	VPSRLW        $0x04, Z10, Z9
+	VPTERNLOGD    $0xf8, Z4, Z9, Z7
+	VPSRLW        $0x06, Z10, Z9
+	VPTERNLOGD    $0xf8, Z4, Z9, Z8
+	VPDPBUSD.BCST (R9)(R12*1), Z5, Z0
+	VPDPBUSD.BCST (R10)(R12*1), Z5, Z1
+	VPDPBUSD.BCST (R11)(R12*1), Z5, Z2
+	VPDPBUSD.BCST 4(R9)(R12*1), Z6, Z0
+	VPDPBUSD.BCST 4(R10)(R12*1), Z6, Z1
+	VPDPBUSD.BCST 4(R11)(R12*1), Z6, Z2
+	VPDPBUSD.BCST 8(R9)(R12*1), Z7, Z0
+	VPDPBUSD.BCST 8(R10)(R12*1), Z7, Z1
+	VPDPBUSD.BCST 8(R11)(R12*1), Z7, Z2
+	VPDPBUSD.BCST 12(R9)(R12*1), Z8, Z0
+	VPDPBUSD.BCST 12(R10)(R12*1), Z8, Z1
+	VPDPBUSD.BCST 12(R11)(R12*1), Z8, Z2
+	ADDQ          $0x000000c0, BX
+	ADDQ          $0x10, R12
+	CMPQ          R12, DX
+	JL            chunk
+	MOVQ          AX, R12
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z2, Z2
+	VADDPS.BCST   8(DI), Z2, Z2
+	VMULPS.BCST   8(R8), Z2, Z2
+	VMOVUPS       Z2, (R12)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels1x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels1x7AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), CX
+	MOVQ packed+32(FP), DX
+	MOVQ panels+40(FP), BX
+	MOVQ offsets+48(FP), SI
+	MOVQ factors+56(FP), DI
+	MOVQ q+16(FP), R8
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	XORQ  R9, R9
+
+chunk:
+	VMOVDQU      (DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 192(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD (R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      160(DX), Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 196(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD (R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPSRLW       $0x02, Y3, Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 200(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 4(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      160(DX), Y3
+	VPSRLW       $0x02, Y3, Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 204(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 4(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      64(DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 208(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 8(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      96(DX), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      160(DX), Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 212(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 8(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      64(DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPSRLW       $0x06, Y3, Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 216(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 12(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      96(DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPSLLW       $0x02, Y2, Y2
+	VMOVDQU      160(DX), Y3
+	VPSRLW       $0x06, Y3, Y3
+	VPAND        pairs<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPBROADCASTD 220(DX), Y3
+	VPSHUFB      byteOf<>+0(SB), Y3, Y3
+	VPAND        bitOf<>+0(SB), Y3, Y3
+	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
+	VPADDB       Y2, Y2, Y2
+	VPSUBB       Y3, Y2, Y2
+	VPBROADCASTD 12(R8)(R9*1), Y4
+	VPMADDUBSW   Y4, Y2, Y3
+	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	ADDQ         $0x000000e0, DX
+	ADDQ         $0x10, R9
+	CMPQ         R9, CX
+	JL           chunk
+	MOVQ         AX, R9
+	VBROADCASTSS (SI), Y3
+	VBROADCASTSS (DI), Y4
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y4, Y0, Y0
+	VMOVUPS      Y0, (R9)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VMULPS       Y4, Y1, Y1
+	VMOVUPS      Y1, 32(R9)
+	ADDQ         $0x40, AX
+	DECQ         BX
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels1x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels1x7AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), CX
+	MOVQ         packed+32(FP), DX
+	MOVQ         panels+40(FP), BX
+	MOVQ         offsets+48(FP), SI
+	MOVQ         factors+56(FP), DI
+	MOVQ         q+16(FP), R8
+	MOVL         $0x78787878, R9
+	VPBROADCASTD R9, Z2
+	MOVL         $0x06060606, R9
+	VPBROADCASTD R9, Z3
+	MOVL         $0x01010101, R9
+	VPBROADCASTD R9, Z4
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R9, R9
+
+chunk:
+	VMOVDQU64     (DX), Z9
+	VPSLLW        $0x03, Z9, Z5
+	VPANDD        Z2, Z5, Z5
+	VPSRLW        $0x01, Z9, Z6
+	VPANDD        Z2, Z6, Z6
+	VMOVDQU64     64(DX), Z9
+	VPSLLW        $0x03, Z9, Z7
+	VPANDD        Z2, Z7, Z7
+	VPSRLW        $0x01, Z9, Z8
+	VPANDD        Z2, Z8, Z8
+	VMOVDQU64     128(DX), Z10
+	VPSLLW        $0x01, Z10, Z9
+	VPTERNLOGD    $0xf8, Z3, Z9, Z5
+	VPSRLW        $0x01, Z10, Z9
+	VPTERNLOGD    $0xf8, Z3, Z9, Z6
+	VPSRLW        $0x03, Z10, Z9
+	VPTERNLOGD    $0xf8, Z3, Z9, Z7
+	VPSRLW        $0x05, Z10, Z9
+	VPTERNLOGD    $0xf8, Z3, Z9, Z8
+	KMOVQ         192(DX), K1
+	VPADDB        Z4, Z5, K1, Z5
+	KMOVQ         200(DX), K1
+	VPADDB        Z4, Z6, K1, Z6
+	KMOVQ         208(DX), K1
+	VPADDB        Z4, Z7, K1, Z7
+	KMOVQ         216(DX), K1
+	VPADDB        Z4, Z8, K1, Z8
+	VPDPBUSD.BCST (R8)(R9*1), Z5, Z0
+	VPDPBUSD.BCST 4(R8)(R9*1), Z6, Z1
+	VPDPBUSD.BCST 8(R8)(R9*1), Z7, Z0
+	VPDPBUSD.BCST 12(R8)(R9*1), Z8, Z1
+	ADDQ          $0x000000e0, DX
+	ADDQ          $0x10, R9
+	CMPQ          R9, CX
+	JL            chunk
+	MOVQ          AX, R9
+	VPADDD        Z1, Z0, Z0
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (SI), Z0, Z0
+	VMULPS.BCST   (DI), Z0, Z0
+	VMOVUPS       Z0, (R9)
+	ADDQ          $0x40, AX
+	DECQ          BX
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels2x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels2x7AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	XORQ  R11, R11
+
+chunk:
+	VMOVDQU      (BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 192(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      160(BX), Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 196(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 200(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      160(BX), Y5
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 204(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      64(BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 208(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      96(BX), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      160(BX), Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 212(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      64(BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPSRLW       $0x06, Y5, Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 216(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      96(BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPSLLW       $0x02, Y4, Y4
+	VMOVDQU      160(BX), Y5
+	VPSRLW       $0x06, Y5, Y5
+	VPAND        pairs<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
+	VPBROADCASTD 220(BX), Y5
+	VPSHUFB      byteOf<>+0(SB), Y5, Y5
+	VPAND        bitOf<>+0(SB), Y5, Y5
+	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
+	VPADDB       Y4, Y4, Y4
+	VPSUBB       Y5, Y4, Y4
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	ADDQ         $0x000000e0, BX
+	ADDQ         $0x10, R11
+	CMPQ         R11, DX
+	JL           chunk
+	MOVQ         AX, R11
+	VBROADCASTSS (DI), Y5
+	VBROADCASTSS (R8), Y6
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y5, Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y5, Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      Y1, 32(R11)
+	ADDQ         CX, R11
+	VBROADCASTSS 4(DI), Y5
+	VBROADCASTSS 4(R8), Y6
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y5, Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VMOVUPS      Y2, (R11)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VMOVUPS      Y3, 32(R11)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels2x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels2x7AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), DX
+	MOVQ         packed+32(FP), BX
+	MOVQ         panels+40(FP), SI
+	MOVQ         offsets+48(FP), DI
+	MOVQ         factors+56(FP), R8
+	MOVQ         q+16(FP), R9
+	MOVQ         R9, R10
+	ADDQ         DX, R10
+	MOVL         $0x78787878, R11
+	VPBROADCASTD R11, Z2
+	MOVL         $0x06060606, R11
+	VPBROADCASTD R11, Z3
+	MOVL         $0x01010101, R11
+	VPBROADCASTD R11, Z4
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R11, R11
+
+chunk:
+	VMOVDQU64     (BX), Z9
+	VPSLLW        $0x03, Z9, Z5
+	VPANDD        Z2, Z5, Z5
+	VPSRLW        $0x01, Z9, Z6
+	VPANDD        Z2, Z6, Z6
+	VMOVDQU64     64(BX), Z9
+	VPSLLW        $0x03, Z9, Z7
+	VPANDD        Z2, Z7, Z7
+	VPSRLW        $0x01, Z9, Z8
+	VPANDD        Z2, Z8, Z8
+	VMOVDQU64     128(BX), Z10
+	VPSLLW        $0x01, Z10, Z9
+	VPTERNLOGD    $0xf8, Z3, Z9, Z5
+	VPSRLW        $0x01, Z10, Z9
+	VPTERNLOGD    $0xf8, Z3, Z9, Z6
+	VPSRLW        $0x03, Z10, Z9
+	VPTERNLOGD    $0xf8, Z3, Z9, Z7
+	VPSRLW        $0x05, Z10, Z9
+	VPTERNLOGD    $0xf8, Z3, Z9, Z8
+	KMOVQ         192(BX), K1
+	VPADDB        Z4, Z5, K1, Z5
+	KMOVQ         200(BX), K1
+	VPADDB        Z4, Z6, K1, Z6
+	KMOVQ         208(BX), K1
+	VPADDB        Z4, Z7, K1, Z7
+	KMOVQ         216(BX), K1
+	VPADDB        Z4, Z8, K1, Z8
+	VPDPBUSD.BCST (R9)(R11*1), Z5, Z0
+	VPDPBUSD.BCST (R10)(R11*1), Z5, Z1
+	VPDPBUSD.BCST 4(R9)(R11*1), Z6, Z0
+	VPDPBUSD.BCST 4(R10)(R11*1), Z6, Z1
+	VPDPBUSD.BCST 8(R9)(R11*1), Z7, Z0
+	VPDPBUSD.BCST 8(R10)(R11*1), Z7, Z1
+	VPDPBUSD.BCST 12(R9)(R11*1), Z8, Z0
+	VPDPBUSD.BCST 12(R10)(R11*1), Z8, Z1
+	ADDQ          $0x000000e0, BX
+	ADDQ          $0x10, R11
+	CMPQ          R11, DX
+	JL            chunk
+	MOVQ          AX, R11
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R11)
+	ADDQ          CX, R11
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R11)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels3x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels3x7AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+	MOVQ R10, R11
+	ADDQ DX, R11
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	XORQ  R12, R12
+
+chunk:
+	VMOVDQU      (BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 192(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      160(BX), Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 196(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPSRLW       $0x02, Y7, Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 200(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      160(BX), Y7
+	VPSRLW       $0x02, Y7, Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 204(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      64(BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 208(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      96(BX), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      160(BX), Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 212(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      64(BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPSRLW       $0x06, Y7, Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 216(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      96(BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPSLLW       $0x02, Y6, Y6
+	VMOVDQU      160(BX), Y7
+	VPSRLW       $0x06, Y7, Y7
+	VPAND        pairs<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
+	VPBROADCASTD 220(BX), Y7
+	VPSHUFB      byteOf<>+0(SB), Y7, Y7
+	VPAND        bitOf<>+0(SB), Y7, Y7
+	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
+	VPADDB       Y6, Y6, Y6
+	VPSUBB       Y7, Y6, Y6
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	ADDQ         $0x000000e0, BX
+	ADDQ         $0x10, R12
+	CMPQ         R12, DX
+	JL           chunk
+	MOVQ         AX, R12
+	VBROADCASTSS (DI), Y7
+	VBROADCASTSS (R8), Y8
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y7, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, (R12)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y7, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMOVUPS      Y1, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 4(DI), Y7
+	VBROADCASTSS 4(R8), Y8
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y7, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      Y2, (R12)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 8(DI), Y7
+	VBROADCASTSS 8(R8), Y8
+	VCVTDQ2PS    Y4, Y4
+	VADDPS       Y7, Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VMOVUPS      Y4, (R12)
+	VCVTDQ2PS    Y5, Y5
+	VADDPS       Y7, Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	VMOVUPS      Y5, 32(R12)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels3x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+TEXT ·panels3x7AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         d+24(FP), DX
+	MOVQ         packed+32(FP), BX
+	MOVQ         panels+40(FP), SI
+	MOVQ         offsets+48(FP), DI
+	MOVQ         factors+56(FP), R8
+	MOVQ         q+16(FP), R9
+	MOVQ         R9, R10
+	ADDQ         DX, R10
+	MOVQ         R10, R11
+	ADDQ         DX, R11
+	MOVL         $0x78787878, R12
+	VPBROADCASTD R12, Z3
+	MOVL         $0x06060606, R12
+	VPBROADCASTD R12, Z4
+	MOVL         $0x01010101, R12
+	VPBROADCASTD R12, Z5
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	XORQ   R12, R12
+
+chunk:
+	VMOVDQU64     (BX), Z10
+	VPSLLW        $0x03, Z10, Z6
+	VPANDD        Z3, Z6, Z6
+	VPSRLW        $0x01, Z10, Z7
+	VPANDD        Z3, Z7, Z7
+	VMOVDQU64     64(BX), Z10
+	VPSLLW        $0x03, Z10, Z8
+	VPANDD        Z3, Z8, Z8
+	VPSRLW        $0x01, Z10, Z9
+	VPANDD        Z3, Z9, Z9
+	VMOVDQU64     128(BX), Z11
+	VPSLLW        $0x01, Z11, Z10
+	VPTERNLOGD    $0xf8, Z4, Z10, Z6
+	VPSRLW        $0x01, Z11, Z10
+	VPTERNLOGD    $0xf8, Z4, Z10, Z7
+	VPSRLW        $0x03, Z11, Z10
+	VPTERNLOGD    $0xf8, Z4, Z10, Z8
+	VPSRLW        $0x05, Z11, Z10
+	VPTERNLOGD    $0xf8, Z4, Z10, Z9
+	KMOVQ         192(BX), K1
+	VPADDB        Z5, Z6, K1, Z6
+	KMOVQ         200(BX), K1
+	VPADDB        Z5, Z7, K1, Z7
+	KMOVQ         208(BX), K1
+	VPADDB        Z5, Z8, K1, Z8
+	KMOVQ         216(BX), K1
+	VPADDB        Z5, Z9, K1, Z9
+	VPDPBUSD.BCST (R9)(R12*1), Z6, Z0
+	VPDPBUSD.BCST (R10)(R12*1), Z6, Z1
+	VPDPBUSD.BCST (R11)(R12*1), Z6, Z2
+	VPDPBUSD.BCST 4(R9)(R12*1), Z7, Z0
+	VPDPBUSD.BCST 4(R10)(R12*1), Z7, Z1
+	VPDPBUSD.BCST 4(R11)(R12*1), Z7, Z2
+	VPDPBUSD.BCST 8(R9)(R12*1), Z8, Z0
+	VPDPBUSD.BCST 8(R10)(R12*1), Z8, Z1
+	VPDPBUSD.BCST 8(R11)(R12*1), Z8, Z2
+	VPDPBUSD.BCST 12(R9)(R12*1), Z9, Z0
+	VPDPBUSD.BCST 12(R10)(R12*1), Z9, Z1
+	VPDPBUSD.BCST 12(R11)(R12*1), Z9, Z2
+	ADDQ          $0x000000e0, BX
+	ADDQ          $0x10, R12
+	CMPQ          R12, DX
+	JL            chunk
+	MOVQ          AX, R12
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z2, Z2
+	VADDPS.BCST   8(DI), Z2, Z2
+	VMULPS.BCST   8(R8), Z2, Z2
+	VMOVUPS       Z2, (R12)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels1x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels1x8AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), CX
+	MOVQ packed+32(FP), DX
+	MOVQ panels+40(FP), BX
+	MOVQ offsets+48(FP), SI
+	MOVQ factors+56(FP), DI
+	MOVQ q+16(FP), R8
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	XORQ  R9, R9
+
+chunk:
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x04, Y2, Y4
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD (R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPMADDUBSW   Y3, Y4, Y2
+	VPMADDWD     wordSixteens<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VMOVDQU      32(DX), Y2
+	VPSRLW       $0x04, Y2, Y4
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD (R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPMADDUBSW   Y3, Y4, Y2
+	VPMADDWD     wordSixteens<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VMOVDQU      64(DX), Y2
+	VPSRLW       $0x04, Y2, Y4
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 4(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPMADDUBSW   Y3, Y4, Y2
+	VPMADDWD     wordSixteens<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VMOVDQU      96(DX), Y2
+	VPSRLW       $0x04, Y2, Y4
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 4(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPMADDUBSW   Y3, Y4, Y2
+	VPMADDWD     wordSixteens<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VMOVDQU      128(DX), Y2
+	VPSRLW       $0x04, Y2, Y4
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 8(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPMADDUBSW   Y3, Y4, Y2
+	VPMADDWD     wordSixteens<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VMOVDQU      160(DX), Y2
+	VPSRLW       $0x04, Y2, Y4
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 8(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPMADDUBSW   Y3, Y4, Y2
+	VPMADDWD     wordSixteens<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VMOVDQU      192(DX), Y2
+	VPSRLW       $0x04, Y2, Y4
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 12(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VPMADDUBSW   Y3, Y4, Y2
+	VPMADDWD     wordSixteens<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	VMOVDQU      224(DX), Y2
+	VPSRLW       $0x04, Y2, Y4
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPBROADCASTD 12(R8)(R9*1), Y3
+	VPMADDUBSW   Y3, Y2, Y2
+	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPMADDUBSW   Y3, Y4, Y2
+	VPMADDWD     wordSixteens<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	ADDQ         $0x00000100, DX
+	ADDQ         $0x10, R9
+	CMPQ         R9, CX
+	JL           chunk
+	MOVQ         AX, R9
+	VBROADCASTSS (SI), Y2
+	VBROADCASTSS (DI), Y3
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VMOVUPS      Y0, (R9)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y2, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      Y1, 32(R9)
+	ADDQ         $0x40, AX
+	DECQ         BX
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels1x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512F, AVX512_VNNI
+TEXT ·panels1x8AVX512(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), CX
+	MOVQ packed+32(FP), DX
+	MOVQ panels+40(FP), BX
+	MOVQ offsets+48(FP), SI
+	MOVQ factors+56(FP), DI
+	MOVQ q+16(FP), R8
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R9, R9
+
+chunk:
+	VMOVDQU64     (DX), Z2
+	VMOVDQU64     64(DX), Z3
+	VMOVDQU64     128(DX), Z4
+	VMOVDQU64     192(DX), Z5
+	VPDPBUSD.BCST (R8)(R9*1), Z2, Z0
+	VPDPBUSD.BCST 4(R8)(R9*1), Z3, Z1
+	VPDPBUSD.BCST 8(R8)(R9*1), Z4, Z0
+	VPDPBUSD.BCST 12(R8)(R9*1), Z5, Z1
+	ADDQ          $0x00000100, DX
+	ADDQ          $0x10, R9
+	CMPQ          R9, CX
+	JL            chunk
+	MOVQ          AX, R9
+	VPADDD        Z1, Z0, Z0
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (SI), Z0, Z0
+	VMULPS.BCST   (DI), Z0, Z0
+	VMOVUPS       Z0, (R9)
+	ADDQ          $0x40, AX
+	DECQ          BX
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels2x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels2x8AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	XORQ  R11, R11
+
+chunk:
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPAND        nibbles<>+0(SB), Y7, Y7
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      32(BX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPAND        nibbles<>+0(SB), Y7, Y7
+	VPBROADCASTD (R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD (R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      64(BX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPAND        nibbles<>+0(SB), Y7, Y7
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      96(BX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPAND        nibbles<>+0(SB), Y7, Y7
+	VPBROADCASTD 4(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 4(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      128(BX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPAND        nibbles<>+0(SB), Y7, Y7
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      160(BX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPAND        nibbles<>+0(SB), Y7, Y7
+	VPBROADCASTD 8(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 8(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      192(BX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPAND        nibbles<>+0(SB), Y7, Y7
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      224(BX), Y4
+	VPSRLW       $0x04, Y4, Y7
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VPAND        nibbles<>+0(SB), Y7, Y7
+	VPBROADCASTD 12(R9)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPBROADCASTD 12(R10)(R11*1), Y6
+	VPMADDUBSW   Y6, Y4, Y5
+	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPMADDUBSW   Y6, Y7, Y5
+	VPMADDWD     wordSixteens<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	ADDQ         $0x00000100, BX
+	ADDQ         $0x10, R11
+	CMPQ         R11, DX
+	JL           chunk
+	MOVQ         AX, R11
+	VBROADCASTSS (DI), Y5
+	VBROADCASTSS (R8), Y6
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y5, Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y5, Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      Y1, 32(R11)
+	ADDQ         CX, R11
+	VBROADCASTSS 4(DI), Y5
+	VBROADCASTSS 4(R8), Y6
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y5, Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VMOVUPS      Y2, (R11)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VMOVUPS      Y3, 32(R11)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels2x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512F, AVX512_VNNI
+TEXT ·panels2x8AVX512(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	XORQ   R11, R11
+
+chunk:
+	VMOVDQU64     (BX), Z2
+	VMOVDQU64     64(BX), Z3
+	VMOVDQU64     128(BX), Z4
+	VMOVDQU64     192(BX), Z5
+	VPDPBUSD.BCST (R9)(R11*1), Z2, Z0
+	VPDPBUSD.BCST (R10)(R11*1), Z2, Z1
+	VPDPBUSD.BCST 4(R9)(R11*1), Z3, Z0
+	VPDPBUSD.BCST 4(R10)(R11*1), Z3, Z1
+	VPDPBUSD.BCST 8(R9)(R11*1), Z4, Z0
+	VPDPBUSD.BCST 8(R10)(R11*1), Z4, Z1
+	VPDPBUSD.BCST 12(R9)(R11*1), Z5, Z0
+	VPDPBUSD.BCST 12(R10)(R11*1), Z5, Z1
+	ADDQ          $0x00000100, BX
+	ADDQ          $0x10, R11
+	CMPQ          R11, DX
+	JL            chunk
+	MOVQ          AX, R11
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R11)
+	ADDQ          CX, R11
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R11)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func panels3x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX2
+TEXT ·panels3x8AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+	MOVQ R10, R11
+	ADDQ DX, R11
+
+panel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	XORQ  R12, R12
+
+chunk:
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x04, Y6, Y9
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPAND        nibbles<>+0(SB), Y9, Y9
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      32(BX), Y6
+	VPSRLW       $0x04, Y6, Y9
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPAND        nibbles<>+0(SB), Y9, Y9
+	VPBROADCASTD (R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD (R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD (R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      64(BX), Y6
+	VPSRLW       $0x04, Y6, Y9
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPAND        nibbles<>+0(SB), Y9, Y9
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      96(BX), Y6
+	VPSRLW       $0x04, Y6, Y9
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPAND        nibbles<>+0(SB), Y9, Y9
+	VPBROADCASTD 4(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 4(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 4(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      128(BX), Y6
+	VPSRLW       $0x04, Y6, Y9
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPAND        nibbles<>+0(SB), Y9, Y9
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      160(BX), Y6
+	VPSRLW       $0x04, Y6, Y9
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPAND        nibbles<>+0(SB), Y9, Y9
+	VPBROADCASTD 8(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 8(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 8(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVDQU      192(BX), Y6
+	VPSRLW       $0x04, Y6, Y9
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPAND        nibbles<>+0(SB), Y9, Y9
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      224(BX), Y6
+	VPSRLW       $0x04, Y6, Y9
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VPAND        nibbles<>+0(SB), Y9, Y9
+	VPBROADCASTD 12(R9)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 12(R10)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPBROADCASTD 12(R11)(R12*1), Y8
+	VPMADDUBSW   Y8, Y6, Y7
+	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VPMADDUBSW   Y8, Y9, Y7
+	VPMADDWD     wordSixteens<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	ADDQ         $0x00000100, BX
+	ADDQ         $0x10, R12
+	CMPQ         R12, DX
+	JL           chunk
+	MOVQ         AX, R12
+	VBROADCASTSS (DI), Y7
+	VBROADCASTSS (R8), Y8
+	VCVTDQ2PS    Y0, Y0
+	VADDPS       Y7, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, (R12)
+	VCVTDQ2PS    Y1, Y1
+	VADDPS       Y7, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMOVUPS      Y1, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 4(DI), Y7
+	VBROADCASTSS 4(R8), Y8
+	VCVTDQ2PS    Y2, Y2
+	VADDPS       Y7, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      Y2, (R12)
+	VCVTDQ2PS    Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         CX, R12
+	VBROADCASTSS 8(DI), Y7
+	VBROADCASTSS 8(R8), Y8
+	VCVTDQ2PS    Y4, Y4
+	VADDPS       Y7, Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VMOVUPS      Y4, (R12)
+	VCVTDQ2PS    Y5, Y5
+	VADDPS       Y7, Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	VMOVUPS      Y5, 32(R12)
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          panel
+	VZEROUPPER
+	RET
+
+// func panels3x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// Requires: AVX, AVX512F, AVX512_VNNI
+TEXT ·panels3x8AVX512(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ packed+32(FP), BX
+	MOVQ panels+40(FP), SI
+	MOVQ offsets+48(FP), DI
+	MOVQ factors+56(FP), R8
+	MOVQ q+16(FP), R9
+	MOVQ R9, R10
+	ADDQ DX, R10
+	MOVQ R10, R11
+	ADDQ DX, R11
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	XORQ   R12, R12
+
+chunk:
+	VMOVDQU64     (BX), Z3
+	VMOVDQU64     64(BX), Z4
+	VMOVDQU64     128(BX), Z5
+	VMOVDQU64     192(BX), Z6
+	VPDPBUSD.BCST (R9)(R12*1), Z3, Z0
+	VPDPBUSD.BCST (R10)(R12*1), Z3, Z1
+	VPDPBUSD.BCST (R11)(R12*1), Z3, Z2
+	VPDPBUSD.BCST 4(R9)(R12*1), Z4, Z0
+	VPDPBUSD.BCST 4(R10)(R12*1), Z4, Z1
+	VPDPBUSD.BCST 4(R11)(R12*1), Z4, Z2
+	VPDPBUSD.BCST 8(R9)(R12*1), Z5, Z0
+	VPDPBUSD.BCST 8(R10)(R12*1), Z5, Z1
+	VPDPBUSD.BCST 8(R11)(R12*1), Z5, Z2
+	VPDPBUSD.BCST 12(R9)(R12*1), Z6, Z0
+	VPDPBUSD.BCST 12(R10)(R12*1), Z6, Z1
+	VPDPBUSD.BCST 12(R11)(R12*1), Z6, Z2
+	ADDQ          $0x00000100, BX
+	ADDQ          $0x10, R12
+	CMPQ          R12, DX
+	JL            chunk
+	MOVQ          AX, R12
+	VCVTDQ2PS     Z0, Z0
+	VADDPS.BCST   (DI), Z0, Z0
+	VMULPS.BCST   (R8), Z0, Z0
+	VMOVUPS       Z0, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z1, Z1
+	VADDPS.BCST   4(DI), Z1, Z1
+	VMULPS.BCST   4(R8), Z1, Z1
+	VMOVUPS       Z1, (R12)
+	ADDQ          CX, R12
+	VCVTDQ2PS     Z2, Z2
+	VADDPS.BCST   8(DI), Z2, Z2
+	VMULPS.BCST   8(R8), Z2, Z2
+	VMOVUPS       Z2, (R12)
+	ADDQ          $0x40, AX
+	DECQ          SI
+	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func foldAVX2(dst *int8, tmp *float32, q *float32, scales *uint16, limit float32, d int) (largest float32, sum int32)
 // Requires: AVX, AVX2, SSE
 TEXT ·foldAVX2(SB), NOSPLIT, $0-56
 	MOVQ    dst+0(FP), AX
@@ -2319,9 +8135,11 @@ round:
 	VPADDD       Y3, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
-	VMOVDQU      Y2, (AX)
+	VEXTRACTI128 $0x01, Y2, X3
+	VPACKSSWB    X3, X2, X2
+	VMOVDQU      X2, (AX)
 	ADDQ         $0x40, CX
-	ADDQ         $0x20, AX
+	ADDQ         $0x10, AX
 	DECQ         SI
 	JNZ          round
 	VEXTRACTI128 $0x01, Y0, X1

@@ -172,8 +172,8 @@ func TestCodes(t *testing.T) {
 		for _, d := range []int{16, 32, 64, 80, 128, 192} {
 			for rows := 1; rows <= 13; rows++ {
 				q := floats(r, d)
-				got, want := make([]int16, d), make([]int16, d)
-				if a, b := s.quantize(got, q, 40), portable.quantize(want, q, 40); a != b || !slices.Equal(got, want) {
+				got, want := make([]int8, d), make([]int8, d)
+				if a, b := s.quantize(got, q, 20), portable.quantize(want, q, 20); a != b || !slices.Equal(got, want) {
 					t.Fatalf("%s: quantized differently", s.name)
 				}
 				for i := range got {
@@ -212,9 +212,9 @@ func TestCodes(t *testing.T) {
 				}
 				for bits := 1; bits <= 8; bits++ {
 					packed, mem := bytesOf(r, rows*3*d*bits/8), []byte(nil)
-					queries := make([]int16, 3*d)
+					queries := make([]int8, 3*d)
 					for i := range queries {
-						queries[i] = int16(r.IntN(255) - 127)
+						queries[i] = int8(r.IntN(255) - 127)
 					}
 					for i := range d { // the largest sums of all
 						queries[i] = 127
@@ -228,8 +228,27 @@ func TestCodes(t *testing.T) {
 					}
 				}
 			}
+			for bits := 1; bits <= 8; bits++ {
+				for m := 1; m <= 5; m++ {
+					const n = 3
+					packed, queries := bytesOf(r, n*PanelBytes(d, bits)), make([]int8, m*d)
+					for i := range queries {
+						queries[i] = int8(r.IntN(255) - 127)
+					}
+					for i := range d { // the largest sums of all
+						queries[i], packed[i] = 127, 255
+					}
+					offsets, factors := floats(r, m), floats(r, m)
+					x, y := make([]float32, m*64), make([]float32, m*64)
+					s.panels(x, 64, queries, m, packed, n, d, bits, offsets, factors)
+					portable.panels(y, 64, queries, m, packed, n, d, bits, offsets, factors)
+					if !slices.Equal(x, y) {
+						t.Fatalf("%s: %d queries of %d with panels of %d bits: %v, portable %v", s.name, m, d, bits, x, y)
+					}
+				}
+			}
 			zero := make([]float32, d)
-			if largest, sum := s.fold(make([]int16, d), make([]float32, d), zero, make([]uint16, d)); largest != 0 || sum != 0 {
+			if largest, sum := s.fold(make([]int8, d), make([]float32, d), zero, make([]uint16, d)); largest != 0 || sum != 0 {
 				t.Fatalf("%s: zeros fold to %g and %d", s.name, largest, sum)
 			}
 			for bits := 1; bits <= 8; bits++ {
@@ -256,10 +275,10 @@ func BenchmarkKernels(b *testing.B) {
 	const n, d = 512, 64
 	x, a, c := floats(r, n), floats(r, 16*n), make([]float32, 16*n)
 	rows, panel, codes := floats(r, n*d), floats(r, Lanes*d), bytesOf(r, n*d)
-	q, list := make([]int16, d), make([]int32, n+Lanes)
-	q3, scales, mem := make([]int16, 3*d), make([]uint16, d), []byte(nil)
+	q, list := make([]int8, d), make([]int32, n+Lanes)
+	q3, scales, mem := make([]int8, 3*d), make([]uint16, d), []byte(nil)
 	for i := range q {
-		q[i] = int16(i*5%255 - 127)
+		q[i] = int8(i*5%255 - 127)
 	}
 	for _, s := range available() {
 		for name, f := range map[string]func(){
@@ -275,6 +294,9 @@ func BenchmarkKernels(b *testing.B) {
 			"products3x8x512": func() { s.products(c, n, q3, 3, codes, n, d, 8, &mem) },
 			"products3x6x512": func() { s.products(c, n, q3, 3, codes, n, d, 6, &mem) },
 			"products3x4x512": func() { s.products(c, n, q3, 3, codes, n, d, 4, &mem) },
+			"panels3x8x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 8, a, a) },
+			"panels3x3x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 3, a, a) },
+			"panels3x4x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 4, a, a) },
 			"fold":            func() { s.fold(q, c, a[:d], scales) },
 			"unpack6x128":     func() { s.unpack(codes[:128*d], codes[128*d:], nil, 128, d, 6) },
 		} {

@@ -134,17 +134,17 @@ func cutPortable(x []float32, t float32, marks []float32) float32 {
 	return sum
 }
 
-func quantizePortable(dst []int16, x []float32, inverse float32) int {
+func quantizePortable(dst []int8, x []float32, inverse float32) int {
 	sum := 0
 	for i, v := range x {
-		q := int16(math.RoundToEven(float64(v * inverse)))
+		q := int8(math.RoundToEven(float64(v * inverse)))
 		dst[i] = q
 		sum += int(q)
 	}
 	return sum
 }
 
-func dotsPortable(dst []float32, q []int16, codes []byte) {
+func dotsPortable(dst []float32, q []int8, codes []byte) {
 	for j := range dst {
 		row := codes[:len(q)]
 		var a, b int32
@@ -185,7 +185,7 @@ func weighPortable(out []float32, ldo int, w []float32, ldw, m int, codes []byte
 	}
 }
 
-func foldPortable(dst []int16, tmp, q []float32, scales []uint16) (float32, int) {
+func foldPortable(dst []int8, tmp, q []float32, scales []uint16) (float32, int) {
 	for i, s := range scales {
 		tmp[i] = q[i] * math.Float32frombits(uint32(s)<<16)
 	}

@@ -67,14 +67,14 @@ func aboveAVX2(dst *int32, x *float32, t float32, places *[256][8]byte, n int) i
 // zeroes all x < t of n, a multiple of 16, sets marks to 1 elsewhere, and returns the sum of what is left.
 func cutAVX2(x *float32, t float32, marks *float32, n int) float32
 
-// rounds n numbers times inverse, a multiple of 16, and returns their sum.
-func quantizeAVX2(dst *int16, x *float32, inverse float32, n int) int32
+// rounds n numbers times inverse, a multiple of 16, of magnitude up to 127, and returns their sum.
+func quantizeAVX2(dst *int8, x *float32, inverse float32, n int) int32
 
 // writes the products of a query of d integers, a multiple of 16, with rows of d codes; rows is a multiple of 4.
-func dotsAVX2(dst *float32, q *int16, codes *byte, d int, rows int)
+func dotsAVX2(dst *float32, q *int8, codes *byte, d int, rows int)
 
 // returns the product of a query of d integers, a multiple of 16, with d codes.
-func dotAVX2(q *int16, codes *byte, d int) float32
+func dotAVX2(q *int8, codes *byte, d int) float32
 
 // asks for the first bytes of n rows.
 func prefetchAVX2(src *byte, rows *int32, size int, n int)
@@ -101,25 +101,169 @@ func weigh3x64AVX512(out *float32, ldo int, w *float32, ldw int, codes *byte, d 
 func weigh3x32AVX2(out *float32, ldo int, w *float32, ldw int, codes *byte, d int, rows int)
 
 // writes the products of m queries of 64 integers with n rows of 64 codes of 4 bits; n is a multiple of 4, and rows of dst start ld bytes apart.
-func products4AVX2(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+func products4AVX2(dst *float32, ld int, q *int8, m int, packed *byte, n int)
 
 // writes the products of m queries of 64 integers with n rows of 64 codes of 4 bits; n is a multiple of 8, and rows of dst start ld bytes apart.
-func products4AVX512(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+func products4AVX512(dst *float32, ld int, q *int8, m int, packed *byte, n int)
 
 // writes the products of m queries of 64 integers with n rows of 64 codes of 6 bits; n is a multiple of 4, and rows of dst start ld bytes apart.
-func products6AVX2(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+func products6AVX2(dst *float32, ld int, q *int8, m int, packed *byte, n int)
 
 // writes the products of m queries of 64 integers with n rows of 64 codes of 6 bits; n is a multiple of 8, and rows of dst start ld bytes apart.
-func products6AVX512(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+func products6AVX512(dst *float32, ld int, q *int8, m int, packed *byte, n int)
 
 // writes the products of m queries of 64 integers with n rows of 64 codes of 8 bits; n is a multiple of 4, and rows of dst start ld bytes apart.
-func products8AVX2(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+func products8AVX2(dst *float32, ld int, q *int8, m int, packed *byte, n int)
 
 // writes the products of m queries of 64 integers with n rows of 64 codes of 8 bits; n is a multiple of 8, and rows of dst start ld bytes apart.
-func products8AVX512(dst *float32, ld int, q *int16, m int, packed *byte, n int)
+func products8AVX512(dst *float32, ld int, q *int8, m int, packed *byte, n int)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
+func panels1x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
+func panels1x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
+func panels2x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
+func panels2x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
+func panels3x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
+func panels3x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
+func panels1x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
+func panels1x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
+func panels2x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
+func panels2x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
+func panels3x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
+func panels3x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
+func panels1x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
+func panels1x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
+func panels2x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
+func panels2x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
+func panels3x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
+func panels3x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
+func panels1x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
+func panels1x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
+func panels2x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
+func panels2x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
+func panels3x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
+func panels3x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
+func panels1x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
+func panels1x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
+func panels2x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
+func panels2x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
+func panels3x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
+func panels3x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
+func panels1x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
+func panels1x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
+func panels2x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
+func panels2x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
+func panels3x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
+func panels3x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
+func panels1x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
+func panels1x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
+func panels2x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
+func panels2x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
+func panels3x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
+func panels3x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
+func panels1x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
+func panels1x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
+func panels2x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
+func panels2x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
+func panels3x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
+func panels3x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
 // quantizes q·scales of d channels, a multiple of 16, to integers of at most limit, and returns the largest magnitude and the sum of the integers.
-func foldAVX2(dst *int16, tmp *float32, q *float32, scales *uint16, limit float32, d int) (largest float32, sum int32)
+func foldAVX2(dst *int8, tmp *float32, q *float32, scales *uint16, limit float32, d int) (largest float32, sum int32)
 
 // unpacks n rows of 64 codes of 4 bits.
 func unpack4AVX2(dst *byte, src *byte, n int)

@@ -6,6 +6,7 @@ import "math"
 type Format struct {
 	MSB, LSB   int  // bits of the two planes; MSB 32 or 16 with LSB 0 stands for unquantized floats
 	PerChannel bool // one scale a channel over blocks of rows, instead of one a row
+	InPanels   bool // the plane of the most significant bits lies in panels, for products with all rows, where its width allows
 }
 
 // BlockRows is the number of rows that share the scales of a per-channel block. Rows that do not fill a block yet

@@ -74,7 +74,7 @@ func (p *Plane) Codes(mem *[]byte, rows []int32, first, n int) []byte {
 }
 
 // Products writes the integer products of m queries with n rows from the first on: see kernel.Products.
-func (p *Plane) Products(dst []float32, ld int, q []int16, m, first, n int, s *Scratch) {
+func (p *Plane) Products(dst []float32, ld int, q []int8, m, first, n int, s *Scratch) {
 	kernel.Products(dst, ld, q, m, p.data[first*p.rowBytes:], n, p.dim, p.bits, &s.high)
 }
 

@@ -59,7 +59,7 @@ func (r *Rows) codesOf(dst []float32, s *Scratch, rows []int32, first int, lsb b
 		r.wideCodes(dst, s, rows, first, lsb)
 		return
 	}
-	high := r.high.Codes(&s.high, rows, first, n)
+	high := r.highCodes(s, rows, first, n)
 	if r.format.LSB == 0 {
 		for i, u := range high {
 			dst[i] = float32(u)
@@ -78,6 +78,14 @@ func (r *Rows) codesOf(dst []float32, s *Scratch, rows []int32, first int, lsb b
 	}
 }
 
+// highCodes returns the codes of the most significant bits, a byte each.
+func (r *Rows) highCodes(s *Scratch, rows []int32, first, n int) []byte {
+	if r.format.InPanels {
+		return r.panels.Codes(&s.high, rows, first, n)
+	}
+	return r.high.Codes(&s.high, rows, first, n)
+}
+
 // wideCodes is codesOf for planes of more than 8 bits.
 func (r *Rows) wideCodes(dst []float32, s *Scratch, rows []int32, first int, lsb bool) {
 	s.wide = slices.Grow(s.wide[:0], r.dim)[:r.dim]
@@ -87,7 +95,13 @@ func (r *Rows) wideCodes(dst []float32, s *Scratch, rows []int32, first int, lsb
 			at = int(rows[i])
 		}
 		clear(s.wide)
-		r.high.unpack(s.wide, at, r.format.LSB)
+		if r.format.InPanels {
+			for i, u := range r.panels.Codes(&s.high, nil, at, 1) {
+				s.wide[i] = uint16(u) << r.format.LSB
+			}
+		} else {
+			r.high.unpack(s.wide, at, r.format.LSB)
+		}
 		if lsb {
 			r.low.unpack(s.wide, at, 0)
 		}

@@ -3,6 +3,7 @@ package quant
 import (
 	"slices"
 
+	"spatten/attention/kernel"
 	"spatten/tensor"
 )
 
@@ -13,7 +14,8 @@ type Rows struct {
 	n      int
 	exact  []float32 // n × dim, where rows are fp32
 	half   []uint16  // n × dim, where rows are fp16, or the rows that wait for their block
-	high   Plane
+	high   Plane     // or panels
+	panels Panels
 	low    Plane
 	scales []uint16 // one a row, or dim a block
 	blocks []int32  // per channel: the number of rows of each block that are still there
@@ -25,7 +27,12 @@ type Rows struct {
 func NewRows(dim int, f Format) *Rows {
 	r := &Rows{dim: dim, format: f}
 	if f.Coded() {
-		r.high, r.low = NewPlane(dim, f.MSB), NewPlane(dim, f.LSB)
+		if r.format.InPanels = f.InPanels && f.MSB <= 8 && dim%kernel.Lanes == 0; r.format.InPanels {
+			r.panels = NewPanels(dim, f.MSB)
+		} else {
+			r.high = NewPlane(dim, f.MSB)
+		}
+		r.low = NewPlane(dim, f.LSB)
 		r.codes, r.lows = make([]uint16, dim), make([]uint16, dim)
 	}
 	return r
@@ -56,8 +63,11 @@ func (r *Rows) Coded() int {
 	return r.n - len(r.half)/r.dim
 }
 
-// High and Low are the two planes, Scales the scales as bfloat16: one a row, or dim a block.
+// High is the plane of the most significant bits, where it does not lie in Panels.
 func (r *Rows) High() *Plane { return &r.high }
+
+// Panels is the plane of the most significant bits of a format that has them in panels.
+func (r *Rows) Panels() *Panels { return &r.panels }
 
 // Low is the plane of the least significant bits.
 func (r *Rows) Low() *Plane { return &r.low }
@@ -70,7 +80,7 @@ func (r *Rows) Blocks() []int32 { return r.blocks }
 
 // Bytes returns the memory that the rows hold.
 func (r *Rows) Bytes() int64 {
-	return int64(4*cap(r.exact) + 2*cap(r.half) + r.high.Bytes() + r.low.Bytes() + 2*cap(r.scales) + 4*cap(r.blocks))
+	return int64(4*cap(r.exact) + 2*cap(r.half) + r.high.Bytes() + r.panels.Bytes() + r.low.Bytes() + 2*cap(r.scales) + 4*cap(r.blocks))
 }
 
 // ReadBits returns the bits that reading the planes of rows takes: msb rows of the first plane (the waiting ones last),
@@ -167,6 +177,10 @@ func (r *Rows) encode() {
 		}
 		r.low.Append(r.lows)
 	}
+	if r.format.InPanels {
+		r.panels.Append(r.codes)
+		return
+	}
 	r.high.Append(r.codes)
 }
 
@@ -191,7 +205,11 @@ func (r *Rows) Keep(indices []int32) {
 	} else {
 		r.scales = compact(r.scales, indices, 1)
 	}
-	r.high.Keep(indices[:split])
+	if r.format.InPanels {
+		r.panels.Keep(indices[:split])
+	} else {
+		r.high.Keep(indices[:split])
+	}
 	r.low.Keep(indices[:split])
 	for to, from := range indices[split:] {
 		copy(r.half[to*r.dim:(to+1)*r.dim], r.half[(int(from)-coded)*r.dim:])
@@ -227,7 +245,7 @@ func (r *Rows) Clone() *Rows {
 	c.half = append([]uint16(nil), r.half...)
 	c.scales = append([]uint16(nil), r.scales...)
 	c.blocks = append([]int32(nil), r.blocks...)
-	c.high, c.low = r.high.clone(), r.low.clone()
+	c.high, c.panels, c.low = r.high.clone(), r.panels.clone(), r.low.clone()
 	c.codes, c.lows = make([]uint16, len(r.codes)), make([]uint16, len(r.lows))
 	return &c
 }

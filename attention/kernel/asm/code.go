@@ -10,7 +10,7 @@ import (
 
 // quantize emits rounding to 16-bit integers.
 func quantize() {
-	function("quantizeAVX2", "func(dst *int16, x *float32, inverse float32, n int) int32", "rounds n numbers times inverse, a multiple of 16, and returns their sum.")
+	function("quantizeAVX2", "func(dst *int8, x *float32, inverse float32, n int) int32", "rounds n numbers times inverse, a multiple of 16, of magnitude up to 127, and returns their sum.")
 	dst, x, inverse, n := gp("dst"), gp("x"), broadcast("inverse"), gp("n")
 	SHRQ(operand.Imm(4), n)
 	sum := YMM()
@@ -23,11 +23,10 @@ func quantize() {
 	VCVTPS2DQ(b, b)
 	VPADDD(a, sum, sum)
 	VPADDD(b, sum, sum)
-	VPACKSSDW(b, a, a)
-	VPERMQ(operand.Imm(0xd8), a, a)
-	VMOVDQU(a, mem(dst, 0))
+	packBytes(a, b)
+	VMOVDQU(a.AsX(), mem(dst, 0))
 	ADDQ(operand.Imm(64), x)
-	ADDQ(operand.Imm(32), dst)
+	ADDQ(operand.Imm(16), dst)
 	again(n, "step")
 	h := XMM()
 	VEXTRACTI128(operand.Imm(1), sum, h)
@@ -41,9 +40,17 @@ func quantize() {
 	RET()
 }
 
+// packBytes turns sixteen integers, eight in a and eight in b, into bytes in the low half of a.
+func packBytes(a, b reg.VecVirtual) {
+	VPACKSSDW(b, a, a)
+	VPERMQ(operand.Imm(0xd8), a, a)
+	VEXTRACTI128(operand.Imm(1), a, b.AsX())
+	VPACKSSWB(b.AsX(), a.AsX(), a.AsX())
+}
+
 // dots emits integer products of one query with rows of codes, four at a time or one.
 func dots() {
-	function("dotsAVX2", "func(dst *float32, q *int16, codes *byte, d, rows int)", "writes the products of a query of d integers, a multiple of 16, with rows of d codes; rows is a multiple of 4.")
+	function("dotsAVX2", "func(dst *float32, q *int8, codes *byte, d, rows int)", "writes the products of a query of d integers, a multiple of 16, with rows of d codes; rows is a multiple of 4.")
 	dst, q, codes, d, rows := gp("dst"), gp("q"), gp("codes"), gp("d"), gp("rows")
 	SHRQ(operand.Imm(2), rows)
 	Label("rows")
@@ -62,7 +69,7 @@ func dots() {
 	VZEROUPPER()
 	RET()
 
-	function("dotAVX2", "func(q *int16, codes *byte, d int) float32", "returns the product of a query of d integers, a multiple of 16, with d codes.")
+	function("dotAVX2", "func(q *int8, codes *byte, d int) float32", "returns the product of a query of d integers, a multiple of 16, with d codes.")
 	q1, c1, d1 := gp("q"), gp("codes"), gp("d")
 	one := dotRows([]reg.GPVirtual{c1}, q1, d1)[0]
 	low := XMM()
@@ -98,7 +105,7 @@ func dotRows(r []reg.GPVirtual, q, d reg.GPVirtual) []reg.VecVirtual {
 	XORQ(c, c)
 	qv, v := YMM(), YMM()
 	Label("step")
-	VMOVDQU(at(q, c, 2), qv)
+	VPMOVSXBW(at(q, c, 1), qv)
 	for i := range acc {
 		VPMOVZXBW(at(r[i], c, 1), v)
 		VPMADDWD(qv, v, v)

@@ -36,6 +36,13 @@ func main() {
 		products256(bits)
 		products512(bits)
 	}
+	panelPatterns()
+	for bits := 1; bits <= 8; bits++ {
+		for heads := 1; heads <= 3; heads++ {
+			panels256(bits, heads)
+			panels512(bits, heads)
+		}
+	}
 	foldQuery()
 	for _, listed := range []bool{false, true} {
 		unpack(4, listed)

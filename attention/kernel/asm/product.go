@@ -9,7 +9,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-const productSignature = "func(dst *float32, ld int, q *int16, m int, packed *byte, n int)"
+const productSignature = "func(dst *float32, ld int, q *int8, m int, packed *byte, n int)"
 
 // bytePattern is a register that holds the same byte everywhere.
 func bytePattern(name string, v uint32, bytes int) operand.Mem {
@@ -45,7 +45,7 @@ func products(name string, bits, rows int, load func(row operand.Mem, i int), qu
 		VMOVUPS(s.AsX(), mem(to, 0))
 	}
 	ADDQ(ld, to)
-	ADDQ(operand.U32(128), q)
+	ADDQ(operand.Imm(64), q)
 	again(m, "heads")
 	ADDQ(operand.Imm(uint64(4*rows)), dst)
 	SUBQ(operand.Imm(uint64(rows)), n)
@@ -106,11 +106,7 @@ func products256(bits int) {
 		}
 	}, func(q reg.GPVirtual) {
 		VMOVDQU(mem(q, 0), q0)
-		VPACKSSWB(mem(q, 32), q0, q0)
-		VPERMQ(operand.Imm(0xd8), q0, q0)
-		VMOVDQU(mem(q, 64), q1)
-		VPACKSSWB(mem(q, 96), q1, q1)
-		VPERMQ(operand.Imm(0xd8), q1, q1)
+		VMOVDQU(mem(q, 32), q1)
 	}, func(i int) {
 		VPMADDUBSW(q0, codes[i][0], acc[i])
 		VPMADDUBSW(q1, codes[i][1], t)
@@ -131,14 +127,16 @@ func rows256(codes [4][2]reg.VecVirtual, acc [4]reg.VecVirtual, t reg.VecVirtual
 	q, m, to := gp("q"), gp("m"), GP64()
 	MOVQ(dst, to)
 	Label("heads")
-	for i := range acc {
-		for part := range 4 {
+	for part := range 4 {
+		query := codes[0][0]
+		VPMOVSXBW(mem(q, 16*part), query)
+		for i := range acc {
 			into := t
 			if part == 0 {
 				into = acc[i]
 			}
 			VPMOVZXBW(mem(packed, 64*i+16*part), into)
-			VPMADDWD(mem(q, 32*part), into, into)
+			VPMADDWD(query, into, into)
 			if part > 0 {
 				VPADDD(t, acc[i], acc[i])
 			}
@@ -150,7 +148,7 @@ func rows256(codes [4][2]reg.VecVirtual, acc [4]reg.VecVirtual, t reg.VecVirtual
 	VCVTDQ2PS(acc[0].AsX(), acc[0].AsX())
 	VMOVUPS(acc[0].AsX(), mem(to, 0))
 	ADDQ(ld, to)
-	ADDQ(operand.U32(128), q)
+	ADDQ(operand.Imm(64), q)
 	again(m, "heads")
 	ADDQ(operand.Imm(16), dst)
 	ADDQ(operand.U32(256), packed)
@@ -196,10 +194,6 @@ func products512(bits int) {
 		}
 	}, func(q reg.GPVirtual) {
 		VMOVDQU64(mem(q, 0), query)
-		VPMOVWB(query, query.AsY())
-		VMOVDQU64(mem(q, 64), t)
-		VPMOVWB(t, t.AsY())
-		VINSERTI64X4(operand.Imm(1), t.AsY(), query, query)
 	}, func(i int) {
 		VPXORD(acc[i], acc[i], acc[i])
 		dotBytes(query, codes[i], acc[i])
@@ -245,7 +239,7 @@ func patterns() {
 
 // fold emits the quantization of a query whose channels carry the scales of keys.
 func foldQuery() {
-	function("foldAVX2", "func(dst *int16, tmp, q *float32, scales *uint16, limit float32, d int) (largest float32, sum int32)",
+	function("foldAVX2", "func(dst *int8, tmp, q *float32, scales *uint16, limit float32, d int) (largest float32, sum int32)",
 		"quantizes q·scales of d channels, a multiple of 16, to integers of at most limit, and returns the largest magnitude and the sum of the integers.")
 	sign := data("magnitude", 0)
 	dst, tmp, q, scales, d := gp("dst"), gp("tmp"), gp("q"), gp("scales"), gp("d")
@@ -289,11 +283,10 @@ func foldQuery() {
 	VCVTPS2DQ(b, b)
 	VPADDD(a, sum, sum)
 	VPADDD(b, sum, sum)
-	VPACKSSDW(b, a, a)
-	VPERMQ(operand.Imm(0xd8), a, a)
-	VMOVDQU(a, mem(dst, 0))
+	packBytes(a, b)
+	VMOVDQU(a.AsX(), mem(dst, 0))
 	ADDQ(operand.Imm(64), tmp)
-	ADDQ(operand.Imm(32), dst)
+	ADDQ(operand.Imm(16), dst)
 	again(d, "round")
 	h := XMM()
 	VEXTRACTI128(operand.Imm(1), sum, h)

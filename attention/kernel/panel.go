@@ -1,0 +1,98 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// A panel is Lanes keys of d codes (d a multiple of Lanes) of 1 to 8 bits, laid out for products with one query at a time: cut into chunks
+// of 16 channels, a chunk into four vectors of 64 codes. Byte 4r+c of vector v is the code of key r in the chunk's
+// channel 4v+c. Of each chunk the parts of 8, 4, 2 and 1 bits that its codes are made of follow one another, the
+// most significant first: the vectors as they are; two vectors in the nibbles of 64 bytes, twice; four in pairs of bits; one bit
+// of every code, 8 bytes a vector.
+
+// PanelBytes is the size of a panel of d codes a key.
+func PanelBytes(d, bits int) int { return 2 * d * bits }
+
+// chunkChannels is the number of channels in a chunk.
+const chunkChannels = 16
+
+// Panels writes dst[h·ld+j] = (Σ_i q[h·d+i]·code[j][i] + offsets[h])·factors[h] for m queries and the keys j of n panels; the sum is exact.
+func Panels(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32) {
+	if n > 0 && m > 0 {
+		active.panels(dst, ld, q, m, packed, n, d, bits, offsets[:m], factors[:m])
+	}
+}
+
+func panelsPortable(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32) {
+	var codes [4]byte
+	for p := range n {
+		panel := packed[p*PanelBytes(d, bits):][:PanelBytes(d, bits)]
+		for key := range Lanes {
+			for h := range m {
+				sum := int32(0)
+				for quad := 0; quad < d/4; quad++ {
+					binary.LittleEndian.PutUint32(codes[:], Quad(panel, bits, key, quad))
+					for c, u := range codes {
+						sum += int32(q[h*d+4*quad+c]) * int32(u)
+					}
+				}
+				dst[h*ld+p*Lanes+key] = float32(float32(sum)+offsets[h]) * factors[h]
+			}
+		}
+	}
+}
+
+// Quad returns the codes of four neighbouring channels of a key in a panel, a byte each, the first lowest.
+func Quad(panel []byte, bits, key, quad int) uint32 {
+	chunk, v := panel[quad/4*2*chunkChannels*bits:], quad%4
+	var codes uint32
+	left := bits
+	for _, width := range parts {
+		if left < width {
+			continue
+		}
+		left -= width
+		if width == 1 {
+			four := uint32(chunk[8*v+key/2]) >> (key % 2 * 4) & 15
+			return codes | four*0x00204081&0x01010101
+		}
+		at, shift := place(width, v, key)
+		codes |= binary.LittleEndian.Uint32(chunk[at:]) >> shift & everywhere(width) << left
+		chunk = chunk[2*chunkChannels*width:]
+	}
+	return codes
+}
+
+// SetQuad writes what Quad reads.
+func SetQuad(panel []byte, bits, key, quad int, codes uint32) {
+	chunk, v := panel[quad/4*2*chunkChannels*bits:], quad%4
+	left := bits
+	for _, width := range parts {
+		if left < width {
+			continue
+		}
+		left -= width
+		if width == 1 {
+			one := codes & 0x01010101
+			four := byte(one|one>>7|one>>14|one>>21) & 15
+			b, shift := &chunk[8*v+key/2], key%2*4
+			*b = *b&^(15<<shift) | four<<shift
+			return
+		}
+		at, shift := place(width, v, key)
+		word := binary.LittleEndian.Uint32(chunk[at:])
+		word = word&^(everywhere(width)<<shift) | codes>>left&everywhere(width)<<shift
+		binary.LittleEndian.PutUint32(chunk[at:], word)
+		chunk = chunk[2*chunkChannels*width:]
+	}
+}
+
+// place finds four codes in a part of more than one bit: their bytes, and where in the bytes they lie.
+func place(width, vector, key int) (at, shift int) {
+	per := 8 / width // vectors in the same bytes
+	return 64*(vector/per) + 4*key, width * (vector % per)
+}
+
+// everywhere has the lowest bits of every byte set.
+func everywhere(width int) uint32 { return math.MaxUint32 / 255 * (1<<width - 1) }
