@@ -34,16 +34,11 @@ func (w *work) chooseGroup(t *worker, group int) {
 	keys := w.l.keys[w.l.groups[group]]
 	byKey := s.schedule.Key.Ask == AskKey && s.schedule.Key.LSB.At(layer) > 0
 	for i := first; i < last; i++ {
-		c, row := &g.perHead[i], g.scores[i*g.ld:(i+1)*g.ld]
-		q := &w.perHead[w.heads[i]].queries[0]
+		c, q := &g.perHead[i], &w.perHead[w.heads[i]].queries[0]
 		*q = record.Query{Keys: int32(w.n)}
-		for j := w.n; j < g.ld; j++ {
-			row[j] = -inf
-		}
-		if byKey {
-			w.keep(t, c, row, int(w.heads[i]))
-		} else {
-			w.progress(t, c, q, row, i, int(w.heads[i]))
+		w.first(c, i)
+		if !byKey {
+			w.progress(t, c, q, i, int(w.heads[i]))
 		}
 		q.MaxProb = c.max
 	}
@@ -51,23 +46,14 @@ func (w *work) chooseGroup(t *worker, group int) {
 		w.progressGroup(t, keys, first, last)
 	}
 	for i := first; i < last && s.wants.Probabilities; i++ {
-		copy(w.perHead[w.heads[i]].probs, g.scores[i*g.ld:i*g.ld+w.n])
+		copy(w.perHead[w.heads[i]].probs, g.probs[i*g.ld:i*g.ld+w.n])
 	}
 	w.cutGroup(t, group, first, last)
 }
 
-// keep makes a head's first probabilities and keeps the scores that they come from.
-func (w *work) keep(t *worker, c *chosen, row []float32, head int) {
-	c.scores = append(c.scores[:0], row...)
-	if w.s.wants.Scores {
-		copy(w.perHead[head].scores, row[:w.n])
-	}
-	c.max, c.again, c.lsbs = softmax(row, w.n), false, c.lsbs[:0]
-}
-
 // progressGroup fetches the least significant bits of the keys that the heads together found the most probable.
 func (w *work) progressGroup(t *worker, keys *quant.Rows, first, last int) {
-	s, g, k, layer := w.s, &w.step, &w.s.schedule.Key, w.s.pass.layer
+	g, k, layer := &w.step, &w.s.schedule.Key, w.s.pass.layer
 	w.together(t, first, last)
 	t.chosen = w.pick(t, k.Share.At(layer), k.Mass.At(layer), last-first)
 	coded, _ := slices.BinarySearch(t.chosen, int32(keys.Coded())) // what waits for its block is read in full anyway
@@ -75,15 +61,11 @@ func (w *work) progressGroup(t *worker, keys *quant.Rows, first, last int) {
 		w.refetch(t, keys, t.chosen[:coded], first, last)
 	}
 	for i := first; i < last; i++ {
-		c, row, head := &g.perHead[i], g.scores[i*g.ld:(i+1)*g.ld], w.heads[i]
+		c, head := &g.perHead[i], w.heads[i]
 		c.lsbs = append(c.lsbs[:0], t.chosen[:coded]...)
 		w.perHead[head].queries[0].LSBs = int32(coded)
 		w.listRows(&w.perHead[head].lsbs, c.lsbs, 0)
-		copy(row, c.scores)
-		if s.wants.Scores {
-			copy(w.perHead[head].scores, row[:w.n])
-		}
-		softmax(row, w.n)
+		w.renew(t, c, i)
 	}
 }
 
@@ -102,7 +84,7 @@ func (w *work) cutGroup(t *worker, group, first, last int) {
 	for i := first; i < last; i++ {
 		c := &g.perHead[i]
 		c.values = append(c.values[:0], t.chosen...)
-		w.weigh(c, g.scores[i*g.ld:(i+1)*g.ld], w.l.groups[group])
+		w.weigh(c, g.probs[i*g.ld:(i+1)*g.ld], w.l.groups[group])
 		w.perHead[w.heads[i]].queries[0].Values = int32(len(c.values))
 		w.listRows(&w.perHead[w.heads[i]].values, c.values, 0)
 	}
@@ -111,9 +93,9 @@ func (w *work) cutGroup(t *worker, group, first, last int) {
 // together sums the probabilities of a group's heads in t.sums.
 func (w *work) together(t *worker, first, last int) {
 	g := &w.step
-	t.sums = append(t.sums[:0], g.scores[first*g.ld:(first+1)*g.ld]...)
+	t.sums = append(t.sums[:0], g.probs[first*g.ld:(first+1)*g.ld]...)
 	for i := first + 1; i < last; i++ {
-		kernel.Add(t.sums, g.scores[i*g.ld:(i+1)*g.ld])
+		kernel.Add(t.sums, g.probs[i*g.ld:(i+1)*g.ld])
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 // generation is the memory of one generated token's attention: every key and value is read once, from where it lies.
 type generation struct {
 	ld       int       // keys, padded
-	scores   []float32 // heads × ld: scores, then probabilities
+	scores   []float32 // heads × ld
+	probs    []float32 // heads × ld: probabilities
 	q        []float32 // heads × D
 	integers []int8    // heads × D, or with a scale for each channel blocks × heads × D: 8-bit queries
 	factors  []float32 // of those
@@ -27,10 +28,10 @@ type chosen struct {
 	values  []int32
 	weights []float32 // of the chosen values
 	lsbs    []int32
-	scores  []float32 // before the softmax, where least significant bits may correct them
-	rest    float32   // probability of the values that were not chosen
-	again   bool      // all LSBs
-	max     float32
+	rest    float32 // probability of the values that were not chosen
+	again   bool    // all LSBs
+	top     float32 // the largest score of the first round
+	max     float32 // and its probability
 }
 
 // segment is a run of keys that one thread scores in one go.
@@ -48,7 +49,7 @@ func (w *work) generate(cpu *tensor.CPU) {
 	d, groups := s.shape.HeadDim, len(w.l.groups)
 	w.release()
 	g.ld = kernel.Pad(w.n)
-	g.scores = room(g.scores, len(w.heads)*g.ld)
+	g.scores, g.probs = room(g.scores, len(w.heads)*g.ld), room(g.probs, len(w.heads)*g.ld)
 	g.partial = room(g.partial, blocks(w.n)*len(w.heads)*kernel.Pad(d))
 	g.counts = cleared(g.counts, blocks(w.n)*groups)
 	for len(g.perHead) < len(w.heads) {
@@ -219,25 +220,37 @@ func (w *work) floatScores(t *worker, keys *quant.Rows, seg segment, first, last
 func (w *work) choose(t *worker, i int) {
 	s, g, c := w.s, &w.step, &w.step.perHead[i]
 	head := int(w.heads[i])
-	row := g.scores[i*g.ld : (i+1)*g.ld]
+	probs := g.probs[i*g.ld : (i+1)*g.ld]
 	q := &w.perHead[head].queries[0]
 	*q = record.Query{Keys: int32(w.n)}
-	for j := w.n; j < g.ld; j++ {
-		row[j] = -inf
-	}
-	w.progress(t, c, q, row, i, head)
+	w.first(c, i)
+	w.progress(t, c, q, i, head)
 	q.MaxProb = c.max
 	if s.wants.Probabilities {
-		copy(w.perHead[head].probs, row[:w.n])
+		copy(w.perHead[head].probs, probs[:w.n])
 	}
 	keep := max(1, floor(w.n, s.schedule.Values.At(s.pass.layer)))
 	if q.Values = int32(min(keep, w.n)); keep >= w.n {
 		c.values = c.values[:0]
 		return
 	}
-	c.values = t.top.Select(c.values[:0], row[:w.n], keep)
-	w.weigh(c, row, int32(s.shape.group(head)))
+	c.values = t.top.Select(c.values[:0], probs[:w.n], keep)
+	w.weigh(c, probs, int32(s.shape.group(head)))
 	w.listRows(&w.perHead[head].values, c.values, 0)
+}
+
+// first makes a head's probabilities from the most significant bits.
+func (w *work) first(c *chosen, i int) {
+	g, head := &w.step, w.heads[i]
+	scores := g.scores[i*g.ld : (i+1)*g.ld]
+	for j := w.n; j < g.ld; j++ {
+		scores[j] = -inf
+	}
+	if w.s.wants.Scores {
+		copy(w.perHead[head].scores, scores[:w.n])
+	}
+	c.top, c.max = softmax(g.probs[i*g.ld:], scores, w.n)
+	c.again, c.lsbs = false, c.lsbs[:0]
 }
 
 // chosen reports whether heads leave values out.
@@ -259,7 +272,7 @@ func (w *work) collect(i, head int) {
 		w.l.addRest(out, s.shape.group(head), g.perHead[i].rest)
 	}
 	if !s.seen.want.None && s.counts(s.pass.rows[0]) {
-		kernel.Add(w.sums, g.scores[i*g.ld:(i+1)*g.ld])
+		kernel.Add(w.sums, g.probs[i*g.ld:(i+1)*g.ld])
 	}
 	if s.prunesHeads {
 		s.headScores[head] += magnitude(out)

@@ -22,7 +22,7 @@ func (w *work) progressive(t *worker, it *item, p *panel, q *record.Query, row [
 	if byKey {
 		t.weights = append(t.weights[:0], row[:n]...)
 	}
-	first := softmax(row, n)
+	_, first := softmax(row, row, n)
 	coded := w.coded(s.shape.group(head))
 	switch {
 	case byKey && !(threshold > 0 && first >= threshold):
@@ -51,7 +51,7 @@ func (w *work) progressive(t *worker, it *item, p *panel, q *record.Query, row [
 	if s.wants.Scores {
 		copy(w.perHead[head].scores[w.starts[r]:], row[:n])
 	}
-	softmax(row, n)
+	softmax(row, row, n)
 	return first
 }
 

@@ -10,26 +10,18 @@ import (
 
 // progress is progressive for the one query of a generated token: it reads least significant bits from their own plane and
 // adds what they change to the scores.
-func (w *work) progress(t *worker, c *chosen, q *record.Query, row []float32, i, head int) {
-	s, layer := w.s, w.s.pass.layer
+func (w *work) progress(t *worker, c *chosen, q *record.Query, i, head int) {
+	g, s, layer := &w.step, w.s, w.s.pass.layer
 	k, keys := &s.schedule.Key, w.l.keys[s.shape.group(head)]
 	threshold := k.Threshold.At(layer)
-	progressive := k.LSB.At(layer) > 0
-	if progressive {
-		c.scores = append(c.scores[:0], row...)
-	}
-	if s.wants.Scores {
-		copy(w.perHead[head].scores, row[:w.n])
-	}
-	c.max, c.again, c.lsbs = softmax(row, w.n), false, c.lsbs[:0]
 	switch {
-	case !progressive:
+	case k.LSB.At(layer) == 0:
 		return
 	case k.Ask == AskKey:
 		if threshold > 0 && c.max >= threshold {
 			return
 		}
-		c.lsbs = t.top.Select(c.lsbs, c.scores[:w.n], max(1, floor(w.n, k.Share.At(layer))))
+		c.lsbs = t.top.Select(c.lsbs, g.scores[i*g.ld:i*g.ld+w.n], max(1, floor(w.n, k.Share.At(layer))))
 		n, _ := slices.BinarySearch(c.lsbs, int32(keys.Coded())) // what waits for its block is read in full anyway
 		c.lsbs = c.lsbs[:n]
 		if n > 0 {
@@ -44,14 +36,41 @@ func (w *work) progress(t *worker, c *chosen, q *record.Query, row []float32, i,
 	default:
 		return
 	}
-	copy(row, c.scores[:w.n])
-	for j := w.n; j < len(row); j++ {
-		row[j] = -inf
+	w.renew(t, c, i)
+}
+
+// renew makes a head's probabilities again from its corrected scores: where some keys were asked for, of those alone.
+func (w *work) renew(t *worker, c *chosen, i int) {
+	g, head := &w.step, w.heads[i]
+	scores, probs := g.scores[i*g.ld:(i+1)*g.ld], g.probs[i*g.ld:(i+1)*g.ld]
+	if w.s.wants.Scores {
+		copy(w.perHead[head].scores, scores[:w.n])
 	}
-	if s.wants.Scores {
-		copy(w.perHead[head].scores, row[:w.n])
+	if c.again {
+		for j := w.n; j < g.ld; j++ {
+			scores[j] = -inf
+		}
+		softmax(probs, scores, w.n)
+		return
 	}
-	softmax(row, w.n)
+	n := len(c.lsbs)
+	t.tile = room(t.tile, kernel.Pad(n))
+	for j, row := range c.lsbs {
+		t.tile[j] = scores[row]
+	}
+	for j := n; j < len(t.tile); j++ {
+		t.tile[j] = -inf
+	}
+	const far = 40 // of exponents that keep the rest of the probabilities exact
+	if n == 0 || !(kernel.Max(t.tile) < c.top+far) {
+		softmax(probs, scores, w.n)
+		return
+	}
+	kernel.Exp(t.tile, t.tile, c.top)
+	for j, row := range c.lsbs {
+		probs[row] = t.tile[j] * c.max
+	}
+	kernel.Scale(probs, 1/kernel.Sum(probs))
 }
 
 // refetch corrects some heads' scores of the listed keys, or of all, by their least significant bits.
@@ -59,7 +78,7 @@ func (w *work) refetch(t *worker, keys *quant.Rows, list []int32, first, last in
 	switch {
 	case !w.rawKeys && list == nil:
 		for i := first; i < last; i++ {
-			w.floatScores(t, keys, segment{0, w.n, -1}, i, i+1, true, w.step.perHead[i].scores)
+			w.floatScores(t, keys, segment{0, w.n, -1}, i, i+1, true, w.step.scores[i*w.step.ld:])
 		}
 	case !w.rawKeys:
 		w.floatRefetch(t, keys, list, first, last)
@@ -82,7 +101,7 @@ func (w *work) floatRefetch(t *worker, keys *quant.Rows, list []int32, first, la
 		kernel.Transpose(t.panel, t.rows, d)
 		kernel.Tile(t.tile, kernel.Lanes, q, d, m, t.panel, kernel.Lanes, d, false)
 		for i := range m {
-			scores := w.step.perHead[first+i].scores
+			scores := w.step.scores[(first+i)*w.step.ld:]
 			for j, row := range list[:n] {
 				scores[row] = t.tile[i*kernel.Lanes+j] * rootOf(d)
 			}
@@ -110,7 +129,7 @@ func (w *work) tokenRefetch(t *worker, keys *quant.Rows, list []int32, first, la
 		}
 		codes := keys.Low().Codes(t.scratch.Bytes(), some, at, n)
 		for i := first; i < last; i++ {
-			scores, middle := g.perHead[i].scores, -keys.Format().Middle()*g.offsets[i]
+			scores, middle := g.scores[i*g.ld:], -keys.Format().Middle()*g.offsets[i]
 			kernel.Dots(t.tile, g.integers[i*d:(i+1)*d], codes)
 			if list == nil {
 				kernel.Rescale(t.tile, middle, keys.Scales()[at:], g.factors[i])
@@ -143,7 +162,7 @@ func (w *work) channelRefetch(t *worker, keys *quant.Rows, list []int32, first, 
 			}
 		}
 		for i := first; i < last && n > 0; i++ {
-			scores, set := g.perHead[i].scores, b*len(w.heads)+i
+			scores, set := g.scores[i*g.ld:], b*len(w.heads)+i
 			t.tile = room(t.tile, n)
 			kernel.Dots(t.tile, g.integers[set*d:(set+1)*d], codes)
 			kernel.Affine(t.tile, -keys.Format().Middle()*g.offsets[set], g.factors[set])

@@ -283,13 +283,14 @@ func (w *work) finishScores(t *worker, row []float32, n, query int, p *panel, ls
 	}
 }
 
-// softmax turns n scores into probabilities and returns the largest.
-func softmax(row []float32, n int) float32 {
-	row = row[:kernel.Pad(n)]
-	top := kernel.Max(row)
-	largest := 1 / kernel.Exp(row, top)
-	kernel.Scale(row, largest)
-	return largest
+// softmax writes the probabilities of n scores, padded with −∞, to probs, which may be the scores. It returns the largest score and the
+// largest probability.
+func softmax(probs, scores []float32, n int) (top, largest float32) {
+	scores = scores[:kernel.Pad(n)]
+	top = kernel.Max(scores)
+	largest = 1 / kernel.Exp(probs, scores, top)
+	kernel.Scale(probs[:len(scores)], largest)
+	return top, largest
 }
 
 // weighTile multiplies the probabilities of neighbouring queries with the values, block of keys after block.

@@ -40,7 +40,7 @@ func (w *work) blockValues(t *worker, i int) {
 			rows = rows[from*d:]
 		}
 		for c := 0; c < wide; c += kernel.Lanes {
-			kernel.Tile(partial[c:], wide, g.scores[first*g.ld+from:], g.ld, last-first, rows[c:], wide, to-from, false)
+			kernel.Tile(partial[c:], wide, g.probs[first*g.ld+from:], g.ld, last-first, rows[c:], wide, to-from, false)
 		}
 		return
 	}
@@ -54,7 +54,7 @@ func (w *work) weighBlock(t *worker, values *quant.Rows, from, to, first, last i
 	t.weights = cleared(t.weights, (last-first)*ld)
 	for h := range last - first {
 		row := t.weights[h*ld : h*ld+n]
-		copy(row, g.scores[(first+h)*g.ld+from:])
+		copy(row, g.probs[(first+h)*g.ld+from:])
 		kernel.Rescale(row, 0, values.Scales()[from:], 1)
 	}
 	w.weighCodes(t, values, nil, from, n, last-first, partial)

@@ -11,8 +11,9 @@ func Tile(c []float32, ldc int, a []float32, lda, m int, b []float32, ldb, k int
 // Transpose turns 16 rows of d elements (a multiple of 8) into d rows of 16.
 func Transpose(dst, src []float32, d int) { active.transpose(dst[:Lanes*d], src[:Lanes*d], d) }
 
-// Exp replaces x by exp(x − top) and returns the sum; len(x) is a multiple of Lanes. What lies more than 87 below top becomes 0.
-func Exp(x []float32, top float32) float32 { return active.exp(x, top) }
+// Exp writes exp(x − top) to dst, which may be x, and returns the sum; len(x) is a multiple of Lanes. What lies more than 87 below
+// top becomes 0.
+func Exp(dst, x []float32, top float32) float32 { return active.exp(dst[:len(x)], x, top) }
 
 // Sum adds up x, whose length is a multiple of Lanes.
 func Sum(x []float32) float32 { return active.sum(x) }

@@ -17,7 +17,7 @@ func available() []*set {
 		max:       func(x []float32) float32 { return maxAVX2(&x[0], len(x)) },
 		sum:       func(x []float32) float32 { return sumAVX2(&x[0], len(x)) },
 		absmax:    func(x []float32) float32 { return absmaxAVX2(&x[0], len(x)) },
-		exp:       func(x []float32, top float32) float32 { return expAVX2(&x[0], top, len(x)) },
+		exp:       func(dst, x []float32, top float32) float32 { return expAVX2(&dst[0], &x[0], top, len(x)) },
 		scale:     func(x []float32, s float32) { scaleAVX2(&x[0], s, len(x)) },
 		add:       func(dst, x []float32) { addAVX2(&dst[0], &x[0], len(dst)) },
 		affine:    func(x []float32, offset, factor float32) { affineAVX2(&x[0], offset, factor, len(x)) },

@@ -795,17 +795,18 @@ DATA c1<>+24(SB)/4, $0x3f800000
 DATA c1<>+28(SB)/4, $0x3f800000
 GLOBL c1<>(SB), RODATA|NOPTR, $32
 
-// func expAVX2(x *float32, top float32, n int) float32
+// func expAVX2(dst *float32, x *float32, top float32, n int) float32
 // Requires: AVX, AVX2, FMA3, SSE
-TEXT ·expAVX2(SB), NOSPLIT, $0-28
-	MOVQ         x+0(FP), AX
-	MOVQ         n+16(FP), CX
-	SHRQ         $0x03, CX
-	VBROADCASTSS top+8(FP), Y0
+TEXT ·expAVX2(SB), NOSPLIT, $0-36
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	SHRQ         $0x03, DX
+	VBROADCASTSS top+16(FP), Y0
 	VXORPS       Y1, Y1, Y1
 
 step:
-	VMOVUPS      (AX), Y2
+	VMOVUPS      (CX), Y2
 	VSUBPS       Y0, Y2, Y2
 	VCMPPS       $0x01, expFloor<>+0(SB), Y2, Y4
 	VMULPS       log2e<>+0(SB), Y2, Y3
@@ -826,8 +827,9 @@ step:
 	VANDNPS      Y5, Y4, Y5
 	VMOVUPS      Y5, (AX)
 	VADDPS       Y5, Y1, Y1
+	ADDQ         $0x20, CX
 	ADDQ         $0x20, AX
-	DECQ         CX
+	DECQ         DX
 	JNZ          step
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
@@ -835,7 +837,7 @@ step:
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDPS       X0, X1, X1
-	MOVSS        X1, ret+24(FP)
+	MOVSS        X1, ret+32(FP)
 	VZEROUPPER
 	RET
 

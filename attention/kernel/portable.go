@@ -58,16 +58,16 @@ const (
 	expFloor = float32(-87)
 )
 
-func expPortable(x []float32, top float32) float32 {
+func expPortable(dst, x []float32, top float32) float32 {
 	var sum float32
 	for i, v := range x {
 		v -= top
 		if !(v >= expFloor) {
 			if v == v {
-				x[i] = 0
+				dst[i] = 0
 				continue
 			}
-			x[i] = v // NaN stays visible
+			dst[i] = v // NaN stays visible
 			sum += v
 			continue
 		}
@@ -82,7 +82,7 @@ func expPortable(x []float32, top float32) float32 {
 		p = float32(p*r) + 1
 		p = float32(p*r) + 1
 		e := math.Float32frombits(math.Float32bits(p) + uint32(int32(n))<<23)
-		x[i] = e
+		dst[i] = e
 		sum += e
 	}
 	return sum

@@ -40,8 +40,8 @@ func maxAVX2(x *float32, n int) float32
 // returns the largest magnitude of n numbers, a multiple of 16.
 func absmaxAVX2(x *float32, n int) float32
 
-// replaces n numbers, a multiple of 16, by exp(x − top) and returns their sum.
-func expAVX2(x *float32, top float32, n int) float32
+// writes exp(x − top) of n numbers, a multiple of 16, and returns their sum.
+func expAVX2(dst *float32, x *float32, top float32, n int) float32
 
 // multiplies n numbers, a multiple of 8, by s.
 func scaleAVX2(x *float32, s float32, n int)
