@@ -79,6 +79,7 @@ type worker struct {
 	factor, offset        []float32
 	codes                 []int16
 	integers              []int8
+	sets, every           []int32 // of listed rows: whose queries they meet; all rows
 	chosen                []int32
 	mark                  []uint8
 	scratch               quant.Scratch

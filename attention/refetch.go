@@ -110,73 +110,56 @@ func (w *work) floatRefetch(t *worker, keys *quant.Rows, list []int32, first, la
 	}
 }
 
-// subBlock is the number of rows whose low codes are looked at together.
-const subBlock = 128
-
 // tokenRefetch adds to scores what the low codes add to integer products, with a scale a row.
 func (w *work) tokenRefetch(t *worker, keys *quant.Rows, list []int32, first, last int) {
-	g, d := &w.step, w.s.shape.HeadDim
-	count := w.n
-	if list != nil {
-		count = len(list)
+	g, d, m := &w.step, w.s.shape.HeadDim, last-first
+	if list == nil {
+		list = w.all(t, w.n)
 	}
-	for at := 0; at < count; at += subBlock {
-		n := min(subBlock, count-at)
-		t.tile = room(t.tile, n)
-		var some []int32
-		if list != nil {
-			some = list[at : at+n]
-		}
-		codes := keys.Low().Codes(t.scratch.Bytes(), some, at, n)
-		for i := first; i < last; i++ {
-			scores, middle := g.scores[i*g.ld:], -keys.Format().Middle()*g.offsets[i]
-			kernel.Dots(t.tile, g.integers[i*d:(i+1)*d], codes)
-			if list == nil {
-				kernel.Rescale(t.tile, middle, keys.Scales()[at:], g.factors[i])
-				kernel.Add(scores[at:at+n], t.tile)
-				continue
-			}
-			for j, row := range some {
-				scores[row] += (t.tile[j] + middle) * (quant.BFloat(keys.Scales()[row]) * g.factors[i])
-			}
+	t.sets = cleared(t.sets, len(list))
+	ld := kernel.Pad(len(list))
+	t.tile = room(t.tile, m*ld)
+	keys.Low().Listed(t.tile, ld, g.integers[first*d:last*d], m, 0, list, t.sets, &t.scratch)
+	for h := range m {
+		scores, middle, factor := g.scores[(first+h)*g.ld:], -keys.Format().Middle()*g.offsets[first+h], g.factors[first+h]
+		for j, row := range list {
+			scores[row] += (t.tile[h*ld+j] + middle) * (quant.BFloat(keys.Scales()[row]) * factor)
 		}
 	}
 }
 
 // channelRefetch is tokenRefetch with the queries of every block.
 func (w *work) channelRefetch(t *worker, keys *quant.Rows, list []int32, first, last int) {
-	g, d := &w.step, w.s.shape.HeadDim
-	all, at := list == nil, 0
-	var codes []byte
-	if !all {
-		codes = keys.Low().Codes(t.scratch.Bytes(), list, 0, len(list))
+	g, d, m := &w.step, w.s.shape.HeadDim, last-first
+	if list == nil {
+		list = w.all(t, keys.Coded())
 	}
+	t.sets = t.sets[:0]
+	end := 0
 	for b, rows := range keys.Blocks() {
-		end, n := at+int(rows), int(rows)
-		if all {
-			codes = keys.Low().Codes(t.scratch.Bytes(), nil, at, n)
-		} else {
-			n = 0
-			for n < len(list) && int(list[n]) < end {
-				n++
-			}
+		end += int(rows)
+		for len(t.sets) < len(list) && int(list[len(t.sets)]) < end {
+			t.sets = append(t.sets, int32(b))
 		}
-		for i := first; i < last && n > 0; i++ {
-			scores, set := g.scores[i*g.ld:], b*len(w.heads)+i
-			t.tile = room(t.tile, n)
-			kernel.Dots(t.tile, g.integers[set*d:(set+1)*d], codes)
-			kernel.Affine(t.tile, -keys.Format().Middle()*g.offsets[set], g.factors[set])
-			if all {
-				kernel.Add(scores[at:end], t.tile)
-				continue
-			}
-			for j, row := range list[:n] {
-				scores[row] += t.tile[j]
-			}
-		}
-		if !all {
-			list, codes = list[n:], codes[n*d:]
-		}
-		at = end
 	}
+	ld := kernel.Pad(len(list))
+	t.tile = room(t.tile, m*ld)
+	stride := len(w.heads)
+	keys.Low().Listed(t.tile, ld, g.integers[first*d:], m, stride*d, list, t.sets, &t.scratch)
+	for h := range m {
+		scores, middle := g.scores[(first+h)*g.ld:], -keys.Format().Middle()
+		for j, row := range list {
+			set := int(t.sets[j])*stride + first + h
+			scores[row] += (t.tile[h*ld+j] + middle*g.offsets[set]) * g.factors[set]
+		}
+	}
+}
+
+// all lists the first n rows.
+func (w *work) all(t *worker, n int) []int32 {
+	t.every = room(t.every, n)
+	for i := range t.every {
+		t.every[i] = int32(i)
+	}
+	return t.every
 }

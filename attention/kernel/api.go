@@ -103,30 +103,31 @@ func Affine(x []float32, offset, factor float32) {
 	affinePortable(x[n:], offset, factor)
 }
 
-// Products is Dots of m queries of d integers with n rows of packed codes of 1 to 8 bits (see quant.Plane); the results of a query
-// start ld elements after those of the one before. mem is memory for unpacked codes, where they need to be.
-func Products(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, mem *[]byte) {
-	if n > 0 && m > 0 {
-		active.products(dst, ld, q, m, packed, n, d, bits, mem)
+// Listed writes to dst[h·ld+j] the exact product of the packed row rows[j] with query h of m, of the set sets[j]: queries of d integers,
+// sets of them stride integers apart. Both lists are ascending. mem is memory for unpacked codes.
+func Listed(dst []float32, ld int, q []int8, m, stride int, packed []byte, rows, sets []int32, d, bits int, mem *[]byte) {
+	if len(rows) > 0 && m > 0 {
+		active.listed(dst, ld, q, m, stride, packed, rows, sets[:len(rows)], d, bits, mem)
 	}
 }
 
-// productsUnpacked is Products by way of unpacked codes, some rows at a time.
-func productsUnpacked(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, mem *[]byte) {
-	const together = 128 // rows whose codes stay in the first-level cache
-	if bits != 8 && cap(*mem) < together*d {
+// listedPortable unpacks some rows at a time.
+func listedPortable(dst []float32, ld int, q []int8, m, stride int, packed []byte, rows, sets []int32, d, bits int, mem *[]byte) {
+	const together = 8
+	if cap(*mem) < together*d {
 		*mem = make([]byte, together*d)
 	}
-	for at := 0; at < n; at += together {
-		rows := min(together, n-at)
-		codes := packed[at*d*bits/8:]
-		if bits != 8 {
-			codes = (*mem)[:rows*d]
-			Unpack(codes, packed[at*d*bits/8:], nil, rows, d, bits)
+	codes := (*mem)[:together*d]
+	for at := 0; at < len(rows); {
+		n := 1 // rows of the same set
+		for n < together && at+n < len(rows) && sets[at+n] == sets[at] {
+			n++
 		}
+		Unpack(codes[:n*d], packed, rows[at:at+n], n, d, bits)
 		for h := range m {
-			Dots(dst[h*ld+at:h*ld+at+rows], q[h*d:(h+1)*d], codes)
+			Dots(dst[h*ld+at:h*ld+at+n], q[int(sets[at])*stride+h*d:][:d], codes[:n*d])
 		}
+		at += n
 	}
 }
 

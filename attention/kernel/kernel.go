@@ -30,8 +30,8 @@ type set struct {
 	dots      func(dst []float32, q []int8, codes []byte)
 	rescale   func(x []float32, offset float32, scales []uint16, factor float32)
 	weigh     func(out []float32, ldo int, w []float32, ldw, m int, codes []byte, d, rows int)
-	products  func(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, mem *[]byte)
 	panels    func(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32)
+	listed    func(dst []float32, ld int, q []int8, m, stride int, packed []byte, rows, sets []int32, d, bits int, mem *[]byte)
 	fold      func(dst []int8, tmp, q []float32, scales []uint16) (float32, int)
 	unpack    func(dst, src []byte, rows []int32, n, dim, bits int)
 	affine    func(x []float32, offset, factor float32)
@@ -43,7 +43,7 @@ var portable = set{
 	name: "portable",
 	tile: tilePortable, transpose: transposePortable, max: maxPortable, sum: sumPortable, exp: expPortable, scale: scalePortable, add: addPortable,
 	count: countPortable, above: abovePortable, cut: cutPortable, quantize: quantizePortable, dots: dotsPortable,
-	rescale: rescalePortable, weigh: weighPortable, products: productsUnpacked, panels: panelsPortable, fold: foldPortable, unpack: unpackPortable, affine: affinePortable, absmax: absmaxPortable, widen: widenPortable,
+	rescale: rescalePortable, weigh: weighPortable, panels: panelsPortable, listed: listedPortable, fold: foldPortable, unpack: unpackPortable, affine: affinePortable, absmax: absmaxPortable, widen: widenPortable,
 }
 
 // active is the fastest set of this machine, or the one that SPATTEN_KERNELS names where the machine has it.

@@ -30,10 +30,10 @@ func available() []*set {
 		quantize: func(dst []int8, x []float32, inverse float32) int {
 			return int(quantizeAVX2(&dst[0], &x[0], inverse, len(x)))
 		},
-		dots:     dots256,
-		weigh:    weigh256,
-		products: products256,
-		panels:   panels256,
+		dots:   dots256,
+		weigh:  weigh256,
+		panels: panels256,
+		listed: listedPortable,
 		fold: func(dst []int8, tmp, q []float32, scales []uint16) (float32, int) {
 			largest, sum := foldAVX2(&dst[0], &tmp[0], &q[0], &scales[0], 127, len(q))
 			return largest, int(sum)
@@ -51,7 +51,7 @@ func available() []*set {
 	avx512 := avx2
 	avx512.name, avx512.tile, avx512.weigh = "avx512", tile512, weigh512
 	if cpu.X86.HasAVX512VNNI {
-		avx512.products, avx512.panels = products512, panels512
+		avx512.panels, avx512.listed = panels512, listed512
 	}
 	return append([]*set{&avx512}, sets...)
 }
@@ -155,19 +155,6 @@ func weighColumns(kernels *[3]weighFunc, width int, out []float32, ldo int, w []
 	}
 }
 
-// productFunc is a kernel for a fixed width of codes.
-type productFunc func(dst *float32, ld int, q *int8, m int, packed *byte, n int)
-
-func products256(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, mem *[]byte) {
-	f := widthOf(bits, products4AVX2, products6AVX2, products8AVX2)
-	productRows(f, 4, dst, ld, q, m, packed, n, d, bits, mem)
-}
-
-func products512(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, mem *[]byte) {
-	f := widthOf(bits, products4AVX512, products6AVX512, products8AVX512)
-	productRows(f, 8, dst, ld, q, m, packed, n, d, bits, mem)
-}
-
 // panelFunc is a kernel for a fixed number of queries and width of codes.
 type panelFunc func(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets, factors *float32)
 
@@ -201,56 +188,47 @@ func panelQueries(kernels *[3]panelFunc, dst []float32, ld int, q []int8, m int,
 	}
 }
 
-func widthOf(bits int, four, six, eight productFunc) productFunc {
-	switch bits {
-	case 4:
-		return four
-	case 6:
-		return six
-	case 8:
-		return eight
-	}
-	return nil
-}
-
-// productRows uses f, if there is one for rows of d codes and rows enough for a round of it.
-func productRows(f productFunc, round int, dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, mem *[]byte) {
-	if f == nil || d != 64 || n < round {
-		productsUnpacked(dst, ld, q, m, packed, n, d, bits, mem)
-		return
-	}
-	done := n &^ (round - 1)
-	_, _, _ = dst[(m-1)*ld+n-1], q[m*d-1], packed[n*8*bits-1]
-	f(&dst[0], 4*ld, &q[0], m, &packed[0], done)
-	if done < n { // the last round once more, from its own rows on: integer products come out the same
-		f(&dst[n-round], 4*ld, &q[0], m, &packed[(n-round)*8*bits], round)
-	}
-}
+var (
+	unpacks256   = [7]func(dst, src *byte, n int){unpack1AVX2, unpack2AVX2, unpack3AVX2, unpack4AVX2, unpack5AVX2, unpack6AVX2, unpack7AVX2}
+	unpacksOf256 = [7]func(dst, src *byte, rows *int32, n int){unpack1OfAVX2, unpack2OfAVX2, unpack3OfAVX2, unpack4OfAVX2, unpack5OfAVX2, unpack6OfAVX2, unpack7OfAVX2}
+)
 
 func unpack256(dst, src []byte, rows []int32, n, dim, bits int) {
-	if dim != 64 || bits != 4 && bits != 6 {
-		if bits == 8 {
-			copyRows(dst, src, rows, n, dim)
-			return
-		}
+	switch {
+	case bits == 8:
+		copyRows(dst, src, rows, n, dim)
+	case dim != 64:
 		unpackPortable(dst, src, rows, n, dim, bits)
+	case rows == nil:
+		_, _ = dst[64*n-1], src[n*bits*8-1]
+		unpacks256[bits-1](&dst[0], &src[0], n)
+	default:
+		_, _ = dst[64*n-1], src[(int(rows[n-1])+1)*bits*8-1] // the last of an ascending list
+		prefetchAVX2(&src[0], &rows[0], 8*bits, n)
+		unpacksOf256[bits-1](&dst[0], &src[0], &rows[0], n)
+	}
+}
+
+var listeds512 = [8]func(dst *float32, ld int, q *int8, m, stride int, packed *byte, rows, sets *int32, n int){
+	listed1AVX512, listed2AVX512, listed3AVX512, listed4AVX512, listed5AVX512, listed6AVX512, listed7AVX512, listed8AVX512,
+}
+
+// listed512 takes rows of 64 codes.
+func listed512(dst []float32, ld int, q []int8, m, stride int, packed []byte, rows, sets []int32, d, bits int, mem *[]byte) {
+	if d != 64 {
+		listedPortable(dst, ld, q, m, stride, packed, rows, sets, d, bits, mem)
 		return
 	}
-	if rows == nil {
-		_ = src[n*bits*8-1]
-		if bits == 4 {
-			unpack4AVX2(&dst[0], &src[0], n)
-		} else {
-			unpack6AVX2(&dst[0], &src[0], n)
-		}
+	n := len(rows)
+	_, _, _, _ = dst[(m-1)*ld+n-1], packed[(int(rows[n-1])+1)*8*bits-1], sets[n-1], q[int(sets[n-1])*stride+m*64-1]
+	prefetchAVX2(&packed[0], &rows[0], 8*bits, n)
+	if n < 8 {
+		listedPortable(dst, ld, q, m, stride, packed, rows, sets, d, bits, mem)
 		return
 	}
-	_ = src[(int(rows[n-1])+1)*bits*8-1] // the last of an ascending list
-	prefetchAVX2(&src[0], &rows[0], 8*bits, n)
-	if bits == 4 {
-		unpack4OfAVX2(&dst[0], &src[0], &rows[0], n)
-	} else {
-		unpack6OfAVX2(&dst[0], &src[0], &rows[0], n)
+	listeds512[bits-1](&dst[0], 4*ld, &q[0], m, stride, &packed[0], &rows[0], &sets[0], n&^7)
+	if n%8 > 0 { // the last round once more, from its own rows on: integer products come out the same
+		listeds512[bits-1](&dst[n-8], 4*ld, &q[0], m, stride, &packed[0], &rows[n-8], &sets[n-8], 8)
 	}
 }
 

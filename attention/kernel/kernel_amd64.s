@@ -1243,6 +1243,34 @@ DATA pairs<>+56(SB)/4, $0x03030303
 DATA pairs<>+60(SB)/4, $0x03030303
 GLOBL pairs<>(SB), RODATA|NOPTR, $64
 
+DATA singles<>+0(SB)/4, $0x01010101
+DATA singles<>+4(SB)/4, $0x01010101
+DATA singles<>+8(SB)/4, $0x01010101
+DATA singles<>+12(SB)/4, $0x01010101
+DATA singles<>+16(SB)/4, $0x01010101
+DATA singles<>+20(SB)/4, $0x01010101
+DATA singles<>+24(SB)/4, $0x01010101
+DATA singles<>+28(SB)/4, $0x01010101
+DATA singles<>+32(SB)/4, $0x01010101
+DATA singles<>+36(SB)/4, $0x01010101
+DATA singles<>+40(SB)/4, $0x01010101
+DATA singles<>+44(SB)/4, $0x01010101
+DATA singles<>+48(SB)/4, $0x01010101
+DATA singles<>+52(SB)/4, $0x01010101
+DATA singles<>+56(SB)/4, $0x01010101
+DATA singles<>+60(SB)/4, $0x01010101
+GLOBL singles<>(SB), RODATA|NOPTR, $64
+
+DATA bitShifts<>+0(SB)/8, $0x0000000000000000
+DATA bitShifts<>+8(SB)/8, $0x0000000000000001
+DATA bitShifts<>+16(SB)/8, $0x0000000000000002
+DATA bitShifts<>+24(SB)/8, $0x0000000000000003
+DATA bitShifts<>+32(SB)/8, $0x0000000000000004
+DATA bitShifts<>+40(SB)/8, $0x0000000000000005
+DATA bitShifts<>+48(SB)/8, $0x0000000000000006
+DATA bitShifts<>+56(SB)/8, $0x0000000000000007
+GLOBL bitShifts<>(SB), RODATA|NOPTR, $64
+
 DATA wordOnes<>+0(SB)/4, $0x00010001
 DATA wordOnes<>+4(SB)/4, $0x00010001
 DATA wordOnes<>+8(SB)/4, $0x00010001
@@ -1664,595 +1692,6 @@ row:
 	VADDPS       96(AX), Y11, Y11
 	VMOVUPS      Y11, 96(AX)
 	ADDQ         CX, AX
-	VZEROUPPER
-	RET
-
-// func products4AVX2(dst *float32, ld int, q *int8, m int, packed *byte, n int)
-// Requires: AVX, AVX2
-TEXT ·products4AVX2(SB), NOSPLIT, $0-48
-	MOVQ dst+0(FP), AX
-	MOVQ ld+8(FP), CX
-	MOVQ packed+32(FP), DX
-	MOVQ n+40(FP), BX
-
-rows:
-	VMOVDQU (DX), Y0
-	VPSRLW  $0x04, Y0, Y1
-	VPAND   nibbles<>+0(SB), Y0, Y0
-	VPAND   nibbles<>+0(SB), Y1, Y1
-	VMOVDQU 32(DX), Y3
-	VPSRLW  $0x04, Y3, Y4
-	VPAND   nibbles<>+0(SB), Y3, Y3
-	VPAND   nibbles<>+0(SB), Y4, Y4
-	VMOVDQU 64(DX), Y6
-	VPSRLW  $0x04, Y6, Y7
-	VPAND   nibbles<>+0(SB), Y6, Y6
-	VPAND   nibbles<>+0(SB), Y7, Y7
-	VMOVDQU 96(DX), Y9
-	VPSRLW  $0x04, Y9, Y10
-	VPAND   nibbles<>+0(SB), Y9, Y9
-	VPAND   nibbles<>+0(SB), Y10, Y10
-	ADDQ    $0x00000080, DX
-	MOVQ    q+16(FP), SI
-	MOVQ    m+24(FP), DI
-	MOVQ    AX, R8
-
-heads:
-	VMOVDQU      (SI), Y11
-	VMOVDQU      32(SI), Y13
-	VPMADDUBSW   Y11, Y0, Y2
-	VPMADDUBSW   Y13, Y1, Y12
-	VPADDW       Y12, Y2, Y2
-	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
-	VPMADDUBSW   Y11, Y3, Y5
-	VPMADDUBSW   Y13, Y4, Y12
-	VPADDW       Y12, Y5, Y5
-	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
-	VPMADDUBSW   Y11, Y6, Y8
-	VPMADDUBSW   Y13, Y7, Y12
-	VPADDW       Y12, Y8, Y8
-	VPMADDWD     wordOnes<>+0(SB), Y8, Y8
-	VPMADDUBSW   Y11, Y9, Y11
-	VPMADDUBSW   Y13, Y10, Y12
-	VPADDW       Y12, Y11, Y11
-	VPMADDWD     wordOnes<>+0(SB), Y11, Y11
-	VPUNPCKLDQ   Y5, Y2, Y12
-	VPUNPCKHDQ   Y5, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VPUNPCKLDQ   Y11, Y8, Y12
-	VPUNPCKHDQ   Y11, Y8, Y8
-	VPADDD       Y12, Y8, Y8
-	VPUNPCKLQDQ  Y8, Y2, Y12
-	VPUNPCKHQDQ  Y8, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X12
-	VPADDD       X12, X2, X2
-	VCVTDQ2PS    X2, X2
-	VMOVUPS      X2, (R8)
-	ADDQ         CX, R8
-	ADDQ         $0x40, SI
-	DECQ         DI
-	JNZ          heads
-	ADDQ         $0x10, AX
-	SUBQ         $0x04, BX
-	JNZ          rows
-	VZEROUPPER
-	RET
-
-// func products4AVX512(dst *float32, ld int, q *int8, m int, packed *byte, n int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI
-TEXT ·products4AVX512(SB), NOSPLIT, $0-48
-	VMOVDQU64 nibbles<>+0(SB), Z0
-	MOVQ      dst+0(FP), AX
-	MOVQ      ld+8(FP), CX
-	MOVQ      packed+32(FP), DX
-	MOVQ      n+40(FP), BX
-
-rows:
-	VMOVDQU64    (DX), Y1
-	VPSRLW       $0x04, Y1, Y17
-	VINSERTI64X4 $0x01, Y17, Z1, Z1
-	VPANDD       Z0, Z1, Z1
-	VMOVDQU64    32(DX), Y3
-	VPSRLW       $0x04, Y3, Y17
-	VINSERTI64X4 $0x01, Y17, Z3, Z3
-	VPANDD       Z0, Z3, Z3
-	VMOVDQU64    64(DX), Y5
-	VPSRLW       $0x04, Y5, Y17
-	VINSERTI64X4 $0x01, Y17, Z5, Z5
-	VPANDD       Z0, Z5, Z5
-	VMOVDQU64    96(DX), Y7
-	VPSRLW       $0x04, Y7, Y17
-	VINSERTI64X4 $0x01, Y17, Z7, Z7
-	VPANDD       Z0, Z7, Z7
-	VMOVDQU64    128(DX), Y9
-	VPSRLW       $0x04, Y9, Y17
-	VINSERTI64X4 $0x01, Y17, Z9, Z9
-	VPANDD       Z0, Z9, Z9
-	VMOVDQU64    160(DX), Y11
-	VPSRLW       $0x04, Y11, Y17
-	VINSERTI64X4 $0x01, Y17, Z11, Z11
-	VPANDD       Z0, Z11, Z11
-	VMOVDQU64    192(DX), Y13
-	VPSRLW       $0x04, Y13, Y17
-	VINSERTI64X4 $0x01, Y17, Z13, Z13
-	VPANDD       Z0, Z13, Z13
-	VMOVDQU64    224(DX), Y15
-	VPSRLW       $0x04, Y15, Y17
-	VINSERTI64X4 $0x01, Y17, Z15, Z15
-	VPANDD       Z0, Z15, Z15
-	ADDQ         $0x00000100, DX
-	MOVQ         q+16(FP), SI
-	MOVQ         m+24(FP), DI
-	MOVQ         AX, R8
-
-heads:
-	VMOVDQU64     (SI), Z17
-	VPXORD        Z2, Z2, Z2
-	VPDPBUSD      Z17, Z1, Z2
-	VPXORD        Z4, Z4, Z4
-	VPDPBUSD      Z17, Z3, Z4
-	VPXORD        Z6, Z6, Z6
-	VPDPBUSD      Z17, Z5, Z6
-	VPXORD        Z8, Z8, Z8
-	VPDPBUSD      Z17, Z7, Z8
-	VPXORD        Z10, Z10, Z10
-	VPDPBUSD      Z17, Z9, Z10
-	VPXORD        Z12, Z12, Z12
-	VPDPBUSD      Z17, Z11, Z12
-	VPXORD        Z14, Z14, Z14
-	VPDPBUSD      Z17, Z13, Z14
-	VPXORD        Z16, Z16, Z16
-	VPDPBUSD      Z17, Z15, Z16
-	VPUNPCKLDQ    Z4, Z2, Z17
-	VPUNPCKHDQ    Z4, Z2, Z2
-	VPADDD        Z17, Z2, Z2
-	VPUNPCKLDQ    Z8, Z6, Z17
-	VPUNPCKHDQ    Z8, Z6, Z6
-	VPADDD        Z17, Z6, Z6
-	VPUNPCKLQDQ   Z6, Z2, Z17
-	VPUNPCKHQDQ   Z6, Z2, Z2
-	VPADDD        Z17, Z2, Z2
-	VPUNPCKLDQ    Z12, Z10, Z17
-	VPUNPCKHDQ    Z12, Z10, Z10
-	VPADDD        Z17, Z10, Z10
-	VPUNPCKLDQ    Z16, Z14, Z17
-	VPUNPCKHDQ    Z16, Z14, Z14
-	VPADDD        Z17, Z14, Z14
-	VPUNPCKLQDQ   Z14, Z10, Z17
-	VPUNPCKHQDQ   Z14, Z10, Z10
-	VPADDD        Z17, Z10, Z10
-	VEXTRACTI64X4 $0x01, Z2, Y17
-	VPADDD        Y17, Y2, Y2
-	VEXTRACTI64X4 $0x01, Z10, Y17
-	VPADDD        Y17, Y10, Y10
-	VSHUFI64X2    $0x00, Y10, Y2, Y17
-	VSHUFI64X2    $0x03, Y10, Y2, Y2
-	VPADDD        Y17, Y2, Y2
-	VCVTDQ2PS     Y2, Y2
-	VMOVUPS       Y2, (R8)
-	ADDQ          CX, R8
-	ADDQ          $0x40, SI
-	DECQ          DI
-	JNZ           heads
-	ADDQ          $0x20, AX
-	SUBQ          $0x08, BX
-	JNZ           rows
-	VZEROUPPER
-	RET
-
-// func products6AVX2(dst *float32, ld int, q *int8, m int, packed *byte, n int)
-// Requires: AVX, AVX2
-TEXT ·products6AVX2(SB), NOSPLIT, $0-48
-	MOVQ dst+0(FP), AX
-	MOVQ ld+8(FP), CX
-	MOVQ packed+32(FP), DX
-	MOVQ n+40(FP), BX
-
-rows:
-	VMOVDQU        (DX), Y0
-	VPSRLW         $0x04, Y0, Y1
-	VPAND          nibbles<>+0(SB), Y0, Y0
-	VPAND          nibbles<>+0(SB), Y1, Y1
-	VBROADCASTI128 32(DX), Y12
-	VPSRLVD        shifts<>+0(SB), Y12, Y2
-	VPSRLVD        shifts<>+32(SB), Y12, Y12
-	VPAND          pairs<>+0(SB), Y2, Y2
-	VPAND          pairs<>+0(SB), Y12, Y12
-	VPSLLW         $0x02, Y0, Y0
-	VPSLLW         $0x02, Y1, Y1
-	VPOR           Y2, Y0, Y0
-	VPOR           Y12, Y1, Y1
-	VMOVDQU        48(DX), Y3
-	VPSRLW         $0x04, Y3, Y4
-	VPAND          nibbles<>+0(SB), Y3, Y3
-	VPAND          nibbles<>+0(SB), Y4, Y4
-	VBROADCASTI128 80(DX), Y12
-	VPSRLVD        shifts<>+0(SB), Y12, Y2
-	VPSRLVD        shifts<>+32(SB), Y12, Y12
-	VPAND          pairs<>+0(SB), Y2, Y2
-	VPAND          pairs<>+0(SB), Y12, Y12
-	VPSLLW         $0x02, Y3, Y3
-	VPSLLW         $0x02, Y4, Y4
-	VPOR           Y2, Y3, Y3
-	VPOR           Y12, Y4, Y4
-	VMOVDQU        96(DX), Y6
-	VPSRLW         $0x04, Y6, Y7
-	VPAND          nibbles<>+0(SB), Y6, Y6
-	VPAND          nibbles<>+0(SB), Y7, Y7
-	VBROADCASTI128 128(DX), Y12
-	VPSRLVD        shifts<>+0(SB), Y12, Y2
-	VPSRLVD        shifts<>+32(SB), Y12, Y12
-	VPAND          pairs<>+0(SB), Y2, Y2
-	VPAND          pairs<>+0(SB), Y12, Y12
-	VPSLLW         $0x02, Y6, Y6
-	VPSLLW         $0x02, Y7, Y7
-	VPOR           Y2, Y6, Y6
-	VPOR           Y12, Y7, Y7
-	VMOVDQU        144(DX), Y9
-	VPSRLW         $0x04, Y9, Y10
-	VPAND          nibbles<>+0(SB), Y9, Y9
-	VPAND          nibbles<>+0(SB), Y10, Y10
-	VBROADCASTI128 176(DX), Y12
-	VPSRLVD        shifts<>+0(SB), Y12, Y2
-	VPSRLVD        shifts<>+32(SB), Y12, Y12
-	VPAND          pairs<>+0(SB), Y2, Y2
-	VPAND          pairs<>+0(SB), Y12, Y12
-	VPSLLW         $0x02, Y9, Y9
-	VPSLLW         $0x02, Y10, Y10
-	VPOR           Y2, Y9, Y9
-	VPOR           Y12, Y10, Y10
-	ADDQ           $0x000000c0, DX
-	MOVQ           q+16(FP), SI
-	MOVQ           m+24(FP), DI
-	MOVQ           AX, R8
-
-heads:
-	VMOVDQU      (SI), Y11
-	VMOVDQU      32(SI), Y13
-	VPMADDUBSW   Y11, Y0, Y2
-	VPMADDUBSW   Y13, Y1, Y12
-	VPADDW       Y12, Y2, Y2
-	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
-	VPMADDUBSW   Y11, Y3, Y5
-	VPMADDUBSW   Y13, Y4, Y12
-	VPADDW       Y12, Y5, Y5
-	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
-	VPMADDUBSW   Y11, Y6, Y8
-	VPMADDUBSW   Y13, Y7, Y12
-	VPADDW       Y12, Y8, Y8
-	VPMADDWD     wordOnes<>+0(SB), Y8, Y8
-	VPMADDUBSW   Y11, Y9, Y11
-	VPMADDUBSW   Y13, Y10, Y12
-	VPADDW       Y12, Y11, Y11
-	VPMADDWD     wordOnes<>+0(SB), Y11, Y11
-	VPUNPCKLDQ   Y5, Y2, Y12
-	VPUNPCKHDQ   Y5, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VPUNPCKLDQ   Y11, Y8, Y12
-	VPUNPCKHDQ   Y11, Y8, Y8
-	VPADDD       Y12, Y8, Y8
-	VPUNPCKLQDQ  Y8, Y2, Y12
-	VPUNPCKHQDQ  Y8, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X12
-	VPADDD       X12, X2, X2
-	VCVTDQ2PS    X2, X2
-	VMOVUPS      X2, (R8)
-	ADDQ         CX, R8
-	ADDQ         $0x40, SI
-	DECQ         DI
-	JNZ          heads
-	ADDQ         $0x10, AX
-	SUBQ         $0x04, BX
-	JNZ          rows
-	VZEROUPPER
-	RET
-
-// func products6AVX512(dst *float32, ld int, q *int8, m int, packed *byte, n int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI
-TEXT ·products6AVX512(SB), NOSPLIT, $0-48
-	VMOVDQU64 nibbles<>+0(SB), Z0
-	VMOVDQU64 pairs<>+0(SB), Z1
-	VMOVDQU64 shifts<>+0(SB), Z2
-	MOVQ      dst+0(FP), AX
-	MOVQ      ld+8(FP), CX
-	MOVQ      packed+32(FP), DX
-	MOVQ      n+40(FP), BX
-
-rows:
-	VMOVDQU64       (DX), Y3
-	VPSRLW          $0x04, Y3, Y19
-	VINSERTI64X4    $0x01, Y19, Z3, Z3
-	VPANDD          Z0, Z3, Z3
-	VBROADCASTI32X4 32(DX), Z19
-	VPSRLVD         Z2, Z19, Z19
-	VPANDD          Z1, Z19, Z19
-	VPSLLW          $0x02, Z3, Z3
-	VPORD           Z19, Z3, Z3
-	VMOVDQU64       48(DX), Y5
-	VPSRLW          $0x04, Y5, Y19
-	VINSERTI64X4    $0x01, Y19, Z5, Z5
-	VPANDD          Z0, Z5, Z5
-	VBROADCASTI32X4 80(DX), Z19
-	VPSRLVD         Z2, Z19, Z19
-	VPANDD          Z1, Z19, Z19
-	VPSLLW          $0x02, Z5, Z5
-	VPORD           Z19, Z5, Z5
-	VMOVDQU64       96(DX), Y7
-	VPSRLW          $0x04, Y7, Y19
-	VINSERTI64X4    $0x01, Y19, Z7, Z7
-	VPANDD          Z0, Z7, Z7
-	VBROADCASTI32X4 128(DX), Z19
-	VPSRLVD         Z2, Z19, Z19
-	VPANDD          Z1, Z19, Z19
-	VPSLLW          $0x02, Z7, Z7
-	VPORD           Z19, Z7, Z7
-	VMOVDQU64       144(DX), Y9
-	VPSRLW          $0x04, Y9, Y19
-	VINSERTI64X4    $0x01, Y19, Z9, Z9
-	VPANDD          Z0, Z9, Z9
-	VBROADCASTI32X4 176(DX), Z19
-	VPSRLVD         Z2, Z19, Z19
-	VPANDD          Z1, Z19, Z19
-	VPSLLW          $0x02, Z9, Z9
-	VPORD           Z19, Z9, Z9
-	VMOVDQU64       192(DX), Y11
-	VPSRLW          $0x04, Y11, Y19
-	VINSERTI64X4    $0x01, Y19, Z11, Z11
-	VPANDD          Z0, Z11, Z11
-	VBROADCASTI32X4 224(DX), Z19
-	VPSRLVD         Z2, Z19, Z19
-	VPANDD          Z1, Z19, Z19
-	VPSLLW          $0x02, Z11, Z11
-	VPORD           Z19, Z11, Z11
-	VMOVDQU64       240(DX), Y13
-	VPSRLW          $0x04, Y13, Y19
-	VINSERTI64X4    $0x01, Y19, Z13, Z13
-	VPANDD          Z0, Z13, Z13
-	VBROADCASTI32X4 272(DX), Z19
-	VPSRLVD         Z2, Z19, Z19
-	VPANDD          Z1, Z19, Z19
-	VPSLLW          $0x02, Z13, Z13
-	VPORD           Z19, Z13, Z13
-	VMOVDQU64       288(DX), Y15
-	VPSRLW          $0x04, Y15, Y19
-	VINSERTI64X4    $0x01, Y19, Z15, Z15
-	VPANDD          Z0, Z15, Z15
-	VBROADCASTI32X4 320(DX), Z19
-	VPSRLVD         Z2, Z19, Z19
-	VPANDD          Z1, Z19, Z19
-	VPSLLW          $0x02, Z15, Z15
-	VPORD           Z19, Z15, Z15
-	VMOVDQU64       336(DX), Y17
-	VPSRLW          $0x04, Y17, Y19
-	VINSERTI64X4    $0x01, Y19, Z17, Z17
-	VPANDD          Z0, Z17, Z17
-	VBROADCASTI32X4 368(DX), Z19
-	VPSRLVD         Z2, Z19, Z19
-	VPANDD          Z1, Z19, Z19
-	VPSLLW          $0x02, Z17, Z17
-	VPORD           Z19, Z17, Z17
-	ADDQ            $0x00000180, DX
-	MOVQ            q+16(FP), SI
-	MOVQ            m+24(FP), DI
-	MOVQ            AX, R8
-
-heads:
-	VMOVDQU64     (SI), Z19
-	VPXORD        Z4, Z4, Z4
-	VPDPBUSD      Z19, Z3, Z4
-	VPXORD        Z6, Z6, Z6
-	VPDPBUSD      Z19, Z5, Z6
-	VPXORD        Z8, Z8, Z8
-	VPDPBUSD      Z19, Z7, Z8
-	VPXORD        Z10, Z10, Z10
-	VPDPBUSD      Z19, Z9, Z10
-	VPXORD        Z12, Z12, Z12
-	VPDPBUSD      Z19, Z11, Z12
-	VPXORD        Z14, Z14, Z14
-	VPDPBUSD      Z19, Z13, Z14
-	VPXORD        Z16, Z16, Z16
-	VPDPBUSD      Z19, Z15, Z16
-	VPXORD        Z18, Z18, Z18
-	VPDPBUSD      Z19, Z17, Z18
-	VPUNPCKLDQ    Z6, Z4, Z19
-	VPUNPCKHDQ    Z6, Z4, Z4
-	VPADDD        Z19, Z4, Z4
-	VPUNPCKLDQ    Z10, Z8, Z19
-	VPUNPCKHDQ    Z10, Z8, Z8
-	VPADDD        Z19, Z8, Z8
-	VPUNPCKLQDQ   Z8, Z4, Z19
-	VPUNPCKHQDQ   Z8, Z4, Z4
-	VPADDD        Z19, Z4, Z4
-	VPUNPCKLDQ    Z14, Z12, Z19
-	VPUNPCKHDQ    Z14, Z12, Z12
-	VPADDD        Z19, Z12, Z12
-	VPUNPCKLDQ    Z18, Z16, Z19
-	VPUNPCKHDQ    Z18, Z16, Z16
-	VPADDD        Z19, Z16, Z16
-	VPUNPCKLQDQ   Z16, Z12, Z19
-	VPUNPCKHQDQ   Z16, Z12, Z12
-	VPADDD        Z19, Z12, Z12
-	VEXTRACTI64X4 $0x01, Z4, Y19
-	VPADDD        Y19, Y4, Y4
-	VEXTRACTI64X4 $0x01, Z12, Y19
-	VPADDD        Y19, Y12, Y12
-	VSHUFI64X2    $0x00, Y12, Y4, Y19
-	VSHUFI64X2    $0x03, Y12, Y4, Y4
-	VPADDD        Y19, Y4, Y4
-	VCVTDQ2PS     Y4, Y4
-	VMOVUPS       Y4, (R8)
-	ADDQ          CX, R8
-	ADDQ          $0x40, SI
-	DECQ          DI
-	JNZ           heads
-	ADDQ          $0x20, AX
-	SUBQ          $0x08, BX
-	JNZ           rows
-	VZEROUPPER
-	RET
-
-// func products8AVX2(dst *float32, ld int, q *int8, m int, packed *byte, n int)
-// Requires: AVX, AVX2
-TEXT ·products8AVX2(SB), NOSPLIT, $0-48
-	MOVQ dst+0(FP), AX
-	MOVQ ld+8(FP), CX
-	MOVQ packed+32(FP), DX
-	MOVQ n+40(FP), BX
-
-rows:
-	MOVQ q+16(FP), SI
-	MOVQ m+24(FP), DI
-	MOVQ AX, R8
-
-heads:
-	VPMOVSXBW    (SI), Y0
-	VPMOVZXBW    (DX), Y1
-	VPMADDWD     Y0, Y1, Y1
-	VPMOVZXBW    64(DX), Y2
-	VPMADDWD     Y0, Y2, Y2
-	VPMOVZXBW    128(DX), Y3
-	VPMADDWD     Y0, Y3, Y3
-	VPMOVZXBW    192(DX), Y4
-	VPMADDWD     Y0, Y4, Y4
-	VPMOVSXBW    16(SI), Y0
-	VPMOVZXBW    16(DX), Y5
-	VPMADDWD     Y0, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPMOVZXBW    80(DX), Y5
-	VPMADDWD     Y0, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPMOVZXBW    144(DX), Y5
-	VPMADDWD     Y0, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPMOVZXBW    208(DX), Y5
-	VPMADDWD     Y0, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPMOVSXBW    32(SI), Y0
-	VPMOVZXBW    32(DX), Y5
-	VPMADDWD     Y0, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPMOVZXBW    96(DX), Y5
-	VPMADDWD     Y0, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPMOVZXBW    160(DX), Y5
-	VPMADDWD     Y0, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPMOVZXBW    224(DX), Y5
-	VPMADDWD     Y0, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPMOVSXBW    48(SI), Y0
-	VPMOVZXBW    48(DX), Y5
-	VPMADDWD     Y0, Y5, Y5
-	VPADDD       Y5, Y1, Y1
-	VPMOVZXBW    112(DX), Y5
-	VPMADDWD     Y0, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VPMOVZXBW    176(DX), Y5
-	VPMADDWD     Y0, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VPMOVZXBW    240(DX), Y5
-	VPMADDWD     Y0, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPUNPCKLDQ   Y2, Y1, Y5
-	VPUNPCKHDQ   Y2, Y1, Y1
-	VPADDD       Y5, Y1, Y1
-	VPUNPCKLDQ   Y4, Y3, Y5
-	VPUNPCKHDQ   Y4, Y3, Y3
-	VPADDD       Y5, Y3, Y3
-	VPUNPCKLQDQ  Y3, Y1, Y5
-	VPUNPCKHQDQ  Y3, Y1, Y1
-	VPADDD       Y5, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X5
-	VPADDD       X5, X1, X1
-	VCVTDQ2PS    X1, X1
-	VMOVUPS      X1, (R8)
-	ADDQ         CX, R8
-	ADDQ         $0x40, SI
-	DECQ         DI
-	JNZ          heads
-	ADDQ         $0x10, AX
-	ADDQ         $0x00000100, DX
-	SUBQ         $0x04, BX
-	JNZ          rows
-	VZEROUPPER
-	RET
-
-// func products8AVX512(dst *float32, ld int, q *int8, m int, packed *byte, n int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI
-TEXT ·products8AVX512(SB), NOSPLIT, $0-48
-	MOVQ dst+0(FP), AX
-	MOVQ ld+8(FP), CX
-	MOVQ packed+32(FP), DX
-	MOVQ n+40(FP), BX
-
-rows:
-	VMOVDQU64 (DX), Z0
-	VMOVDQU64 64(DX), Z2
-	VMOVDQU64 128(DX), Z4
-	VMOVDQU64 192(DX), Z6
-	VMOVDQU64 256(DX), Z8
-	VMOVDQU64 320(DX), Z10
-	VMOVDQU64 384(DX), Z12
-	VMOVDQU64 448(DX), Z14
-	ADDQ      $0x00000200, DX
-	MOVQ      q+16(FP), SI
-	MOVQ      m+24(FP), DI
-	MOVQ      AX, R8
-
-heads:
-	VMOVDQU64     (SI), Z16
-	VPXORD        Z1, Z1, Z1
-	VPDPBUSD      Z16, Z0, Z1
-	VPXORD        Z3, Z3, Z3
-	VPDPBUSD      Z16, Z2, Z3
-	VPXORD        Z5, Z5, Z5
-	VPDPBUSD      Z16, Z4, Z5
-	VPXORD        Z7, Z7, Z7
-	VPDPBUSD      Z16, Z6, Z7
-	VPXORD        Z9, Z9, Z9
-	VPDPBUSD      Z16, Z8, Z9
-	VPXORD        Z11, Z11, Z11
-	VPDPBUSD      Z16, Z10, Z11
-	VPXORD        Z13, Z13, Z13
-	VPDPBUSD      Z16, Z12, Z13
-	VPXORD        Z15, Z15, Z15
-	VPDPBUSD      Z16, Z14, Z15
-	VPUNPCKLDQ    Z3, Z1, Z16
-	VPUNPCKHDQ    Z3, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z7, Z5, Z16
-	VPUNPCKHDQ    Z7, Z5, Z5
-	VPADDD        Z16, Z5, Z5
-	VPUNPCKLQDQ   Z5, Z1, Z16
-	VPUNPCKHQDQ   Z5, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z11, Z9, Z16
-	VPUNPCKHDQ    Z11, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VPUNPCKLDQ    Z15, Z13, Z16
-	VPUNPCKHDQ    Z15, Z13, Z13
-	VPADDD        Z16, Z13, Z13
-	VPUNPCKLQDQ   Z13, Z9, Z16
-	VPUNPCKHQDQ   Z13, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VEXTRACTI64X4 $0x01, Z1, Y16
-	VPADDD        Y16, Y1, Y1
-	VEXTRACTI64X4 $0x01, Z9, Y16
-	VPADDD        Y16, Y9, Y9
-	VSHUFI64X2    $0x00, Y9, Y1, Y16
-	VSHUFI64X2    $0x03, Y9, Y1, Y1
-	VPADDD        Y16, Y1, Y1
-	VCVTDQ2PS     Y1, Y1
-	VMOVUPS       Y1, (R8)
-	ADDQ          CX, R8
-	ADDQ          $0x40, SI
-	DECQ          DI
-	JNZ           heads
-	ADDQ          $0x20, AX
-	SUBQ          $0x08, BX
-	JNZ           rows
 	VZEROUPPER
 	RET
 
@@ -8153,22 +7592,824 @@ round:
 	VZEROUPPER
 	RET
 
+// func listed1AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI
+TEXT ·listed1AVX512(SB), NOSPLIT, $0-72
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ stride+32(FP), DX
+	MOVQ packed+40(FP), BX
+	MOVQ n+64(FP), SI
+	MOVQ rows+48(FP), DI
+	MOVQ sets+56(FP), R8
+	MOVQ q+16(FP), R9
+
+rows:
+	MOVLQSX      (DI), R10
+	IMUL3Q       $0x08, R10, R10
+	ADDQ         BX, R10
+	VPBROADCASTQ (R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z0
+	MOVLQSX      4(DI), R10
+	IMUL3Q       $0x08, R10, R10
+	ADDQ         BX, R10
+	VPBROADCASTQ (R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z2
+	MOVLQSX      8(DI), R10
+	IMUL3Q       $0x08, R10, R10
+	ADDQ         BX, R10
+	VPBROADCASTQ (R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z4
+	MOVLQSX      12(DI), R10
+	IMUL3Q       $0x08, R10, R10
+	ADDQ         BX, R10
+	VPBROADCASTQ (R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z6
+	MOVLQSX      16(DI), R10
+	IMUL3Q       $0x08, R10, R10
+	ADDQ         BX, R10
+	VPBROADCASTQ (R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z8
+	MOVLQSX      20(DI), R10
+	IMUL3Q       $0x08, R10, R10
+	ADDQ         BX, R10
+	VPBROADCASTQ (R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z10
+	MOVLQSX      24(DI), R10
+	IMUL3Q       $0x08, R10, R10
+	ADDQ         BX, R10
+	VPBROADCASTQ (R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z12
+	MOVLQSX      28(DI), R10
+	IMUL3Q       $0x08, R10, R10
+	ADDQ         BX, R10
+	VPBROADCASTQ (R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z14
+	MOVQ         m+24(FP), R13
+	MOVQ         AX, R11
+	MOVQ         R9, R12
+
+heads:
+	MOVLQSX       (R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (R11)
+	ADDQ          CX, R11
+	ADDQ          $0x40, R12
+	DECQ          R13
+	JNZ           heads
+	ADDQ          $0x20, AX
+	ADDQ          $0x20, DI
+	ADDQ          $0x20, R8
+	SUBQ          $0x08, SI
+	JNZ           rows
+	VZEROUPPER
+	RET
+
+// func unpack1AVX2(dst *byte, src *byte, n int)
+// Requires: AVX, AVX2
+TEXT ·unpack1AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+row:
+	VPBROADCASTQ (CX), Y0
+	VPSRLVQ      bitShifts<>+32(SB), Y0, Y1
+	VPSRLVQ      bitShifts<>+0(SB), Y0, Y0
+	VPAND        singles<>+0(SB), Y0, Y0
+	VPAND        singles<>+0(SB), Y1, Y1
+	VMOVDQA      Y0, Y0
+	VMOVDQA      Y1, Y1
+	VMOVDQU      Y0, (AX)
+	VMOVDQU      Y1, 32(AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x08, CX
+	DECQ         DX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func unpack1OfAVX2(dst *byte, src *byte, rows *int32, n int)
+// Requires: AVX, AVX2
+TEXT ·unpack1OfAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+24(FP), DX
+	MOVQ rows+16(FP), BX
+
+row:
+	MOVLQSX      (BX), SI
+	IMUL3Q       $0x08, SI, SI
+	ADDQ         CX, SI
+	ADDQ         $0x04, BX
+	VPBROADCASTQ (SI), Y0
+	VPSRLVQ      bitShifts<>+32(SB), Y0, Y1
+	VPSRLVQ      bitShifts<>+0(SB), Y0, Y0
+	VPAND        singles<>+0(SB), Y0, Y0
+	VPAND        singles<>+0(SB), Y1, Y1
+	VMOVDQA      Y0, Y0
+	VMOVDQA      Y1, Y1
+	VMOVDQU      Y0, (AX)
+	VMOVDQU      Y1, 32(AX)
+	ADDQ         $0x40, AX
+	DECQ         DX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func listed2AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI
+TEXT ·listed2AVX512(SB), NOSPLIT, $0-72
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ stride+32(FP), DX
+	MOVQ packed+40(FP), BX
+	MOVQ n+64(FP), SI
+	MOVQ rows+48(FP), DI
+	MOVQ sets+56(FP), R8
+	MOVQ q+16(FP), R9
+
+rows:
+	MOVLQSX         (DI), R10
+	IMUL3Q          $0x10, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z0
+	MOVLQSX         4(DI), R10
+	IMUL3Q          $0x10, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z2
+	MOVLQSX         8(DI), R10
+	IMUL3Q          $0x10, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z4
+	MOVLQSX         12(DI), R10
+	IMUL3Q          $0x10, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z6
+	MOVLQSX         16(DI), R10
+	IMUL3Q          $0x10, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z8
+	MOVLQSX         20(DI), R10
+	IMUL3Q          $0x10, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z10
+	MOVLQSX         24(DI), R10
+	IMUL3Q          $0x10, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z12
+	MOVLQSX         28(DI), R10
+	IMUL3Q          $0x10, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z14
+	MOVQ            m+24(FP), R13
+	MOVQ            AX, R11
+	MOVQ            R9, R12
+
+heads:
+	MOVLQSX       (R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (R11)
+	ADDQ          CX, R11
+	ADDQ          $0x40, R12
+	DECQ          R13
+	JNZ           heads
+	ADDQ          $0x20, AX
+	ADDQ          $0x20, DI
+	ADDQ          $0x20, R8
+	SUBQ          $0x08, SI
+	JNZ           rows
+	VZEROUPPER
+	RET
+
+// func unpack2AVX2(dst *byte, src *byte, n int)
+// Requires: AVX, AVX2
+TEXT ·unpack2AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+row:
+	VBROADCASTI128 (CX), Y0
+	VPSRLVD        shifts<>+32(SB), Y0, Y1
+	VPSRLVD        shifts<>+0(SB), Y0, Y0
+	VPAND          pairs<>+0(SB), Y0, Y0
+	VPAND          pairs<>+0(SB), Y1, Y1
+	VMOVDQA        Y0, Y0
+	VMOVDQA        Y1, Y1
+	VMOVDQU        Y0, (AX)
+	VMOVDQU        Y1, 32(AX)
+	ADDQ           $0x40, AX
+	ADDQ           $0x10, CX
+	DECQ           DX
+	JNZ            row
+	VZEROUPPER
+	RET
+
+// func unpack2OfAVX2(dst *byte, src *byte, rows *int32, n int)
+// Requires: AVX, AVX2
+TEXT ·unpack2OfAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+24(FP), DX
+	MOVQ rows+16(FP), BX
+
+row:
+	MOVLQSX        (BX), SI
+	IMUL3Q         $0x10, SI, SI
+	ADDQ           CX, SI
+	ADDQ           $0x04, BX
+	VBROADCASTI128 (SI), Y0
+	VPSRLVD        shifts<>+32(SB), Y0, Y1
+	VPSRLVD        shifts<>+0(SB), Y0, Y0
+	VPAND          pairs<>+0(SB), Y0, Y0
+	VPAND          pairs<>+0(SB), Y1, Y1
+	VMOVDQA        Y0, Y0
+	VMOVDQA        Y1, Y1
+	VMOVDQU        Y0, (AX)
+	VMOVDQU        Y1, 32(AX)
+	ADDQ           $0x40, AX
+	DECQ           DX
+	JNZ            row
+	VZEROUPPER
+	RET
+
+// func listed3AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI
+TEXT ·listed3AVX512(SB), NOSPLIT, $0-72
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ stride+32(FP), DX
+	MOVQ packed+40(FP), BX
+	MOVQ n+64(FP), SI
+	MOVQ rows+48(FP), DI
+	MOVQ sets+56(FP), R8
+	MOVQ q+16(FP), R9
+
+rows:
+	MOVLQSX         (DI), R10
+	IMUL3Q          $0x18, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z0
+	VPBROADCASTQ    16(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z0, Z0
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z0, Z0
+	MOVLQSX         4(DI), R10
+	IMUL3Q          $0x18, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z2
+	VPBROADCASTQ    16(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z2, Z2
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z2, Z2
+	MOVLQSX         8(DI), R10
+	IMUL3Q          $0x18, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z4
+	VPBROADCASTQ    16(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z4, Z4
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z4, Z4
+	MOVLQSX         12(DI), R10
+	IMUL3Q          $0x18, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z6
+	VPBROADCASTQ    16(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z6, Z6
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z6, Z6
+	MOVLQSX         16(DI), R10
+	IMUL3Q          $0x18, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z8
+	VPBROADCASTQ    16(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z8, Z8
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z8, Z8
+	MOVLQSX         20(DI), R10
+	IMUL3Q          $0x18, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z10
+	VPBROADCASTQ    16(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z10, Z10
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z10, Z10
+	MOVLQSX         24(DI), R10
+	IMUL3Q          $0x18, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z12
+	VPBROADCASTQ    16(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z12, Z12
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z12, Z12
+	MOVLQSX         28(DI), R10
+	IMUL3Q          $0x18, R10, R10
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z14
+	VPBROADCASTQ    16(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z14, Z14
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z14, Z14
+	MOVQ            m+24(FP), R13
+	MOVQ            AX, R11
+	MOVQ            R9, R12
+
+heads:
+	MOVLQSX       (R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (R11)
+	ADDQ          CX, R11
+	ADDQ          $0x40, R12
+	DECQ          R13
+	JNZ           heads
+	ADDQ          $0x20, AX
+	ADDQ          $0x20, DI
+	ADDQ          $0x20, R8
+	SUBQ          $0x08, SI
+	JNZ           rows
+	VZEROUPPER
+	RET
+
+// func unpack3AVX2(dst *byte, src *byte, n int)
+// Requires: AVX, AVX2
+TEXT ·unpack3AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+row:
+	VBROADCASTI128 (CX), Y2
+	VPSRLVD        shifts<>+32(SB), Y2, Y3
+	VPSRLVD        shifts<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y3, Y3
+	VMOVDQA        Y2, Y0
+	VMOVDQA        Y3, Y1
+	VPBROADCASTQ   16(CX), Y2
+	VPSRLVQ        bitShifts<>+32(SB), Y2, Y3
+	VPSRLVQ        bitShifts<>+0(SB), Y2, Y2
+	VPAND          singles<>+0(SB), Y2, Y2
+	VPAND          singles<>+0(SB), Y3, Y3
+	VPSLLW         $0x01, Y0, Y0
+	VPSLLW         $0x01, Y1, Y1
+	VPOR           Y2, Y0, Y0
+	VPOR           Y3, Y1, Y1
+	VMOVDQU        Y0, (AX)
+	VMOVDQU        Y1, 32(AX)
+	ADDQ           $0x40, AX
+	ADDQ           $0x18, CX
+	DECQ           DX
+	JNZ            row
+	VZEROUPPER
+	RET
+
+// func unpack3OfAVX2(dst *byte, src *byte, rows *int32, n int)
+// Requires: AVX, AVX2
+TEXT ·unpack3OfAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+24(FP), DX
+	MOVQ rows+16(FP), BX
+
+row:
+	MOVLQSX        (BX), SI
+	IMUL3Q         $0x18, SI, SI
+	ADDQ           CX, SI
+	ADDQ           $0x04, BX
+	VBROADCASTI128 (SI), Y2
+	VPSRLVD        shifts<>+32(SB), Y2, Y3
+	VPSRLVD        shifts<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y3, Y3
+	VMOVDQA        Y2, Y0
+	VMOVDQA        Y3, Y1
+	VPBROADCASTQ   16(SI), Y2
+	VPSRLVQ        bitShifts<>+32(SB), Y2, Y3
+	VPSRLVQ        bitShifts<>+0(SB), Y2, Y2
+	VPAND          singles<>+0(SB), Y2, Y2
+	VPAND          singles<>+0(SB), Y3, Y3
+	VPSLLW         $0x01, Y0, Y0
+	VPSLLW         $0x01, Y1, Y1
+	VPOR           Y2, Y0, Y0
+	VPOR           Y3, Y1, Y1
+	VMOVDQU        Y0, (AX)
+	VMOVDQU        Y1, 32(AX)
+	ADDQ           $0x40, AX
+	DECQ           DX
+	JNZ            row
+	VZEROUPPER
+	RET
+
+// func listed4AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI
+TEXT ·listed4AVX512(SB), NOSPLIT, $0-72
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ stride+32(FP), DX
+	MOVQ packed+40(FP), BX
+	MOVQ n+64(FP), SI
+	MOVQ rows+48(FP), DI
+	MOVQ sets+56(FP), R8
+	MOVQ q+16(FP), R9
+
+rows:
+	MOVLQSX      (DI), R10
+	IMUL3Q       $0x20, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y0
+	VPSRLW       $0x04, Y0, Y16
+	VINSERTI64X4 $0x01, Y16, Z0, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z0
+	MOVLQSX      4(DI), R10
+	IMUL3Q       $0x20, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y2
+	VPSRLW       $0x04, Y2, Y16
+	VINSERTI64X4 $0x01, Y16, Z2, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z2
+	MOVLQSX      8(DI), R10
+	IMUL3Q       $0x20, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y4
+	VPSRLW       $0x04, Y4, Y16
+	VINSERTI64X4 $0x01, Y16, Z4, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z4
+	MOVLQSX      12(DI), R10
+	IMUL3Q       $0x20, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y6
+	VPSRLW       $0x04, Y6, Y16
+	VINSERTI64X4 $0x01, Y16, Z6, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z6
+	MOVLQSX      16(DI), R10
+	IMUL3Q       $0x20, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y8
+	VPSRLW       $0x04, Y8, Y16
+	VINSERTI64X4 $0x01, Y16, Z8, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z8
+	MOVLQSX      20(DI), R10
+	IMUL3Q       $0x20, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y10
+	VPSRLW       $0x04, Y10, Y16
+	VINSERTI64X4 $0x01, Y16, Z10, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z10
+	MOVLQSX      24(DI), R10
+	IMUL3Q       $0x20, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y12
+	VPSRLW       $0x04, Y12, Y16
+	VINSERTI64X4 $0x01, Y16, Z12, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z12
+	MOVLQSX      28(DI), R10
+	IMUL3Q       $0x20, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y14
+	VPSRLW       $0x04, Y14, Y16
+	VINSERTI64X4 $0x01, Y16, Z14, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z14
+	MOVQ         m+24(FP), R13
+	MOVQ         AX, R11
+	MOVQ         R9, R12
+
+heads:
+	MOVLQSX       (R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (R11)
+	ADDQ          CX, R11
+	ADDQ          $0x40, R12
+	DECQ          R13
+	JNZ           heads
+	ADDQ          $0x20, AX
+	ADDQ          $0x20, DI
+	ADDQ          $0x20, R8
+	SUBQ          $0x08, SI
+	JNZ           rows
+	VZEROUPPER
+	RET
+
 // func unpack4AVX2(dst *byte, src *byte, n int)
 // Requires: AVX, AVX2
 TEXT ·unpack4AVX2(SB), NOSPLIT, $0-24
-	MOVQ    dst+0(FP), AX
-	MOVQ    src+8(FP), CX
-	MOVQ    n+16(FP), DX
-	VMOVDQU nibbles<>+0(SB), Y0
-	VMOVDQU pairs<>+0(SB), Y1
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
 
 row:
-	VMOVDQU (CX), Y1
-	VPSRLW  $0x04, Y1, Y2
-	VPAND   Y0, Y1, Y1
-	VPAND   Y0, Y2, Y2
-	VMOVDQU Y1, (AX)
-	VMOVDQU Y2, 32(AX)
+	VMOVDQU (CX), Y0
+	VPSRLW  $0x04, Y0, Y1
+	VPAND   nibbles<>+0(SB), Y0, Y0
+	VPAND   nibbles<>+0(SB), Y1, Y1
+	VMOVDQA Y0, Y0
+	VMOVDQA Y1, Y1
+	VMOVDQU Y0, (AX)
+	VMOVDQU Y1, 32(AX)
 	ADDQ    $0x40, AX
 	ADDQ    $0x20, CX
 	DECQ    DX
@@ -8176,33 +8417,512 @@ row:
 	VZEROUPPER
 	RET
 
+// func unpack4OfAVX2(dst *byte, src *byte, rows *int32, n int)
+// Requires: AVX, AVX2
+TEXT ·unpack4OfAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+24(FP), DX
+	MOVQ rows+16(FP), BX
+
+row:
+	MOVLQSX (BX), SI
+	IMUL3Q  $0x20, SI, SI
+	ADDQ    CX, SI
+	ADDQ    $0x04, BX
+	VMOVDQU (SI), Y0
+	VPSRLW  $0x04, Y0, Y1
+	VPAND   nibbles<>+0(SB), Y0, Y0
+	VPAND   nibbles<>+0(SB), Y1, Y1
+	VMOVDQA Y0, Y0
+	VMOVDQA Y1, Y1
+	VMOVDQU Y0, (AX)
+	VMOVDQU Y1, 32(AX)
+	ADDQ    $0x40, AX
+	DECQ    DX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func listed5AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI
+TEXT ·listed5AVX512(SB), NOSPLIT, $0-72
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ stride+32(FP), DX
+	MOVQ packed+40(FP), BX
+	MOVQ n+64(FP), SI
+	MOVQ rows+48(FP), DI
+	MOVQ sets+56(FP), R8
+	MOVQ q+16(FP), R9
+
+rows:
+	MOVLQSX      (DI), R10
+	IMUL3Q       $0x28, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y0
+	VPSRLW       $0x04, Y0, Y16
+	VINSERTI64X4 $0x01, Y16, Z0, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z0
+	VPBROADCASTQ 32(R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z0, Z0
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z0, Z0
+	MOVLQSX      4(DI), R10
+	IMUL3Q       $0x28, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y2
+	VPSRLW       $0x04, Y2, Y16
+	VINSERTI64X4 $0x01, Y16, Z2, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z2
+	VPBROADCASTQ 32(R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z2, Z2
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z2, Z2
+	MOVLQSX      8(DI), R10
+	IMUL3Q       $0x28, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y4
+	VPSRLW       $0x04, Y4, Y16
+	VINSERTI64X4 $0x01, Y16, Z4, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z4
+	VPBROADCASTQ 32(R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z4, Z4
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z4, Z4
+	MOVLQSX      12(DI), R10
+	IMUL3Q       $0x28, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y6
+	VPSRLW       $0x04, Y6, Y16
+	VINSERTI64X4 $0x01, Y16, Z6, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z6
+	VPBROADCASTQ 32(R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z6, Z6
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z6, Z6
+	MOVLQSX      16(DI), R10
+	IMUL3Q       $0x28, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y8
+	VPSRLW       $0x04, Y8, Y16
+	VINSERTI64X4 $0x01, Y16, Z8, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z8
+	VPBROADCASTQ 32(R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z8, Z8
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z8, Z8
+	MOVLQSX      20(DI), R10
+	IMUL3Q       $0x28, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y10
+	VPSRLW       $0x04, Y10, Y16
+	VINSERTI64X4 $0x01, Y16, Z10, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z10
+	VPBROADCASTQ 32(R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z10, Z10
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z10, Z10
+	MOVLQSX      24(DI), R10
+	IMUL3Q       $0x28, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y12
+	VPSRLW       $0x04, Y12, Y16
+	VINSERTI64X4 $0x01, Y16, Z12, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z12
+	VPBROADCASTQ 32(R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z12, Z12
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z12, Z12
+	MOVLQSX      28(DI), R10
+	IMUL3Q       $0x28, R10, R10
+	ADDQ         BX, R10
+	VMOVDQU64    (R10), Y14
+	VPSRLW       $0x04, Y14, Y16
+	VINSERTI64X4 $0x01, Y16, Z14, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z14
+	VPBROADCASTQ 32(R10), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z14, Z14
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z14, Z14
+	MOVQ         m+24(FP), R13
+	MOVQ         AX, R11
+	MOVQ         R9, R12
+
+heads:
+	MOVLQSX       (R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (R11)
+	ADDQ          CX, R11
+	ADDQ          $0x40, R12
+	DECQ          R13
+	JNZ           heads
+	ADDQ          $0x20, AX
+	ADDQ          $0x20, DI
+	ADDQ          $0x20, R8
+	SUBQ          $0x08, SI
+	JNZ           rows
+	VZEROUPPER
+	RET
+
+// func unpack5AVX2(dst *byte, src *byte, n int)
+// Requires: AVX, AVX2
+TEXT ·unpack5AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+row:
+	VMOVDQU      (CX), Y2
+	VPSRLW       $0x04, Y2, Y3
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPAND        nibbles<>+0(SB), Y3, Y3
+	VMOVDQA      Y2, Y0
+	VMOVDQA      Y3, Y1
+	VPBROADCASTQ 32(CX), Y2
+	VPSRLVQ      bitShifts<>+32(SB), Y2, Y3
+	VPSRLVQ      bitShifts<>+0(SB), Y2, Y2
+	VPAND        singles<>+0(SB), Y2, Y2
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPSLLW       $0x01, Y0, Y0
+	VPSLLW       $0x01, Y1, Y1
+	VPOR         Y2, Y0, Y0
+	VPOR         Y3, Y1, Y1
+	VMOVDQU      Y0, (AX)
+	VMOVDQU      Y1, 32(AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x28, CX
+	DECQ         DX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func unpack5OfAVX2(dst *byte, src *byte, rows *int32, n int)
+// Requires: AVX, AVX2
+TEXT ·unpack5OfAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+24(FP), DX
+	MOVQ rows+16(FP), BX
+
+row:
+	MOVLQSX      (BX), SI
+	IMUL3Q       $0x28, SI, SI
+	ADDQ         CX, SI
+	ADDQ         $0x04, BX
+	VMOVDQU      (SI), Y2
+	VPSRLW       $0x04, Y2, Y3
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VPAND        nibbles<>+0(SB), Y3, Y3
+	VMOVDQA      Y2, Y0
+	VMOVDQA      Y3, Y1
+	VPBROADCASTQ 32(SI), Y2
+	VPSRLVQ      bitShifts<>+32(SB), Y2, Y3
+	VPSRLVQ      bitShifts<>+0(SB), Y2, Y2
+	VPAND        singles<>+0(SB), Y2, Y2
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPSLLW       $0x01, Y0, Y0
+	VPSLLW       $0x01, Y1, Y1
+	VPOR         Y2, Y0, Y0
+	VPOR         Y3, Y1, Y1
+	VMOVDQU      Y0, (AX)
+	VMOVDQU      Y1, 32(AX)
+	ADDQ         $0x40, AX
+	DECQ         DX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func listed6AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI
+TEXT ·listed6AVX512(SB), NOSPLIT, $0-72
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ stride+32(FP), DX
+	MOVQ packed+40(FP), BX
+	MOVQ n+64(FP), SI
+	MOVQ rows+48(FP), DI
+	MOVQ sets+56(FP), R8
+	MOVQ q+16(FP), R9
+
+rows:
+	MOVLQSX         (DI), R10
+	IMUL3Q          $0x30, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y0
+	VPSRLW          $0x04, Y0, Y16
+	VINSERTI64X4    $0x01, Y16, Z0, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z0
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z0, Z0
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z0, Z0
+	MOVLQSX         4(DI), R10
+	IMUL3Q          $0x30, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y2
+	VPSRLW          $0x04, Y2, Y16
+	VINSERTI64X4    $0x01, Y16, Z2, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z2
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z2, Z2
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z2, Z2
+	MOVLQSX         8(DI), R10
+	IMUL3Q          $0x30, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y4
+	VPSRLW          $0x04, Y4, Y16
+	VINSERTI64X4    $0x01, Y16, Z4, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z4
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z4, Z4
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z4, Z4
+	MOVLQSX         12(DI), R10
+	IMUL3Q          $0x30, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y6
+	VPSRLW          $0x04, Y6, Y16
+	VINSERTI64X4    $0x01, Y16, Z6, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z6
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z6, Z6
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z6, Z6
+	MOVLQSX         16(DI), R10
+	IMUL3Q          $0x30, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y8
+	VPSRLW          $0x04, Y8, Y16
+	VINSERTI64X4    $0x01, Y16, Z8, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z8
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z8, Z8
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z8, Z8
+	MOVLQSX         20(DI), R10
+	IMUL3Q          $0x30, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y10
+	VPSRLW          $0x04, Y10, Y16
+	VINSERTI64X4    $0x01, Y16, Z10, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z10
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z10, Z10
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z10, Z10
+	MOVLQSX         24(DI), R10
+	IMUL3Q          $0x30, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y12
+	VPSRLW          $0x04, Y12, Y16
+	VINSERTI64X4    $0x01, Y16, Z12, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z12
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z12, Z12
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z12, Z12
+	MOVLQSX         28(DI), R10
+	IMUL3Q          $0x30, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y14
+	VPSRLW          $0x04, Y14, Y16
+	VINSERTI64X4    $0x01, Y16, Z14, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z14
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z14, Z14
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z14, Z14
+	MOVQ            m+24(FP), R13
+	MOVQ            AX, R11
+	MOVQ            R9, R12
+
+heads:
+	MOVLQSX       (R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (R11)
+	ADDQ          CX, R11
+	ADDQ          $0x40, R12
+	DECQ          R13
+	JNZ           heads
+	ADDQ          $0x20, AX
+	ADDQ          $0x20, DI
+	ADDQ          $0x20, R8
+	SUBQ          $0x08, SI
+	JNZ           rows
+	VZEROUPPER
+	RET
+
 // func unpack6AVX2(dst *byte, src *byte, n int)
 // Requires: AVX, AVX2
 TEXT ·unpack6AVX2(SB), NOSPLIT, $0-24
-	MOVQ    dst+0(FP), AX
-	MOVQ    src+8(FP), CX
-	MOVQ    n+16(FP), DX
-	VMOVDQU nibbles<>+0(SB), Y0
-	VMOVDQU pairs<>+0(SB), Y1
-	VMOVDQU shifts<>+0(SB), Y2
-	VMOVDQU shifts<>+32(SB), Y3
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
 
 row:
-	VMOVDQU        (CX), Y4
-	VPSRLW         $0x04, Y4, Y5
-	VPAND          Y0, Y4, Y4
-	VPAND          Y0, Y5, Y5
-	VBROADCASTI128 32(CX), Y6
-	VPSRLVD        Y3, Y6, Y7
-	VPSRLVD        Y2, Y6, Y6
-	VPAND          Y1, Y6, Y6
-	VPAND          Y1, Y7, Y7
-	VPSLLW         $0x02, Y4, Y4
-	VPSLLW         $0x02, Y5, Y5
-	VPOR           Y6, Y4, Y4
-	VPOR           Y7, Y5, Y5
-	VMOVDQU        Y4, (AX)
-	VMOVDQU        Y5, 32(AX)
+	VMOVDQU        (CX), Y2
+	VPSRLW         $0x04, Y2, Y3
+	VPAND          nibbles<>+0(SB), Y2, Y2
+	VPAND          nibbles<>+0(SB), Y3, Y3
+	VMOVDQA        Y2, Y0
+	VMOVDQA        Y3, Y1
+	VBROADCASTI128 32(CX), Y2
+	VPSRLVD        shifts<>+32(SB), Y2, Y3
+	VPSRLVD        shifts<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y3, Y3
+	VPSLLW         $0x02, Y0, Y0
+	VPSLLW         $0x02, Y1, Y1
+	VPOR           Y2, Y0, Y0
+	VPOR           Y3, Y1, Y1
+	VMOVDQU        Y0, (AX)
+	VMOVDQU        Y1, 32(AX)
 	ADDQ           $0x40, AX
 	ADDQ           $0x30, CX
 	DECQ           DX
@@ -8210,67 +8930,486 @@ row:
 	VZEROUPPER
 	RET
 
-// func unpack4OfAVX2(dst *byte, src *byte, rows *int32, n int)
-// Requires: AVX, AVX2
-TEXT ·unpack4OfAVX2(SB), NOSPLIT, $0-32
-	MOVQ    dst+0(FP), AX
-	MOVQ    src+8(FP), CX
-	MOVQ    n+24(FP), DX
-	VMOVDQU nibbles<>+0(SB), Y0
-	VMOVDQU pairs<>+0(SB), Y1
-	MOVQ    rows+16(FP), BX
-
-row:
-	MOVLQSX (BX), SI
-	IMUL3Q  $0x20, SI, SI
-	ADDQ    CX, SI
-	ADDQ    $0x04, BX
-	VMOVDQU (SI), Y1
-	VPSRLW  $0x04, Y1, Y2
-	VPAND   Y0, Y1, Y1
-	VPAND   Y0, Y2, Y2
-	VMOVDQU Y1, (AX)
-	VMOVDQU Y2, 32(AX)
-	ADDQ    $0x40, AX
-	DECQ    DX
-	JNZ     row
-	VZEROUPPER
-	RET
-
 // func unpack6OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // Requires: AVX, AVX2
 TEXT ·unpack6OfAVX2(SB), NOSPLIT, $0-32
-	MOVQ    dst+0(FP), AX
-	MOVQ    src+8(FP), CX
-	MOVQ    n+24(FP), DX
-	VMOVDQU nibbles<>+0(SB), Y0
-	VMOVDQU pairs<>+0(SB), Y1
-	VMOVDQU shifts<>+0(SB), Y2
-	VMOVDQU shifts<>+32(SB), Y3
-	MOVQ    rows+16(FP), BX
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+24(FP), DX
+	MOVQ rows+16(FP), BX
 
 row:
 	MOVLQSX        (BX), SI
 	IMUL3Q         $0x30, SI, SI
 	ADDQ           CX, SI
 	ADDQ           $0x04, BX
-	VMOVDQU        (SI), Y4
-	VPSRLW         $0x04, Y4, Y5
-	VPAND          Y0, Y4, Y4
-	VPAND          Y0, Y5, Y5
-	VBROADCASTI128 32(SI), Y6
-	VPSRLVD        Y3, Y6, Y7
-	VPSRLVD        Y2, Y6, Y6
-	VPAND          Y1, Y6, Y6
-	VPAND          Y1, Y7, Y7
-	VPSLLW         $0x02, Y4, Y4
-	VPSLLW         $0x02, Y5, Y5
-	VPOR           Y6, Y4, Y4
-	VPOR           Y7, Y5, Y5
-	VMOVDQU        Y4, (AX)
-	VMOVDQU        Y5, 32(AX)
+	VMOVDQU        (SI), Y2
+	VPSRLW         $0x04, Y2, Y3
+	VPAND          nibbles<>+0(SB), Y2, Y2
+	VPAND          nibbles<>+0(SB), Y3, Y3
+	VMOVDQA        Y2, Y0
+	VMOVDQA        Y3, Y1
+	VBROADCASTI128 32(SI), Y2
+	VPSRLVD        shifts<>+32(SB), Y2, Y3
+	VPSRLVD        shifts<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y3, Y3
+	VPSLLW         $0x02, Y0, Y0
+	VPSLLW         $0x02, Y1, Y1
+	VPOR           Y2, Y0, Y0
+	VPOR           Y3, Y1, Y1
+	VMOVDQU        Y0, (AX)
+	VMOVDQU        Y1, 32(AX)
 	ADDQ           $0x40, AX
 	DECQ           DX
 	JNZ            row
+	VZEROUPPER
+	RET
+
+// func listed7AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI
+TEXT ·listed7AVX512(SB), NOSPLIT, $0-72
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ stride+32(FP), DX
+	MOVQ packed+40(FP), BX
+	MOVQ n+64(FP), SI
+	MOVQ rows+48(FP), DI
+	MOVQ sets+56(FP), R8
+	MOVQ q+16(FP), R9
+
+rows:
+	MOVLQSX         (DI), R10
+	IMUL3Q          $0x38, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y0
+	VPSRLW          $0x04, Y0, Y16
+	VINSERTI64X4    $0x01, Y16, Z0, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z0
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z0, Z0
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z0, Z0
+	VPBROADCASTQ    48(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z0, Z0
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z0, Z0
+	MOVLQSX         4(DI), R10
+	IMUL3Q          $0x38, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y2
+	VPSRLW          $0x04, Y2, Y16
+	VINSERTI64X4    $0x01, Y16, Z2, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z2
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z2, Z2
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z2, Z2
+	VPBROADCASTQ    48(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z2, Z2
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z2, Z2
+	MOVLQSX         8(DI), R10
+	IMUL3Q          $0x38, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y4
+	VPSRLW          $0x04, Y4, Y16
+	VINSERTI64X4    $0x01, Y16, Z4, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z4
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z4, Z4
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z4, Z4
+	VPBROADCASTQ    48(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z4, Z4
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z4, Z4
+	MOVLQSX         12(DI), R10
+	IMUL3Q          $0x38, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y6
+	VPSRLW          $0x04, Y6, Y16
+	VINSERTI64X4    $0x01, Y16, Z6, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z6
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z6, Z6
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z6, Z6
+	VPBROADCASTQ    48(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z6, Z6
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z6, Z6
+	MOVLQSX         16(DI), R10
+	IMUL3Q          $0x38, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y8
+	VPSRLW          $0x04, Y8, Y16
+	VINSERTI64X4    $0x01, Y16, Z8, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z8
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z8, Z8
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z8, Z8
+	VPBROADCASTQ    48(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z8, Z8
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z8, Z8
+	MOVLQSX         20(DI), R10
+	IMUL3Q          $0x38, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y10
+	VPSRLW          $0x04, Y10, Y16
+	VINSERTI64X4    $0x01, Y16, Z10, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z10
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z10, Z10
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z10, Z10
+	VPBROADCASTQ    48(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z10, Z10
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z10, Z10
+	MOVLQSX         24(DI), R10
+	IMUL3Q          $0x38, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y12
+	VPSRLW          $0x04, Y12, Y16
+	VINSERTI64X4    $0x01, Y16, Z12, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z12
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z12, Z12
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z12, Z12
+	VPBROADCASTQ    48(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z12, Z12
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z12, Z12
+	MOVLQSX         28(DI), R10
+	IMUL3Q          $0x38, R10, R10
+	ADDQ            BX, R10
+	VMOVDQU64       (R10), Y14
+	VPSRLW          $0x04, Y14, Y16
+	VINSERTI64X4    $0x01, Y16, Z14, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z14
+	VBROADCASTI32X4 32(R10), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z14, Z14
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z14, Z14
+	VPBROADCASTQ    48(R10), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z14, Z14
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z14, Z14
+	MOVQ            m+24(FP), R13
+	MOVQ            AX, R11
+	MOVQ            R9, R12
+
+heads:
+	MOVLQSX       (R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (R11)
+	ADDQ          CX, R11
+	ADDQ          $0x40, R12
+	DECQ          R13
+	JNZ           heads
+	ADDQ          $0x20, AX
+	ADDQ          $0x20, DI
+	ADDQ          $0x20, R8
+	SUBQ          $0x08, SI
+	JNZ           rows
+	VZEROUPPER
+	RET
+
+// func unpack7AVX2(dst *byte, src *byte, n int)
+// Requires: AVX, AVX2
+TEXT ·unpack7AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+row:
+	VMOVDQU        (CX), Y2
+	VPSRLW         $0x04, Y2, Y3
+	VPAND          nibbles<>+0(SB), Y2, Y2
+	VPAND          nibbles<>+0(SB), Y3, Y3
+	VMOVDQA        Y2, Y0
+	VMOVDQA        Y3, Y1
+	VBROADCASTI128 32(CX), Y2
+	VPSRLVD        shifts<>+32(SB), Y2, Y3
+	VPSRLVD        shifts<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y3, Y3
+	VPSLLW         $0x02, Y0, Y0
+	VPSLLW         $0x02, Y1, Y1
+	VPOR           Y2, Y0, Y0
+	VPOR           Y3, Y1, Y1
+	VPBROADCASTQ   48(CX), Y2
+	VPSRLVQ        bitShifts<>+32(SB), Y2, Y3
+	VPSRLVQ        bitShifts<>+0(SB), Y2, Y2
+	VPAND          singles<>+0(SB), Y2, Y2
+	VPAND          singles<>+0(SB), Y3, Y3
+	VPSLLW         $0x01, Y0, Y0
+	VPSLLW         $0x01, Y1, Y1
+	VPOR           Y2, Y0, Y0
+	VPOR           Y3, Y1, Y1
+	VMOVDQU        Y0, (AX)
+	VMOVDQU        Y1, 32(AX)
+	ADDQ           $0x40, AX
+	ADDQ           $0x38, CX
+	DECQ           DX
+	JNZ            row
+	VZEROUPPER
+	RET
+
+// func unpack7OfAVX2(dst *byte, src *byte, rows *int32, n int)
+// Requires: AVX, AVX2
+TEXT ·unpack7OfAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+24(FP), DX
+	MOVQ rows+16(FP), BX
+
+row:
+	MOVLQSX        (BX), SI
+	IMUL3Q         $0x38, SI, SI
+	ADDQ           CX, SI
+	ADDQ           $0x04, BX
+	VMOVDQU        (SI), Y2
+	VPSRLW         $0x04, Y2, Y3
+	VPAND          nibbles<>+0(SB), Y2, Y2
+	VPAND          nibbles<>+0(SB), Y3, Y3
+	VMOVDQA        Y2, Y0
+	VMOVDQA        Y3, Y1
+	VBROADCASTI128 32(SI), Y2
+	VPSRLVD        shifts<>+32(SB), Y2, Y3
+	VPSRLVD        shifts<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y2, Y2
+	VPAND          pairs<>+0(SB), Y3, Y3
+	VPSLLW         $0x02, Y0, Y0
+	VPSLLW         $0x02, Y1, Y1
+	VPOR           Y2, Y0, Y0
+	VPOR           Y3, Y1, Y1
+	VPBROADCASTQ   48(SI), Y2
+	VPSRLVQ        bitShifts<>+32(SB), Y2, Y3
+	VPSRLVQ        bitShifts<>+0(SB), Y2, Y2
+	VPAND          singles<>+0(SB), Y2, Y2
+	VPAND          singles<>+0(SB), Y3, Y3
+	VPSLLW         $0x01, Y0, Y0
+	VPSLLW         $0x01, Y1, Y1
+	VPOR           Y2, Y0, Y0
+	VPOR           Y3, Y1, Y1
+	VMOVDQU        Y0, (AX)
+	VMOVDQU        Y1, 32(AX)
+	ADDQ           $0x40, AX
+	DECQ           DX
+	JNZ            row
+	VZEROUPPER
+	RET
+
+// func listed8AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI
+TEXT ·listed8AVX512(SB), NOSPLIT, $0-72
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ stride+32(FP), DX
+	MOVQ packed+40(FP), BX
+	MOVQ n+64(FP), SI
+	MOVQ rows+48(FP), DI
+	MOVQ sets+56(FP), R8
+	MOVQ q+16(FP), R9
+
+rows:
+	MOVLQSX   (DI), R10
+	IMUL3Q    $0x40, R10, R10
+	ADDQ      BX, R10
+	VMOVDQU64 (R10), Z0
+	MOVLQSX   4(DI), R10
+	IMUL3Q    $0x40, R10, R10
+	ADDQ      BX, R10
+	VMOVDQU64 (R10), Z2
+	MOVLQSX   8(DI), R10
+	IMUL3Q    $0x40, R10, R10
+	ADDQ      BX, R10
+	VMOVDQU64 (R10), Z4
+	MOVLQSX   12(DI), R10
+	IMUL3Q    $0x40, R10, R10
+	ADDQ      BX, R10
+	VMOVDQU64 (R10), Z6
+	MOVLQSX   16(DI), R10
+	IMUL3Q    $0x40, R10, R10
+	ADDQ      BX, R10
+	VMOVDQU64 (R10), Z8
+	MOVLQSX   20(DI), R10
+	IMUL3Q    $0x40, R10, R10
+	ADDQ      BX, R10
+	VMOVDQU64 (R10), Z10
+	MOVLQSX   24(DI), R10
+	IMUL3Q    $0x40, R10, R10
+	ADDQ      BX, R10
+	VMOVDQU64 (R10), Z12
+	MOVLQSX   28(DI), R10
+	IMUL3Q    $0x40, R10, R10
+	ADDQ      BX, R10
+	VMOVDQU64 (R10), Z14
+	MOVQ      m+24(FP), R13
+	MOVQ      AX, R11
+	MOVQ      R9, R12
+
+heads:
+	MOVLQSX       (R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(R8), R10
+	IMULQ         DX, R10
+	VMOVDQU64     (R12)(R10*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (R11)
+	ADDQ          CX, R11
+	ADDQ          $0x40, R12
+	DECQ          R13
+	JNZ           heads
+	ADDQ          $0x20, AX
+	ADDQ          $0x20, DI
+	ADDQ          $0x20, R8
+	SUBQ          $0x08, SI
+	JNZ           rows
 	VZEROUPPER
 	RET

@@ -210,23 +210,6 @@ func TestCodes(t *testing.T) {
 				if la != lb || sa != sb || !slices.Equal(got, want) {
 					t.Fatalf("%s: folded %g %d, portable %g %d", s.name, la, sa, lb, sb)
 				}
-				for bits := 1; bits <= 8; bits++ {
-					packed, mem := bytesOf(r, rows*3*d*bits/8), []byte(nil)
-					queries := make([]int8, 3*d)
-					for i := range queries {
-						queries[i] = int8(r.IntN(255) - 127)
-					}
-					for i := range d { // the largest sums of all
-						queries[i] = 127
-						packed[i%len(packed)] = 255
-					}
-					x, y := make([]float32, 3*40), make([]float32, 3*40)
-					s.products(x, 40, queries, 3, packed, rows*3, d, bits, &mem)
-					portable.products(y, 40, queries, 3, packed, rows*3, d, bits, &mem)
-					if !slices.Equal(x, y) {
-						t.Fatalf("%s: products with %d rows of %d codes of %d bits: %v, portable %v", s.name, rows*3, d, bits, x, y)
-					}
-				}
 			}
 			for bits := 1; bits <= 8; bits++ {
 				for m := 1; m <= 5; m++ {
@@ -245,6 +228,25 @@ func TestCodes(t *testing.T) {
 					if !slices.Equal(x, y) {
 						t.Fatalf("%s: %d queries of %d with panels of %d bits: %v, portable %v", s.name, m, d, bits, x, y)
 					}
+				}
+			}
+			for bits := 1; bits <= 8; bits++ {
+				const m, sets = 3, 4
+				packed, queries, mem := bytesOf(r, 40*d*bits/8), make([]int8, sets*m*d), []byte(nil)
+				for i := range queries {
+					queries[i] = int8(r.IntN(255) - 127)
+				}
+				var list, set []int32
+				for i := range int32(40) {
+					if r.IntN(2) == 0 {
+						list, set = append(list, i), append(set, i/10)
+					}
+				}
+				x, y := make([]float32, m*48), make([]float32, m*48)
+				s.listed(x, 48, queries, m, m*d, packed, list, set, d, bits, &mem)
+				portable.listed(y, 48, queries, m, m*d, packed, list, set, d, bits, &mem)
+				if !slices.Equal(x, y) {
+					t.Fatalf("%s: listed rows of %d codes of %d bits: %v, portable %v", s.name, d, bits, x, y)
 				}
 			}
 			zero := make([]float32, d)
@@ -276,7 +278,7 @@ func BenchmarkKernels(b *testing.B) {
 	x, a, c := floats(r, n), floats(r, 16*n), make([]float32, 16*n)
 	rows, panel, codes := floats(r, n*d), floats(r, Lanes*d), bytesOf(r, n*d)
 	q, list := make([]int8, d), make([]int32, n+Lanes)
-	q3, scales, mem := make([]int8, 3*d), make([]uint16, d), []byte(nil)
+	q3, scales := make([]int8, 3*d), make([]uint16, d)
 	for i := range q {
 		q[i] = int8(i*5%255 - 127)
 	}
@@ -291,9 +293,6 @@ func BenchmarkKernels(b *testing.B) {
 			"dots512":         func() { s.dots(c[:n], q, codes) },
 			"weigh3x512":      func() { s.weigh(c[:3*d], d, a, n, 3, codes, d, n) },
 			"weigh512":        func() { s.weigh(c[:d], d, a, n, 1, codes, d, n) },
-			"products3x8x512": func() { s.products(c, n, q3, 3, codes, n, d, 8, &mem) },
-			"products3x6x512": func() { s.products(c, n, q3, 3, codes, n, d, 6, &mem) },
-			"products3x4x512": func() { s.products(c, n, q3, 3, codes, n, d, 4, &mem) },
 			"panels3x8x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 8, a, a) },
 			"panels3x3x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 3, a, a) },
 			"panels3x4x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 4, a, a) },

@@ -100,24 +100,6 @@ func weigh3x64AVX512(out *float32, ldo int, w *float32, ldw int, codes *byte, d 
 // adds the weighted sums of 32 columns of rows of codes, which start d bytes apart, for heads whose weights and outputs start ldw and ldo bytes apart.
 func weigh3x32AVX2(out *float32, ldo int, w *float32, ldw int, codes *byte, d int, rows int)
 
-// writes the products of m queries of 64 integers with n rows of 64 codes of 4 bits; n is a multiple of 4, and rows of dst start ld bytes apart.
-func products4AVX2(dst *float32, ld int, q *int8, m int, packed *byte, n int)
-
-// writes the products of m queries of 64 integers with n rows of 64 codes of 4 bits; n is a multiple of 8, and rows of dst start ld bytes apart.
-func products4AVX512(dst *float32, ld int, q *int8, m int, packed *byte, n int)
-
-// writes the products of m queries of 64 integers with n rows of 64 codes of 6 bits; n is a multiple of 4, and rows of dst start ld bytes apart.
-func products6AVX2(dst *float32, ld int, q *int8, m int, packed *byte, n int)
-
-// writes the products of m queries of 64 integers with n rows of 64 codes of 6 bits; n is a multiple of 8, and rows of dst start ld bytes apart.
-func products6AVX512(dst *float32, ld int, q *int8, m int, packed *byte, n int)
-
-// writes the products of m queries of 64 integers with n rows of 64 codes of 8 bits; n is a multiple of 4, and rows of dst start ld bytes apart.
-func products8AVX2(dst *float32, ld int, q *int8, m int, packed *byte, n int)
-
-// writes the products of m queries of 64 integers with n rows of 64 codes of 8 bits; n is a multiple of 8, and rows of dst start ld bytes apart.
-func products8AVX512(dst *float32, ld int, q *int8, m int, packed *byte, n int)
-
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
 func panels1x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
@@ -265,14 +247,68 @@ func panels3x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels 
 // quantizes q·scales of d channels, a multiple of 16, to integers of at most limit, and returns the largest magnitude and the sum of the integers.
 func foldAVX2(dst *int8, tmp *float32, q *float32, scales *uint16, limit float32, d int) (largest float32, sum int32)
 
+// writes the products of n listed rows, a multiple of 8, of 64 codes of 1 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
+func listed1AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+
+// unpacks n rows of 64 codes of 1 bits.
+func unpack1AVX2(dst *byte, src *byte, n int)
+
+// unpacks n rows of 64 codes of 1 bits.
+func unpack1OfAVX2(dst *byte, src *byte, rows *int32, n int)
+
+// writes the products of n listed rows, a multiple of 8, of 64 codes of 2 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
+func listed2AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+
+// unpacks n rows of 64 codes of 2 bits.
+func unpack2AVX2(dst *byte, src *byte, n int)
+
+// unpacks n rows of 64 codes of 2 bits.
+func unpack2OfAVX2(dst *byte, src *byte, rows *int32, n int)
+
+// writes the products of n listed rows, a multiple of 8, of 64 codes of 3 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
+func listed3AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+
+// unpacks n rows of 64 codes of 3 bits.
+func unpack3AVX2(dst *byte, src *byte, n int)
+
+// unpacks n rows of 64 codes of 3 bits.
+func unpack3OfAVX2(dst *byte, src *byte, rows *int32, n int)
+
+// writes the products of n listed rows, a multiple of 8, of 64 codes of 4 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
+func listed4AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+
 // unpacks n rows of 64 codes of 4 bits.
 func unpack4AVX2(dst *byte, src *byte, n int)
-
-// unpacks n rows of 64 codes of 6 bits.
-func unpack6AVX2(dst *byte, src *byte, n int)
 
 // unpacks n rows of 64 codes of 4 bits.
 func unpack4OfAVX2(dst *byte, src *byte, rows *int32, n int)
 
+// writes the products of n listed rows, a multiple of 8, of 64 codes of 5 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
+func listed5AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+
+// unpacks n rows of 64 codes of 5 bits.
+func unpack5AVX2(dst *byte, src *byte, n int)
+
+// unpacks n rows of 64 codes of 5 bits.
+func unpack5OfAVX2(dst *byte, src *byte, rows *int32, n int)
+
+// writes the products of n listed rows, a multiple of 8, of 64 codes of 6 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
+func listed6AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+
+// unpacks n rows of 64 codes of 6 bits.
+func unpack6AVX2(dst *byte, src *byte, n int)
+
 // unpacks n rows of 64 codes of 6 bits.
 func unpack6OfAVX2(dst *byte, src *byte, rows *int32, n int)
+
+// writes the products of n listed rows, a multiple of 8, of 64 codes of 7 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
+func listed7AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+
+// unpacks n rows of 64 codes of 7 bits.
+func unpack7AVX2(dst *byte, src *byte, n int)
+
+// unpacks n rows of 64 codes of 7 bits.
+func unpack7OfAVX2(dst *byte, src *byte, rows *int32, n int)
+
+// writes the products of n listed rows, a multiple of 8, of 64 codes of 8 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
+func listed8AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)

@@ -73,9 +73,9 @@ func (p *Plane) Codes(mem *[]byte, rows []int32, first, n int) []byte {
 	return codes
 }
 
-// Products writes the integer products of m queries with n rows from the first on: see kernel.Products.
-func (p *Plane) Products(dst []float32, ld int, q []int8, m, first, n int, s *Scratch) {
-	kernel.Products(dst, ld, q, m, p.data[first*p.rowBytes:], n, p.dim, p.bits, &s.high)
+// Listed writes the integer products of rows with the queries of their sets: see kernel.Listed.
+func (p *Plane) Listed(dst []float32, ld int, q []int8, m, stride int, rows, sets []int32, s *Scratch) {
+	kernel.Listed(dst, ld, q, m, stride, p.data, rows, sets, p.dim, p.bits, &s.low)
 }
 
 // unpack writes the codes of row i, shifted left by shift, onto dst: dst[j] |= code << shift. It takes every width.

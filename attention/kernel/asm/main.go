@@ -32,10 +32,6 @@ func main() {
 		weighWide(heads)
 		weighHeads(heads)
 	}
-	for _, bits := range []int{4, 6, 8} {
-		products256(bits)
-		products512(bits)
-	}
 	panelPatterns()
 	for bits := 1; bits <= 8; bits++ {
 		for heads := 1; heads <= 3; heads++ {
@@ -44,9 +40,12 @@ func main() {
 		}
 	}
 	foldQuery()
-	for _, listed := range []bool{false, true} {
-		unpack(4, listed)
-		unpack(6, listed)
+	for bits := 1; bits <= 8; bits++ {
+		listed(bits)
+		if bits < 8 {
+			unpack(bits, false)
+			unpack(bits, true)
+		}
 	}
 	Generate()
 }

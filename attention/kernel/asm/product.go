@@ -9,8 +9,6 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-const productSignature = "func(dst *float32, ld int, q *int8, m int, packed *byte, n int)"
-
 // bytePattern is a register that holds the same byte everywhere.
 func bytePattern(name string, v uint32, bytes int) operand.Mem {
 	m := GLOBL(name, RODATA|NOPTR)
@@ -18,40 +16,6 @@ func bytePattern(name string, v uint32, bytes int) operand.Mem {
 		DATA(4*i, operand.U32(v*0x01010101))
 	}
 	return m
-}
-
-// products emits the products of m queries with rows of 64 packed codes, read where they lie, a few rows a round. rows,
-// load and multiply are the parts that differ between instruction sets.
-func products(name string, bits, rows int, load func(row operand.Mem, i int), query func(q reg.GPVirtual), multiply func(i int), sum func() reg.VecVirtual) {
-	dst, ld, packed, n := gp("dst"), gp("ld"), gp("packed"), gp("n")
-	Label("rows")
-	for i := range rows {
-		load(mem(packed, i*8*bits), i)
-	}
-	ADDQ(operand.U32(uint32(rows*8*bits)), packed)
-	q, m, to := gp("q"), gp("m"), GP64()
-	MOVQ(dst, to)
-	Label("heads")
-	query(q)
-	for i := range rows {
-		multiply(i)
-	}
-	s := sum()
-	if rows == 8 {
-		VCVTDQ2PS(s.AsY(), s.AsY())
-		VMOVUPS(s.AsY(), mem(to, 0))
-	} else {
-		VCVTDQ2PS(s.AsX(), s.AsX())
-		VMOVUPS(s.AsX(), mem(to, 0))
-	}
-	ADDQ(ld, to)
-	ADDQ(operand.Imm(64), q)
-	again(m, "heads")
-	ADDQ(operand.Imm(uint64(4*rows)), dst)
-	SUBQ(operand.Imm(uint64(rows)), n)
-	JNZ(operand.LabelRef("rows"))
-	VZEROUPPER()
-	RET()
 }
 
 // foldFour adds up, within each 128 bits, the numbers of four registers: [a b c d] in every 128 bits of the first.
@@ -67,148 +31,18 @@ func foldFour(a, b, c, d, t reg.VecVirtual) {
 	VPADDD(t, a, a)
 }
 
-// products256 multiplies codes of up to 6 bits as bytes: two products of at most 63·127 each fit 16 bits, and two such sums
-// too. Codes of 8 bits are widened.
-func products256(bits int) {
-	function(fmt.Sprintf("products%dAVX2", bits), productSignature,
-		fmt.Sprintf("writes the products of m queries of 64 integers with n rows of 64 codes of %d bits; n is a multiple of 4, and rows of dst start ld bytes apart.", bits))
-	nibble, pair, ones := data("nibbles", 0), data("pairs", 0), data("wordOnes", 0)
-	low, high := data("shifts", 0), data("shifts", 32)
-	var codes [4][2]reg.VecVirtual
-	var acc [4]reg.VecVirtual
-	for i := range codes {
-		codes[i] = [2]reg.VecVirtual{YMM(), YMM()}
-		acc[i] = YMM()
-	}
-	t := YMM()
-	if bits == 8 {
-		rows256(codes, acc, t)
-		return
-	}
-	q0, q1 := YMM(), YMM()
-	products("", bits, 4, func(row operand.Mem, i int) {
-		a, b := codes[i][0], codes[i][1]
-		VMOVDQU(row, a)
-		VPSRLW(operand.Imm(4), a, b)
-		VPAND(nibble, a, a)
-		VPAND(nibble, b, b)
-		if bits == 6 {
-			p := t
-			VBROADCASTI128(row.Offset(32), p)
-			VPSRLVD(low, p, acc[0])
-			VPSRLVD(high, p, p)
-			VPAND(pair, acc[0], acc[0])
-			VPAND(pair, p, p)
-			VPSLLW(operand.Imm(2), a, a)
-			VPSLLW(operand.Imm(2), b, b)
-			VPOR(acc[0], a, a)
-			VPOR(p, b, b)
-		}
-	}, func(q reg.GPVirtual) {
-		VMOVDQU(mem(q, 0), q0)
-		VMOVDQU(mem(q, 32), q1)
-	}, func(i int) {
-		VPMADDUBSW(q0, codes[i][0], acc[i])
-		VPMADDUBSW(q1, codes[i][1], t)
-		VPADDW(t, acc[i], acc[i])
-		VPMADDWD(ones, acc[i], acc[i])
-	}, func() reg.VecVirtual {
-		foldFour(acc[0], acc[1], acc[2], acc[3], t)
-		VEXTRACTI128(operand.Imm(1), acc[0], t.AsX())
-		VPADDD(t.AsX(), acc[0].AsX(), acc[0].AsX())
-		return acc[0]
-	})
-}
-
-// rows256 is the part of products256 for codes of 8 bits: each row is widened part by part for two queries' sake.
-func rows256(codes [4][2]reg.VecVirtual, acc [4]reg.VecVirtual, t reg.VecVirtual) {
-	dst, ld, packed, n := gp("dst"), gp("ld"), gp("packed"), gp("n")
-	Label("rows")
-	q, m, to := gp("q"), gp("m"), GP64()
-	MOVQ(dst, to)
-	Label("heads")
-	for part := range 4 {
-		query := codes[0][0]
-		VPMOVSXBW(mem(q, 16*part), query)
-		for i := range acc {
-			into := t
-			if part == 0 {
-				into = acc[i]
-			}
-			VPMOVZXBW(mem(packed, 64*i+16*part), into)
-			VPMADDWD(query, into, into)
-			if part > 0 {
-				VPADDD(t, acc[i], acc[i])
-			}
-		}
-	}
+// foldEight adds up the numbers of each of eight registers: eight sums in one of half the width.
+func foldEight(acc [8]reg.VecVirtual, t reg.VecVirtual) reg.VecVirtual {
 	foldFour(acc[0], acc[1], acc[2], acc[3], t)
-	VEXTRACTI128(operand.Imm(1), acc[0], t.AsX())
-	VPADDD(t.AsX(), acc[0].AsX(), acc[0].AsX())
-	VCVTDQ2PS(acc[0].AsX(), acc[0].AsX())
-	VMOVUPS(acc[0].AsX(), mem(to, 0))
-	ADDQ(ld, to)
-	ADDQ(operand.Imm(64), q)
-	again(m, "heads")
-	ADDQ(operand.Imm(16), dst)
-	ADDQ(operand.U32(256), packed)
-	SUBQ(operand.Imm(4), n)
-	JNZ(operand.LabelRef("rows"))
-	VZEROUPPER()
-	RET()
-}
-
-// products512 multiplies a row of 64 codes with a query in one instruction (AVX-512 VNNI).
-func products512(bits int) {
-	function(fmt.Sprintf("products%dAVX512", bits), productSignature,
-		fmt.Sprintf("writes the products of m queries of 64 integers with n rows of 64 codes of %d bits; n is a multiple of 8, and rows of dst start ld bytes apart.", bits))
-	nibble, pair, shifts := ZMM(), ZMM(), ZMM()
-	if bits < 8 {
-		VMOVDQU64(data("nibbles", 0), nibble)
+	foldFour(acc[4], acc[5], acc[6], acc[7], t)
+	for _, v := range []reg.VecVirtual{acc[0], acc[4]} {
+		VEXTRACTI64X4(operand.Imm(1), v, t.AsY())
+		VPADDD(t.AsY(), v.AsY(), v.AsY())
 	}
-	if bits == 6 {
-		VMOVDQU64(data("pairs", 0), pair)
-		VMOVDQU64(data("shifts", 0), shifts)
-	}
-	var codes, acc [8]reg.VecVirtual
-	for i := range codes {
-		codes[i], acc[i] = ZMM(), ZMM()
-	}
-	query, t := ZMM(), ZMM()
-	products("", bits, 8, func(row operand.Mem, i int) {
-		c := codes[i]
-		if bits == 8 {
-			VMOVDQU64(row, c)
-			return
-		}
-		VMOVDQU64(row, c.AsY())
-		VPSRLW(operand.Imm(4), c.AsY(), t.AsY())
-		VINSERTI64X4(operand.Imm(1), t.AsY(), c, c)
-		VPANDD(nibble, c, c)
-		if bits == 6 {
-			VBROADCASTI32X4(row.Offset(32), t)
-			VPSRLVD(shifts, t, t)
-			VPANDD(pair, t, t)
-			VPSLLW(operand.Imm(2), c, c)
-			VPORD(t, c, c)
-		}
-	}, func(q reg.GPVirtual) {
-		VMOVDQU64(mem(q, 0), query)
-	}, func(i int) {
-		VPXORD(acc[i], acc[i], acc[i])
-		dotBytes(query, codes[i], acc[i])
-	}, func() reg.VecVirtual {
-		foldFour(acc[0], acc[1], acc[2], acc[3], t)
-		foldFour(acc[4], acc[5], acc[6], acc[7], t)
-		for _, v := range []reg.VecVirtual{acc[0], acc[4]} {
-			VEXTRACTI64X4(operand.Imm(1), v, t.AsY())
-			VPADDD(t.AsY(), v.AsY(), v.AsY())
-		}
-		VSHUFI64X2(operand.Imm(0), acc[4].AsY(), acc[0].AsY(), t.AsY())
-		VSHUFI64X2(operand.Imm(3), acc[4].AsY(), acc[0].AsY(), acc[0].AsY())
-		VPADDD(t.AsY(), acc[0].AsY(), acc[0].AsY())
-		return acc[0]
-	})
+	VSHUFI64X2(operand.Imm(0), acc[4].AsY(), acc[0].AsY(), t.AsY())
+	VSHUFI64X2(operand.Imm(3), acc[4].AsY(), acc[0].AsY(), acc[0].AsY())
+	VPADDD(t.AsY(), acc[0].AsY(), acc[0].AsY())
+	return acc[0].AsY().(reg.VecVirtual)
 }
 
 // dotBytes emits VPDPBUSD (AVX-512 VNNI): acc += the four products of each dword's unsigned bytes u and signed bytes s.
@@ -227,6 +61,11 @@ func dotBytes(s, u, acc reg.Register) {
 func patterns() {
 	bytePattern("nibbles", 0x0f, 64)
 	bytePattern("pairs", 0x03, 64)
+	bytePattern("singles", 0x01, 64)
+	GLOBL("bitShifts", RODATA|NOPTR)
+	for i := range 8 {
+		DATA(8*i, operand.U64(i))
+	}
 	GLOBL("wordOnes", RODATA|NOPTR)
 	for i := range 8 {
 		DATA(4*i, operand.U32(0x00010001))
