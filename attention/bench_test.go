@@ -116,3 +116,26 @@ func BenchmarkPrefill(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRefit turns a prompt of 7,900 tokens that was read in full to the formats of a schedule, a layer on one thread.
+func BenchmarkRefit(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	kv := draw(r, 7900, smol.KVHeads*smol.HeadDim)
+	for _, name := range []string{"smollm2-1pct", "smollm2-3pct"} {
+		b.Run(name, func(b *testing.B) {
+			sched, err := LoadSchedule(name)
+			if err != nil {
+				b.Fatal(err)
+			}
+			origin, err := NewSequence(smol, sched, Options{CacheBits: 8})
+			if err != nil {
+				b.Fatal(err)
+			}
+			fill(origin, 7900, kv)
+			for b.Loop() {
+				origin.Fork().refit(nil)
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*smol.Layers), "µs/layer")
+		})
+	}
+}

@@ -5,12 +5,14 @@ import (
 	"slices"
 
 	"spatten/attention/record"
+	"spatten/tensor"
 )
 
 // PassOptions says more about a pass.
 type PassOptions struct {
-	Protect []int32 // positions whose hidden state is read at the end: [CLS], the last of a prompt
-	Last    bool    // the last chunk of the prompt, or a generated token
+	Protect []int32     // positions whose hidden state is read at the end: [CLS], the last of a prompt
+	Last    bool        // the last chunk of the prompt, or a generated token
+	CPU     *tensor.CPU // what turns a prompt that was read in full to the schedule of the generated tokens; nil: one thread
 }
 
 // Pass is one forward pass of one sequence: layer after layer Attend, then Next. It belongs to its sequence.
@@ -46,7 +48,7 @@ func (s *Sequence) Begin(n int, o PassOptions) (*Pass, error) {
 		p.stage = record.Generation
 	}
 	if p.stage == record.Generation && s.after != nil {
-		s.refit()
+		s.refit(o.CPU)
 	}
 	s.length += n
 	if p.stage == record.Summarization {

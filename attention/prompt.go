@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"spatten/attention/quant"
+	"spatten/tensor"
 )
 
 // Prompt says how the tokens that are read before the first generated one attend.
@@ -53,31 +54,50 @@ func (s *Sequence) Refit(schedule *Schedule) (*Sequence, error) {
 	if c.after == nil {
 		c.after = c.schedule
 	}
-	c.refit()
+	c.refit(nil)
 	return c, nil
 }
 
 // refit turns to the schedule of the generated tokens: keys and values enter its formats.
-func (s *Sequence) refit() {
+func (s *Sequence) refit(cpu *tensor.CPU) {
 	s.schedule, s.after = s.after, nil
 	for i := range s.layers {
 		l := &s.layers[i]
-		key, value := s.schedule.formats(i, s.cacheBits)
-		keys, values := l.keys, l.values
-		l.keys, l.values = make([]*quant.Rows, len(keys)), make([]*quant.Rows, len(values))
-		if s.schedule.Key.Center {
-			l.centers = make([][]float32, len(keys))
+		// A fork shares nothing with its origin but the rows themselves, which are read alone.
+		l.keys, l.values = slices.Clone(l.keys), slices.Clone(l.values)
+		if s.schedule.Rest == RestMean {
+			l.means = make(means, len(l.keys))
 		}
-		for g := range keys {
-			if s.schedule.Rest == RestMean {
-				l.means = append(l.means, meanOf(values[g]))
-			}
-			if s.schedule.Key.Center {
-				l.centers[g] = center(keys[g])
-			}
-			l.keys[g], l.values[g] = recode(keys[g], key, l.center(g)), recode(values[g], value, nil)
+		if s.schedule.Key.Center {
+			l.centers = make([][]float32, len(l.keys))
 		}
 	}
+	task, n := refitting{s}, len(s.layers)*s.shape.KVHeads
+	if cpu != nil {
+		cpu.Do(n, task)
+		return
+	}
+	for i := range n {
+		task.Run(0, i)
+	}
+}
+
+// refitting is the refit of a sequence, a key/value head of a layer an item.
+type refitting struct{ s *Sequence }
+
+// Run implements tensor.Task.
+func (r refitting) Run(_, i int) {
+	s := r.s
+	layer, g := i/s.shape.KVHeads, i%s.shape.KVHeads
+	l := &s.layers[layer]
+	key, value := s.schedule.formats(layer, s.cacheBits)
+	if s.schedule.Rest == RestMean {
+		l.means[g] = meanOf(l.values[g])
+	}
+	if s.schedule.Key.Center {
+		l.centers[g] = center(l.keys[g])
+	}
+	l.keys[g], l.values[g] = recode(l.keys[g], key, l.center(g)), recode(l.values[g], value, nil)
 }
 
 // recode returns rows in another format, less a center.
@@ -95,10 +115,15 @@ func recode(from *quant.Rows, f quant.Format, center []float32) *quant.Rows {
 
 // each calls with a copy of every row.
 func each(r *quant.Rows, do func(row []float32)) {
+	const together = 64
 	var scratch quant.Scratch
-	row := make([]float32, r.Dim())
-	for i := range r.Len() {
-		r.Read(row, &scratch, nil, i, true, false)
-		do(row)
+	d := r.Dim()
+	rows := make([]float32, together*d)
+	for i := 0; i < r.Len(); i += together {
+		some := rows[:min(together, r.Len()-i)*d]
+		r.Read(some, &scratch, nil, i, true, false)
+		for ; len(some) > 0; some = some[d:] {
+			do(some[:d])
+		}
 	}
 }

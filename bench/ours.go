@@ -152,14 +152,18 @@ func (o *Ours) decode(ctx context.Context, cpu *tensor.CPU, depth int) (Sample, 
 		o.read[depth] = s
 	}
 	info := o.Model.Info()
-	if depth+o.Steps > info.MaxPositions {
+	if depth+1+o.Steps > info.MaxPositions {
 		return Sample{}, fmt.Errorf("bench: %d tokens after %d exceed the model's %d positions", o.Steps, depth, info.MaxPositions)
 	}
 	s := o.read[depth].Fork()
 	defer s.Close()
-	before := s.Cost().Spatten.KVBytes
 	out := make([]float32, info.Vocab)
 	next := []int32{o.prompt(depth)[depth-1]}
+	// The first token turns a prompt that was read in full to the schedule's formats, which is part of reading it.
+	if err := o.step(cpu, s, next, out); err != nil {
+		return Sample{}, err
+	}
+	before := s.Cost().Spatten.KVBytes
 	begin := time.Now()
 	for range o.Steps {
 		if err := o.step(cpu, s, next, out); err != nil {

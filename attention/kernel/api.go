@@ -164,3 +164,30 @@ func Widen(dst []float32, src []uint16) {
 	}
 	widenPortable(dst[n:], src[n:len(dst)])
 }
+
+// Narrow rounds fp32 to fp16, ties to even.
+func Narrow(dst []uint16, src []float32) {
+	n := len(src) &^ (Lanes - 1)
+	if n > 0 {
+		active.narrow(dst[:n], src[:n])
+	}
+	narrowPortable(dst[n:len(src)], src[n:])
+}
+
+// Widest raises each of dst to the magnitude in x where that is larger.
+func Widest(dst, x []float32) {
+	n := len(dst) &^ (Lanes - 1)
+	if n > 0 {
+		active.widest(dst[:n], x[:n])
+	}
+	widestPortable(dst[n:], x[n:len(dst)])
+}
+
+// Encode writes the codes of x: x·inverse + middle cut off to integers from 0 to 2·middle − 1; NaN becomes 0.
+func Encode(dst []uint16, x, inverses []float32, middle float32) {
+	n := len(x) &^ (Lanes - 1)
+	if n > 0 {
+		active.encode(dst[:n], x[:n], inverses[:n], middle)
+	}
+	encodePortable(dst[n:len(x)], x[n:], inverses[n:len(x)], middle)
+}

@@ -40,9 +40,15 @@ func available() []*set {
 		},
 		unpack: unpack256,
 		widen:  widenPortable,
+		narrow: narrowPortable,
+		widest: func(dst, x []float32) { widestAVX2(&dst[0], &x[0], len(dst)) },
+		encode: func(dst []uint16, x, inverses []float32, middle float32) {
+			encodeAVX2(&dst[0], &x[0], &inverses[0], middle, 2*middle-1, len(x))
+		},
 	}
 	if cpu.X86.HasF16C {
 		avx2.widen = func(dst []float32, src []uint16) { widenAVX2(&dst[0], &src[0], len(dst)) }
+		avx2.narrow = func(dst []uint16, src []float32) { narrowAVX2(&dst[0], &src[0], len(src)) }
 	}
 	sets = append([]*set{&avx2}, sets...)
 	if !cpu.X86.HasAVX512F || !cpu.X86.HasAVX512DQ || !cpu.X86.HasAVX512VL || !cpu.X86.HasAVX512BW {

@@ -938,6 +938,74 @@ step:
 	VZEROUPPER
 	RET
 
+// func narrowAVX2(dst *uint16, src *float32, n int)
+// Requires: AVX, F16C
+TEXT ·narrowAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+	SHRQ $0x03, DX
+
+step:
+	VMOVUPS   (CX), Y0
+	VCVTPS2PH $0x00, Y0, (AX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x10, AX
+	DECQ      DX
+	JNZ       step
+	VZEROUPPER
+	RET
+
+// func widestAVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·widestAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	SHRQ $0x03, DX
+
+step:
+	VMOVUPS (CX), Y0
+	VANDPS  magnitude<>+0(SB), Y0, Y0
+	VMAXPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, AX
+	DECQ    DX
+	JNZ     step
+	VZEROUPPER
+	RET
+
+// func encodeAVX2(dst *uint16, x *float32, inverses *float32, middle float32, most float32, n int)
+// Requires: AVX, AVX2
+TEXT ·encodeAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         inverses+16(FP), DX
+	VBROADCASTSS middle+24(FP), Y0
+	VBROADCASTSS most+28(FP), Y1
+	VXORPS       Y2, Y2, Y2
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x03, BX
+
+step:
+	VMOVUPS    (CX), Y3
+	VMULPS     (DX), Y3, Y3
+	VADDPS     Y0, Y3, Y3
+	VMAXPS     Y2, Y3, Y3
+	VMINPS     Y1, Y3, Y3
+	VCVTTPS2DQ Y3, Y3
+	VPACKUSDW  Y3, Y3, Y3
+	VPERMQ     $0xd8, Y3, Y3
+	VMOVDQU    X3, (AX)
+	ADDQ       $0x20, CX
+	ADDQ       $0x20, DX
+	ADDQ       $0x10, AX
+	DECQ       BX
+	JNZ        step
+	VZEROUPPER
+	RET
+
 // func countAVX2(x *float32, t float32, n int) int
 // Requires: AVX, AVX2
 TEXT ·countAVX2(SB), NOSPLIT, $0-32

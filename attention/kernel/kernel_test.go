@@ -137,6 +137,7 @@ func TestRows(t *testing.T) {
 			same("add", func(s *set, x []float32) { s.add(x, y) })
 			same("affine", func(s *set, x []float32) { s.affine(x, 0.3, 1.7) })
 			same("rescale", func(s *set, x []float32) { s.rescale(x, 0.3, scales, 1.7) })
+			same("widest", func(s *set, x []float32) { s.widest(x, y) })
 			same("max", func(s *set, x []float32) { x[0] = s.max(x) })
 			same("absmax", func(s *set, x []float32) { x[0] = s.absmax(x) })
 			same("cut", func(s *set, x []float32) { s.cut(x, 0.2, make([]float32, n)) })
@@ -161,6 +162,22 @@ func TestRows(t *testing.T) {
 			portable.widen(b, half)
 			if !slices.Equal(a, b) {
 				t.Fatalf("%s: fp16 differs", s.name)
+			}
+			back, to := make([]uint16, n), make([]uint16, n)
+			x[1] = 1e-6
+			s.narrow(back, x)
+			portable.narrow(to, x)
+			if !slices.Equal(back, to) {
+				t.Fatalf("%s: rounding to fp16 differs", s.name)
+			}
+			for _, bits := range []int{1, 4, 8, 16} {
+				x[0], x[2] = float32(math.NaN()), float32(math.Inf(-1))
+				middle := float32(uint32(1) << (bits - 1))
+				s.encode(back, x, y, middle)
+				portable.encode(to, x, y, middle)
+				if !slices.Equal(back, to) {
+					t.Fatalf("%s: codes of %d bits differ: %v, portable %v", s.name, bits, back, to)
+				}
 			}
 		}
 	}

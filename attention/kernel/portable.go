@@ -259,3 +259,30 @@ func absmaxPortable(x []float32) float32 {
 	}
 	return top
 }
+
+func narrowPortable(dst []uint16, src []float32) {
+	for i, v := range src {
+		dst[i] = tensor.ToF16(v)
+	}
+}
+
+func widestPortable(dst, x []float32) {
+	for i, v := range x {
+		if v < 0 {
+			v = -v
+		}
+		if v > dst[i] { // not NaN
+			dst[i] = v
+		}
+	}
+}
+
+func encodePortable(dst []uint16, x, inverses []float32, middle float32) {
+	for i, v := range x {
+		u := float32(v*inverses[i]) + middle
+		if !(u > 0) {
+			u = 0
+		}
+		dst[i] = uint16(min(u, 2*middle-1))
+	}
+}

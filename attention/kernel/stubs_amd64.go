@@ -58,6 +58,15 @@ func rescaleAVX2(x *float32, offset float32, scales *uint16, factor float32, n i
 // turns n fp16 numbers, a multiple of 8, into fp32.
 func widenAVX2(dst *float32, src *uint16, n int)
 
+// rounds n numbers, a multiple of 8, to fp16.
+func narrowAVX2(dst *uint16, src *float32, n int)
+
+// raises n numbers, a multiple of 8, to the magnitudes of x where those are larger.
+func widestAVX2(dst *float32, x *float32, n int)
+
+// writes x·inverse + middle of n numbers, a multiple of 8, cut off to integers from 0 to most.
+func encodeAVX2(dst *uint16, x *float32, inverses *float32, middle float32, most float32, n int)
+
 // counts how many of n numbers, a multiple of 16, are greater than t.
 func countAVX2(x *float32, t float32, n int) int
 

@@ -4,23 +4,23 @@ import (
 	"slices"
 
 	"spatten/attention/kernel"
-	"spatten/tensor"
 )
 
 // Rows are the keys or values of one head in one layer, oldest first.
 type Rows struct {
-	dim    int
-	format Format
-	n      int
-	exact  []float32 // n × dim, where rows are fp32
-	half   []uint16  // n × dim, where rows are fp16, or the rows that wait for their block
-	high   Plane     // or panels
-	panels Panels
-	low    Plane
-	scales []uint16 // one a row, or dim a block
-	blocks []int32  // per channel: the number of rows of each block that are still there
-	codes  []uint16 // scratch of one row
-	lows   []uint16 // its least significant bits
+	dim      int
+	format   Format
+	n        int
+	exact    []float32 // n × dim, where rows are fp32
+	half     []uint16  // n × dim, where rows are fp16, or the rows that wait for their block
+	high     Plane     // or panels
+	panels   Panels
+	low      Plane
+	scales   []uint16  // one a row, or dim a block
+	blocks   []int32   // per channel: the number of rows of each block that are still there
+	codes    []uint16  // scratch of one row
+	inverses []float32 // of its scales
+	lows     []uint16  // its least significant bits
 }
 
 // NewRows returns an empty list of rows of dim elements.
@@ -33,7 +33,7 @@ func NewRows(dim int, f Format) *Rows {
 			r.high = NewPlane(dim, f.MSB)
 		}
 		r.low = NewPlane(dim, f.LSB)
-		r.codes, r.lows = make([]uint16, dim), make([]uint16, dim)
+		r.codes, r.lows, r.inverses = make([]uint16, dim), make([]uint16, dim), make([]float32, dim)
 	}
 	return r
 }
@@ -108,49 +108,37 @@ func (r *Rows) Append(row []float32) {
 			r.closeBlock()
 		}
 	default:
-		top := float32(0)
-		for _, v := range row {
-			top = max(top, v, -v)
-		}
-		scale := r.format.scale(top)
+		scale := r.format.scale(largest(row))
 		r.scales = append(r.scales, scale)
-		inverse := inverse(scale)
-		middle := float32(uint32(1) << (r.format.Bits() - 1))
-		for c, v := range row {
-			r.codes[c] = r.code(v, inverse, middle)
+		one := inverse(scale)
+		for c := range r.inverses {
+			r.inverses[c] = one
 		}
-		r.encode()
+		r.encode(row)
 	}
 }
 
 func (r *Rows) appendHalf(row []float32) {
-	for _, v := range row {
-		r.half = append(r.half, tensor.ToF16(v))
-	}
+	at := len(r.half)
+	r.half = slices.Grow(r.half, len(row))[:at+len(row)]
+	kernel.Narrow(r.half[at:], row)
 }
 
 // closeBlock quantizes the waiting rows with a scale for each channel.
 func (r *Rows) closeBlock() {
 	rows := make([]float32, len(r.half))
-	for i, h := range r.half {
-		rows[i] = tensor.F16(h)
+	kernel.Widen(rows, r.half)
+	tops := make([]float32, r.dim)
+	for i := 0; i < len(rows); i += r.dim {
+		kernel.Widest(tops, rows[i:i+r.dim])
 	}
-	inverses := make([]float32, r.dim)
-	for c := range r.dim {
-		top := float32(0)
-		for i := c; i < len(rows); i += r.dim {
-			top = max(top, rows[i], -rows[i])
-		}
+	for c, top := range tops {
 		scale := r.format.scale(top)
 		r.scales = append(r.scales, scale)
-		inverses[c] = inverse(scale)
+		r.inverses[c] = inverse(scale)
 	}
-	middle := float32(uint32(1) << (r.format.Bits() - 1))
 	for i := 0; i < len(rows); i += r.dim {
-		for c, v := range rows[i : i+r.dim] {
-			r.codes[c] = r.code(v, inverses[c], middle)
-		}
-		r.encode()
+		r.encode(rows[i : i+r.dim])
 	}
 	r.blocks = append(r.blocks, BlockRows)
 	r.half = r.half[:0]
@@ -164,13 +152,21 @@ func inverse(scale uint16) float32 {
 	return 1 / BFloat(scale)
 }
 
-// code returns the code of a number: ⌊v/scale⌋ + 2^(b−1), cut to what b bits hold.
-func (r *Rows) code(v, inverse, middle float32) uint16 {
-	return uint16(min(max(v*inverse+middle, 0), 2*middle-1))
+// largest returns the largest magnitude of a row.
+func largest(row []float32) float32 {
+	if len(row)%kernel.Lanes == 0 {
+		return kernel.AbsMax(row)
+	}
+	top := float32(0)
+	for _, v := range row {
+		top = max(top, v, -v)
+	}
+	return top
 }
 
-// encode appends the row in codes to both planes.
-func (r *Rows) encode() {
+// encode appends a row to both planes: ⌊v/scale⌋ + 2^(b−1), cut to what b bits hold, for each of its numbers.
+func (r *Rows) encode(row []float32) {
+	kernel.Encode(r.codes, row, r.inverses, float32(uint32(1)<<(r.format.Bits()-1)))
 	if low := r.format.LSB; low > 0 {
 		for c, u := range r.codes {
 			r.lows[c], r.codes[c] = u&(1<<low-1), u>>low
@@ -246,6 +242,6 @@ func (r *Rows) Clone() *Rows {
 	c.scales = append([]uint16(nil), r.scales...)
 	c.blocks = append([]int32(nil), r.blocks...)
 	c.high, c.panels, c.low = r.high.clone(), r.panels.clone(), r.low.clone()
-	c.codes, c.lows = make([]uint16, len(r.codes)), make([]uint16, len(r.lows))
+	c.codes, c.lows, c.inverses = make([]uint16, len(r.codes)), make([]uint16, len(r.lows)), make([]float32, len(r.inverses))
 	return &c
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"spatten/attention"
+	"spatten/tensor"
 )
 
 // ErrContext is returned for a sequence that would grow past the model's positions.
@@ -53,7 +54,7 @@ const Block = 512
 
 // Begin checks the chunks and opens a pass of each. Nothing has changed where it returns an error, unless attention
 // itself refuses: then the sequences of the batch must be closed.
-func (b *Batch) Begin(info *Info, chunks []Chunk) error {
+func (b *Batch) Begin(cpu *tensor.CPU, info *Info, chunks []Chunk) error {
 	if len(chunks) == 0 {
 		return errors.New("model: empty batch")
 	}
@@ -78,7 +79,7 @@ func (b *Batch) Begin(info *Info, chunks []Chunk) error {
 	b.passes, b.starts, b.bases, b.ids = b.passes[:0], b.starts[:0], b.bases[:0], b.ids[:0]
 	for i := range chunks {
 		c := &chunks[i]
-		pass, err := c.Seq.Begin(len(c.Tokens), attention.PassOptions{Protect: b.protect(c), Last: c.Last})
+		pass, err := c.Seq.Begin(len(c.Tokens), attention.PassOptions{Protect: b.protect(c), Last: c.Last, CPU: cpu})
 		if err != nil {
 			return fmt.Errorf("model: sequence %d of the batch: %w", i, err)
 		}

@@ -22,7 +22,7 @@ func (m *Model) Forward(cpu *tensor.CPU, b *batch.Batch, chunks []batch.Chunk) e
 			}
 		}
 	}
-	if err := b.Begin(&m.info, chunks); err != nil {
+	if err := b.Begin(cpu, &m.info, chunks); err != nil {
 		return err
 	}
 	m.embed(cpu, b)

@@ -13,7 +13,7 @@ func (m *Model) Info() *batch.Info { return &m.info }
 // Forward runs the chunks through the model, each with its own sequence, and fills in what they want. b is the
 // caller's working memory. A chunk's numbers do not depend on the others.
 func (m *Model) Forward(cpu *tensor.CPU, b *batch.Batch, chunks []batch.Chunk) error {
-	if err := b.Begin(&m.info, chunks); err != nil {
+	if err := b.Begin(cpu, &m.info, chunks); err != nil {
 		return err
 	}
 	dim := m.config.Dim
