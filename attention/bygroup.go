@@ -62,7 +62,10 @@ func (w *work) progressGroup(t *worker, keys *quant.Rows, first, last int) {
 	}
 	for i := first; i < last; i++ {
 		c, head := &g.perHead[i], w.heads[i]
-		c.lsbs = append(c.lsbs[:0], t.chosen[:coded]...)
+		if i == first {
+			c.lsbs = append(c.lsbs[:0], t.chosen[:coded]...)
+		}
+		c.lsbs = g.perHead[first].lsbs // one list for all
 		w.perHead[head].queries[0].LSBs = int32(coded)
 		w.listRows(&w.perHead[head].lsbs, c.lsbs, 0)
 		w.renew(t, c, i)
@@ -83,7 +86,10 @@ func (w *work) cutGroup(t *worker, group, first, last int) {
 	t.chosen = w.pick(t, s.schedule.Values.At(layer), s.schedule.Mass.At(layer), last-first)
 	for i := first; i < last; i++ {
 		c := &g.perHead[i]
-		c.values = append(c.values[:0], t.chosen...)
+		if i == first {
+			c.values = append(c.values[:0], t.chosen...)
+		}
+		c.values = g.perHead[first].values // one list for all
 		w.weigh(c, g.probs[i*g.ld:(i+1)*g.ld], w.l.groups[group])
 		w.perHead[w.heads[i]].queries[0].Values = int32(len(c.values))
 		w.listRows(&w.perHead[w.heads[i]].values, c.values, 0)

@@ -159,27 +159,37 @@ func (w *work) countBlock(t *worker, group, b, from, to int) {
 	heads := g.perHead[g.first[group]:g.first[group+1]]
 	c := &g.counts[group*blocks(w.n)+b]
 	c.Values = int32(to - from)
+	lists, marks := heads, to-from
+	if w.s.schedule.Choose == ByGroup {
+		lists, marks = heads[:1], 0 // one list for all
+	}
 	if w.chosen() {
 		c.Values = 0
-		t.mark = cleared(t.mark, to-from)
-		for i := range heads {
-			c.Values += distinct(t.mark, heads[i].values, from, to)
+		t.mark = cleared(t.mark, marks)
+		for i := range lists {
+			c.Values += distinct(t.mark, lists[i].values, from, to)
 		}
 	}
-	t.mark = cleared(t.mark, to-from)
 	for i := range heads {
 		if heads[i].again {
 			c.LSBs = int32(max(0, min(to, w.l.keys[w.l.groups[group]].Coded())-from))
 			return
 		}
-		c.LSBs += distinct(t.mark, heads[i].lsbs, from, to)
+	}
+	t.mark = cleared(t.mark, marks)
+	for i := range lists {
+		c.LSBs += distinct(t.mark, lists[i].lsbs, from, to)
 	}
 }
 
-// distinct marks the rows of a block that are in the ascending list and counts those that were not marked.
+// distinct marks the rows of a block that are in the ascending list and counts those that were not marked; without marks
+// it counts them all.
 func distinct(mark []uint8, list []int32, from, to int) (count int32) {
 	at, _ := slices.BinarySearch(list, int32(from))
 	end, _ := slices.BinarySearch(list[at:], int32(to))
+	if len(mark) == 0 {
+		return int32(end)
+	}
 	for _, row := range list[at : at+end] {
 		m := &mark[int(row)-from]
 		count += int32(1 - *m)

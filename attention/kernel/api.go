@@ -183,6 +183,24 @@ func Widest(dst, x []float32) {
 	widestPortable(dst[n:], x[n:len(dst)])
 }
 
+// Floats turns codes of a byte each into fp32.
+func Floats(dst []float32, codes []byte) {
+	n := len(codes) &^ (Lanes - 1)
+	if n > 0 {
+		active.floats(dst[:n], codes[:n])
+	}
+	floatsPortable(dst[n:len(codes)], codes[n:])
+}
+
+// EncodeBytes is Encode for codes of at most 8 bits.
+func EncodeBytes(dst []byte, x, inverses []float32, middle float32) {
+	n := len(x) &^ (Lanes - 1)
+	if n > 0 {
+		active.bytes(dst[:n], x[:n], inverses[:n], middle)
+	}
+	encodePortable(dst[n:len(x)], x[n:], inverses[n:len(x)], middle)
+}
+
 // Encode writes the codes of x: x·inverse + middle cut off to integers from 0 to 2·middle − 1; NaN becomes 0.
 func Encode(dst []uint16, x, inverses []float32, middle float32) {
 	n := len(x) &^ (Lanes - 1)

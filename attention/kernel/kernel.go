@@ -40,6 +40,8 @@ type set struct {
 	narrow    func(dst []uint16, src []float32)
 	widest    func(dst, x []float32)
 	encode    func(dst []uint16, x, inverses []float32, middle float32)
+	bytes     func(dst []byte, x, inverses []float32, middle float32)
+	floats    func(dst []float32, codes []byte)
 }
 
 var portable = set{
@@ -47,7 +49,7 @@ var portable = set{
 	tile: tilePortable, transpose: transposePortable, max: maxPortable, sum: sumPortable, exp: expPortable, scale: scalePortable, add: addPortable,
 	count: countPortable, above: abovePortable, cut: cutPortable, quantize: quantizePortable, dots: dotsPortable,
 	rescale: rescalePortable, weigh: weighPortable, panels: panelsPortable, listed: listedPortable, fold: foldPortable, unpack: unpackPortable, affine: affinePortable, absmax: absmaxPortable, widen: widenPortable,
-	narrow: narrowPortable, widest: widestPortable, encode: encodePortable,
+	narrow: narrowPortable, widest: widestPortable, encode: encodePortable[uint16], bytes: encodePortable[byte], floats: floatsPortable,
 }
 
 // active is the fastest set of this machine, or the one that SPATTEN_KERNELS names where the machine has it.

@@ -45,6 +45,10 @@ func available() []*set {
 		encode: func(dst []uint16, x, inverses []float32, middle float32) {
 			encodeAVX2(&dst[0], &x[0], &inverses[0], middle, 2*middle-1, len(x))
 		},
+		bytes: func(dst []byte, x, inverses []float32, middle float32) {
+			encodeBytesAVX2(&dst[0], &x[0], &inverses[0], middle, 2*middle-1, len(x))
+		},
+		floats: func(dst []float32, codes []byte) { floatsAVX2(&dst[0], &codes[0], len(codes)) },
 	}
 	if cpu.X86.HasF16C {
 		avx2.widen = func(dst []float32, src []uint16) { widenAVX2(&dst[0], &src[0], len(dst)) }

@@ -976,6 +976,37 @@ step:
 	VZEROUPPER
 	RET
 
+// func encodeBytesAVX2(dst *byte, x *float32, inverses *float32, middle float32, most float32, n int)
+// Requires: AVX, AVX2
+TEXT ·encodeBytesAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         inverses+16(FP), DX
+	VBROADCASTSS middle+24(FP), Y0
+	VBROADCASTSS most+28(FP), Y1
+	VXORPS       Y2, Y2, Y2
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x03, BX
+
+step:
+	VMOVUPS    (CX), Y3
+	VMULPS     (DX), Y3, Y3
+	VADDPS     Y0, Y3, Y3
+	VMAXPS     Y2, Y3, Y3
+	VMINPS     Y1, Y3, Y3
+	VCVTTPS2DQ Y3, Y3
+	VPACKUSDW  Y3, Y3, Y3
+	VPERMQ     $0xd8, Y3, Y3
+	VPACKUSWB  X3, X3, X3
+	VMOVQ      X3, (AX)
+	ADDQ       $0x20, CX
+	ADDQ       $0x20, DX
+	ADDQ       $0x08, AX
+	DECQ       BX
+	JNZ        step
+	VZEROUPPER
+	RET
+
 // func encodeAVX2(dst *uint16, x *float32, inverses *float32, middle float32, most float32, n int)
 // Requires: AVX, AVX2
 TEXT ·encodeAVX2(SB), NOSPLIT, $0-40
@@ -1003,6 +1034,25 @@ step:
 	ADDQ       $0x10, AX
 	DECQ       BX
 	JNZ        step
+	VZEROUPPER
+	RET
+
+// func floatsAVX2(dst *float32, codes *byte, n int)
+// Requires: AVX, AVX2
+TEXT ·floatsAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ codes+8(FP), CX
+	MOVQ n+16(FP), DX
+	SHRQ $0x03, DX
+
+step:
+	VPMOVZXBD (CX), Y0
+	VCVTDQ2PS Y0, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $0x08, CX
+	ADDQ      $0x20, AX
+	DECQ      DX
+	JNZ       step
 	VZEROUPPER
 	RET
 

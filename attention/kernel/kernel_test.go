@@ -178,6 +178,17 @@ func TestRows(t *testing.T) {
 				if !slices.Equal(back, to) {
 					t.Fatalf("%s: codes of %d bits differ: %v, portable %v", s.name, bits, back, to)
 				}
+				if bits > 8 {
+					continue
+				}
+				small := make([]byte, n)
+				s.bytes(small, x, y, middle)
+				s.floats(a, small)
+				for i, u := range to {
+					if uint16(small[i]) != u || a[i] != float32(u) {
+						t.Fatalf("%s: code %d of %d bits is %d, as a number %g; portable %d", s.name, i, bits, small[i], a[i], u)
+					}
+				}
 			}
 		}
 	}

@@ -90,8 +90,14 @@ func SetQuad(panel []byte, bits, key, quad int, codes uint32) {
 
 // place finds four codes in a part of more than one bit: their bytes, and where in the bytes they lie.
 func place(width, vector, key int) (at, shift int) {
-	per := 8 / width // vectors in the same bytes
-	return 64*(vector/per) + 4*key, width * (vector % per)
+	switch width {
+	case 8:
+		return 64*vector + 4*key, 0
+	case 4: // two vectors in the same bytes
+		return vector>>1<<6 + 4*key, vector & 1 << 2
+	default: // four
+		return 4 * key, 2 * vector
+	}
 }
 
 // everywhere has the lowest bits of every byte set.

@@ -277,12 +277,18 @@ func widestPortable(dst, x []float32) {
 	}
 }
 
-func encodePortable(dst []uint16, x, inverses []float32, middle float32) {
+func encodePortable[T byte | uint16](dst []T, x, inverses []float32, middle float32) {
 	for i, v := range x {
 		u := float32(v*inverses[i]) + middle
 		if !(u > 0) {
 			u = 0
 		}
-		dst[i] = uint16(min(u, 2*middle-1))
+		dst[i] = T(min(u, 2*middle-1))
+	}
+}
+
+func floatsPortable(dst []float32, codes []byte) {
+	for i, u := range codes {
+		dst[i] = float32(u)
 	}
 }

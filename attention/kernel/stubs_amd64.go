@@ -65,7 +65,13 @@ func narrowAVX2(dst *uint16, src *float32, n int)
 func widestAVX2(dst *float32, x *float32, n int)
 
 // writes x·inverse + middle of n numbers, a multiple of 8, cut off to integers from 0 to most.
+func encodeBytesAVX2(dst *byte, x *float32, inverses *float32, middle float32, most float32, n int)
+
+// writes x·inverse + middle of n numbers, a multiple of 8, cut off to integers from 0 to most.
 func encodeAVX2(dst *uint16, x *float32, inverses *float32, middle float32, most float32, n int)
+
+// turns n codes, a multiple of 8, into fp32.
+func floatsAVX2(dst *float32, codes *byte, n int)
 
 // counts how many of n numbers, a multiple of 16, are greater than t.
 func countAVX2(x *float32, t float32, n int) int

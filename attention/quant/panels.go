@@ -1,6 +1,10 @@
 package quant
 
-import "spatten/attention/kernel"
+import (
+	"encoding/binary"
+
+	"spatten/attention/kernel"
+)
 
 // Panels is a growing list of rows of unsigned codes of 1 to 8 bits, 16 rows together as products want them (see
 // kernel.Panels). What a Plane keeps row by row, for reading some of them, Panels keep for reading all.
@@ -17,14 +21,13 @@ func NewPanels(dim, bits int) Panels { return Panels{dim: dim, bits: bits} }
 func (p *Panels) Bytes() int { return cap(p.data) }
 
 // Append adds a row of codes.
-func (p *Panels) Append(codes []uint16) {
+func (p *Panels) Append(codes []byte) {
 	if p.n%kernel.Lanes == 0 {
 		p.data = append(p.data, make([]byte, kernel.PanelBytes(p.dim, p.bits))...)
 	}
 	panel := p.panel(p.n)
 	for i := 0; i < p.dim; i += 4 {
-		four := uint32(codes[i]) | uint32(codes[i+1])<<8 | uint32(codes[i+2])<<16 | uint32(codes[i+3])<<24
-		kernel.SetQuad(panel, p.bits, p.n%kernel.Lanes, i/4, four)
+		kernel.SetQuad(panel, p.bits, p.n%kernel.Lanes, i/4, binary.LittleEndian.Uint32(codes[i:]))
 	}
 	p.n++
 }
@@ -57,9 +60,15 @@ func (p *Panels) Codes(mem *[]byte, rows []int32, first, n int) []byte {
 // row writes the codes of one row.
 func (p *Panels) row(dst []byte, row int) {
 	panel := p.panel(row)
+	if p.bits == 8 { // one part, quad after quad
+		from := panel[4*(row%kernel.Lanes):]
+		for i := 0; i < p.dim; i += 4 {
+			binary.LittleEndian.PutUint32(dst[i:], binary.LittleEndian.Uint32(from[4*kernel.Lanes*(i/4):]))
+		}
+		return
+	}
 	for i := 0; i < p.dim; i += 4 {
-		four := kernel.Quad(panel, p.bits, row%kernel.Lanes, i/4)
-		dst[i], dst[i+1], dst[i+2], dst[i+3] = byte(four), byte(four>>8), byte(four>>16), byte(four>>24)
+		binary.LittleEndian.PutUint32(dst[i:], kernel.Quad(panel, p.bits, row%kernel.Lanes, i/4))
 	}
 }
 

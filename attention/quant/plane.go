@@ -2,7 +2,11 @@
 // significant bits apart from the least significant ones so that either can be read alone (section III-D of the paper).
 package quant
 
-import "spatten/attention/kernel"
+import (
+	"encoding/binary"
+
+	"spatten/attention/kernel"
+)
 
 // Plane is a growing list of rows of unsigned codes of a fixed width, each row contiguous. A width is stored as sub-rows
 // of 8, 4, 2 and 1 bits, the most significant first (6 bits: all high nibbles, then all low pairs), so that each part
@@ -50,6 +54,41 @@ func (p *Plane) Append(codes []uint16) {
 			}
 			row = row[size:]
 		}
+	}
+}
+
+// AppendBytes is Append for planes of at most 8 bits, eight codes at a time.
+func (p *Plane) AppendBytes(codes []byte) {
+	at := len(p.data)
+	for len(p.data)+p.rowBytes > cap(p.data) {
+		p.data = append(p.data[:cap(p.data)], 0)
+	}
+	row := p.data[at : at+p.rowBytes]
+	p.data = p.data[:at+p.rowBytes]
+	left := p.bits
+	for _, width := range parts {
+		if left < width {
+			continue
+		}
+		left -= width
+		size := p.dim * width / 8
+		mask := uint64(1<<width-1) * 0x0101010101010101
+		j := 0
+		for ; j+8 <= size; j += 8 {
+			var word uint64
+			for shift, from := 0, j; from < p.dim; shift, from = shift+width, from+size {
+				word |= binary.LittleEndian.Uint64(codes[from:]) >> left & mask << shift
+			}
+			binary.LittleEndian.PutUint64(row[j:], word)
+		}
+		for ; j < size; j++ {
+			var b byte
+			for shift, from := 0, j; from < p.dim; shift, from = shift+width, from+size {
+				b |= codes[from] >> left & byte(mask) << shift
+			}
+			row[j] = b
+		}
+		row = row[size:]
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 type Scratch struct {
 	high, low []byte
 	wide      []uint16
+	lows      []float32
 }
 
 // Read writes rows into dst as fp32, from both planes or from the most significant bits alone: the rows listed, or
@@ -59,23 +60,17 @@ func (r *Rows) codesOf(dst []float32, s *Scratch, rows []int32, first int, lsb b
 		r.wideCodes(dst, s, rows, first, lsb)
 		return
 	}
-	high := r.highCodes(s, rows, first, n)
+	kernel.Floats(dst, r.highCodes(s, rows, first, n))
 	if r.format.LSB == 0 {
-		for i, u := range high {
-			dst[i] = float32(u)
-		}
 		return
 	}
-	up := float32(uint32(1) << r.format.LSB)
+	kernel.Scale(dst, float32(uint32(1)<<r.format.LSB))
 	if !lsb {
-		for i, u := range high {
-			dst[i] = float32(u) * up
-		}
 		return
 	}
-	for i, l := range r.low.Codes(&s.low, rows, first, n) {
-		dst[i] = float32(high[i])*up + float32(l)
-	}
+	s.lows = slices.Grow(s.lows[:0], len(dst))[:len(dst)]
+	kernel.Floats(s.lows, r.low.Codes(&s.low, rows, first, n))
+	kernel.Add(dst, s.lows)
 }
 
 // highCodes returns the codes of the most significant bits, a byte each.
@@ -125,19 +120,14 @@ func (r *Rows) place(dst []float32, rows []int32, first int, lsb bool) {
 		}
 		row := dst[i*r.dim : (i+1)*r.dim]
 		if !r.format.PerChannel {
-			scale := BFloat(r.scales[at])
-			for c := range row {
-				row[c] = (row[c] + offset) * scale
-			}
+			kernel.Affine(row, offset, BFloat(r.scales[at]))
 			continue
 		}
 		for at >= end {
 			block++
 			end += int(r.blocks[block])
 		}
-		for c, h := range r.scales[block*r.dim : (block+1)*r.dim] {
-			row[c] = (row[c] + offset) * BFloat(h)
-		}
+		kernel.Rescale(row, offset, r.scales[block*r.dim:], 1)
 	}
 }
 

@@ -1,6 +1,7 @@
 package quant
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"spatten/attention/kernel"
@@ -8,19 +9,19 @@ import (
 
 // Rows are the keys or values of one head in one layer, oldest first.
 type Rows struct {
-	dim      int
-	format   Format
-	n        int
-	exact    []float32 // n × dim, where rows are fp32
-	half     []uint16  // n × dim, where rows are fp16, or the rows that wait for their block
-	high     Plane     // or panels
-	panels   Panels
-	low      Plane
-	scales   []uint16  // one a row, or dim a block
-	blocks   []int32   // per channel: the number of rows of each block that are still there
-	codes    []uint16  // scratch of one row
-	inverses []float32 // of its scales
-	lows     []uint16  // its least significant bits
+	dim              int
+	format           Format
+	n                int
+	exact            []float32 // n × dim, where rows are fp32
+	half             []uint16  // n × dim, where rows are fp16, or the rows that wait for their block
+	high             Plane     // or panels
+	panels           Panels
+	low              Plane
+	scales           []uint16  // one a row, or dim a block
+	blocks           []int32   // per channel: the number of rows of each block that are still there
+	codes, lows      []uint16  // scratch of one row: its codes, their least significant bits,
+	small, smallLows []byte    // the same where a byte is enough,
+	inverses         []float32 // and of its scales
 }
 
 // NewRows returns an empty list of rows of dim elements.
@@ -33,9 +34,15 @@ func NewRows(dim int, f Format) *Rows {
 			r.high = NewPlane(dim, f.MSB)
 		}
 		r.low = NewPlane(dim, f.LSB)
-		r.codes, r.lows, r.inverses = make([]uint16, dim), make([]uint16, dim), make([]float32, dim)
+		r.scratch()
 	}
 	return r
+}
+
+// scratch makes the memory in which a row becomes codes.
+func (r *Rows) scratch() {
+	r.codes, r.lows, r.inverses = make([]uint16, r.dim), make([]uint16, r.dim), make([]float32, r.dim)
+	r.small, r.smallLows = make([]byte, r.dim), make([]byte, r.dim)
 }
 
 // Len returns the number of rows.
@@ -166,18 +173,45 @@ func largest(row []float32) float32 {
 
 // encode appends a row to both planes: ⌊v/scale⌋ + 2^(b−1), cut to what b bits hold, for each of its numbers.
 func (r *Rows) encode(row []float32) {
-	kernel.Encode(r.codes, row, r.inverses, float32(uint32(1)<<(r.format.Bits()-1)))
+	middle := float32(uint32(1) << (r.format.Bits() - 1))
+	if r.format.Bits() <= 8 {
+		kernel.EncodeBytes(r.small, row, r.inverses, middle)
+		if low := r.format.LSB; low > 0 {
+			split(r.small, r.smallLows, low)
+			r.low.AppendBytes(r.smallLows)
+		}
+		if r.format.InPanels {
+			r.panels.Append(r.small)
+		} else {
+			r.high.AppendBytes(r.small)
+		}
+		return
+	}
+	kernel.Encode(r.codes, row, r.inverses, middle)
 	if low := r.format.LSB; low > 0 {
 		for c, u := range r.codes {
 			r.lows[c], r.codes[c] = u&(1<<low-1), u>>low
 		}
 		r.low.Append(r.lows)
 	}
-	if r.format.InPanels {
-		r.panels.Append(r.codes)
+	if !r.format.InPanels {
+		r.high.Append(r.codes)
 		return
 	}
-	r.high.Append(r.codes)
+	for c, u := range r.codes {
+		r.small[c] = byte(u)
+	}
+	r.panels.Append(r.small)
+}
+
+// split leaves in codes, a multiple of 8 of them, what lies above their lowest bits, and writes those to lows.
+func split(codes, lows []byte, low int) {
+	mask := uint64(1<<low-1) * 0x0101010101010101
+	for i := 0; i < len(codes); i += 8 {
+		word := binary.LittleEndian.Uint64(codes[i:])
+		binary.LittleEndian.PutUint64(lows[i:], word&mask)
+		binary.LittleEndian.PutUint64(codes[i:], word&^mask>>low)
+	}
 }
 
 // Keep leaves only the rows at the given ascending indices, moved together.
@@ -242,6 +276,6 @@ func (r *Rows) Clone() *Rows {
 	c.scales = append([]uint16(nil), r.scales...)
 	c.blocks = append([]int32(nil), r.blocks...)
 	c.high, c.panels, c.low = r.high.clone(), r.panels.clone(), r.low.clone()
-	c.codes, c.lows, c.inverses = make([]uint16, len(r.codes)), make([]uint16, len(r.lows)), make([]float32, len(r.inverses))
+	c.scratch()
 	return &c
 }

@@ -191,23 +191,44 @@ func elementwise() {
 		ADDQ(operand.Imm(32), x6)
 		ADDQ(operand.Imm(32), d6)
 	})
-	function("encodeAVX2", "func(dst *uint16, x, inverses *float32, middle, most float32, n int)", "writes x·inverse + middle of n numbers, a multiple of 8, cut off to integers from 0 to most.")
-	d7, x7, i7, middle, most := gp("dst"), gp("x"), gp("inverses"), broadcast("middle"), broadcast("most")
-	zero := YMM()
-	VXORPS(zero, zero, zero)
+	for _, bytes := range []int{1, 2} {
+		name, element := "encodeAVX2", "uint16"
+		if bytes == 1 {
+			name, element = "encodeBytesAVX2", "byte"
+		}
+		function(name, "func(dst *"+element+", x, inverses *float32, middle, most float32, n int)", "writes x·inverse + middle of n numbers, a multiple of 8, cut off to integers from 0 to most.")
+		d7, x7, i7, middle, most := gp("dst"), gp("x"), gp("inverses"), broadcast("middle"), broadcast("most")
+		zero := YMM()
+		VXORPS(zero, zero, zero)
+		loop(func() {
+			v := YMM()
+			VMOVUPS(mem(x7, 0), v)
+			VMULPS(mem(i7, 0), v, v)
+			VADDPS(middle, v, v)
+			VMAXPS(zero, v, v) // NaN becomes 0
+			VMINPS(most, v, v)
+			VCVTTPS2DQ(v, v)
+			VPACKUSDW(v, v, v)
+			VPERMQ(operand.Imm(0xd8), v, v)
+			if bytes == 1 {
+				VPACKUSWB(v.AsX(), v.AsX(), v.AsX())
+				VMOVQ(v.AsX(), mem(d7, 0))
+			} else {
+				VMOVDQU(v.AsX(), mem(d7, 0))
+			}
+			ADDQ(operand.Imm(32), x7)
+			ADDQ(operand.Imm(32), i7)
+			ADDQ(operand.Imm(uint64(8*bytes)), d7)
+		})
+	}
+	function("floatsAVX2", "func(dst *float32, codes *byte, n int)", "turns n codes, a multiple of 8, into fp32.")
+	d8, c8 := gp("dst"), gp("codes")
 	loop(func() {
 		v := YMM()
-		VMOVUPS(mem(x7, 0), v)
-		VMULPS(mem(i7, 0), v, v)
-		VADDPS(middle, v, v)
-		VMAXPS(zero, v, v) // NaN becomes 0
-		VMINPS(most, v, v)
-		VCVTTPS2DQ(v, v)
-		VPACKUSDW(v, v, v)
-		VPERMQ(operand.Imm(0xd8), v, v)
-		VMOVDQU(v.AsX(), mem(d7, 0))
-		ADDQ(operand.Imm(32), x7)
-		ADDQ(operand.Imm(32), i7)
-		ADDQ(operand.Imm(16), d7)
+		VPMOVZXBD(mem(c8, 0), v)
+		VCVTDQ2PS(v, v)
+		VMOVUPS(v, mem(d8, 0))
+		ADDQ(operand.Imm(8), c8)
+		ADDQ(operand.Imm(32), d8)
 	})
 }
