@@ -841,6 +841,96 @@ step:
 	VZEROUPPER
 	RET
 
+// func expAVX512(dst *float32, x *float32, top float32, n int) float32
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·expAVX512(SB), NOSPLIT, $0-36
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	SHRQ         $0x04, DX
+	VBROADCASTSS top+16(FP), Z0
+	VBROADCASTSS log2e<>+0(SB), Z1
+	VBROADCASTSS expFloor<>+0(SB), Z2
+	VBROADCASTSS ln2High<>+0(SB), Z3
+	VBROADCASTSS ln2Low<>+0(SB), Z4
+	VBROADCASTSS c6<>+0(SB), Z5
+	VBROADCASTSS c5<>+0(SB), Z6
+	VBROADCASTSS c4<>+0(SB), Z7
+	VBROADCASTSS c3<>+0(SB), Z8
+	VBROADCASTSS c2<>+0(SB), Z9
+	VBROADCASTSS c1<>+0(SB), Z10
+	VPXORD       Z11, Z11, Z11
+
+step:
+	VMOVUPS       (CX), Z12
+	VSUBPS        Z0, Z12, Z12
+	VCMPPS        $0x15, Z2, Z12, K1
+	VMULPS        Z1, Z12, Z13
+	VRNDSCALEPS   $0x00, Z13, Z13
+	VFNMADD231PS  Z3, Z13, Z12
+	VFNMADD231PS  Z4, Z13, Z12
+	VMOVAPS       Z5, Z14
+	VFMADD213PS   Z6, Z12, Z14
+	VFMADD213PS   Z7, Z12, Z14
+	VFMADD213PS   Z8, Z12, Z14
+	VFMADD213PS   Z9, Z12, Z14
+	VFMADD213PS   Z10, Z12, Z14
+	VFMADD213PS   Z10, Z12, Z14
+	VCVTPS2DQ     Z13, Z13
+	VPSLLD        $0x17, Z13, Z13
+	VPADDD        Z13, Z14, Z14
+	VMOVAPS.Z     Z14, K1, Z14
+	VMOVUPS       Z14, (AX)
+	VADDPS        Z14, Z11, Z11
+	ADDQ          $0x40, CX
+	ADDQ          $0x40, AX
+	DECQ          DX
+	JNZ           step
+	VEXTRACTF32X8 $0x01, Z11, Y0
+	VADDPS        Y0, Y11, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VMOVHLPS      X0, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDPS        X1, X0, X0
+	MOVSS         X0, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func mixAVX2(dst *float32, x *float32, ld int, factors *float32, m int, n int)
+// Requires: AVX, FMA3
+TEXT ·mixAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ ld+16(FP), DX
+	MOVQ n+40(FP), BX
+	SHRQ $0x04, BX
+
+step:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   factors+24(FP), SI
+	MOVQ   m+32(FP), DI
+	MOVQ   CX, R8
+
+rows:
+	VBROADCASTSS (SI), Y2
+	VFMADD231PS  (R8), Y2, Y0
+	VFMADD231PS  32(R8), Y2, Y1
+	ADDQ         $0x04, SI
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          rows
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, AX
+	DECQ         BX
+	JNZ          step
+	VZEROUPPER
+	RET
+
 // func scaleAVX2(x *float32, s float32, n int)
 // Requires: AVX
 TEXT ·scaleAVX2(SB), NOSPLIT, $0-24
@@ -973,6 +1063,47 @@ step:
 	ADDQ    $0x20, AX
 	DECQ    DX
 	JNZ     step
+	VZEROUPPER
+	RET
+
+// func multiplyAVX2(x *float32, y *float32, factor float32, n int)
+// Requires: AVX
+TEXT ·multiplyAVX2(SB), NOSPLIT, $0-32
+	MOVQ         x+0(FP), AX
+	MOVQ         y+8(FP), CX
+	VBROADCASTSS factor+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	SHRQ         $0x03, DX
+
+step:
+	VMULPS  (CX), Y0, Y1
+	VMULPS  (AX), Y1, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	DECQ    DX
+	JNZ     step
+	VZEROUPPER
+	RET
+
+// func gatherAVX2(dst *float32, x *float32, rows *int32, n int)
+// Requires: AVX, AVX2
+TEXT ·gatherAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ n+24(FP), BX
+	SHRQ $0x03, BX
+
+step:
+	VMOVDQU    (DX), Y1
+	VPCMPEQD   Y2, Y2, Y2
+	VGATHERDPS Y2, (CX)(Y1*4), Y0
+	VMOVUPS    Y0, (AX)
+	ADDQ       $0x20, DX
+	ADDQ       $0x20, AX
+	DECQ       BX
+	JNZ        step
 	VZEROUPPER
 	RET
 
@@ -1160,6 +1291,66 @@ cut:
 	VMOVSHDUP    X1, X0
 	VADDPS       X0, X1, X1
 	MOVSS        X1, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func countAVX512(x *float32, t float32, n int) int
+// Requires: AVX, AVX2, AVX512F
+TEXT ·countAVX512(SB), NOSPLIT, $0-32
+	MOVQ         x+0(FP), AX
+	MOVQ         n+16(FP), CX
+	VBROADCASTSS t+8(FP), Z0
+	SHRQ         $0x04, CX
+	VPXORD       Z1, Z1, Z1
+	VPTERNLOGD   $0xff, Z2, Z2, Z2
+
+step:
+	VMOVUPS       (AX), Z3
+	VCMPPS        $0x1e, Z0, Z3, K1
+	VPSUBD        Z2, Z1, K1, Z1
+	ADDQ          $0x40, AX
+	DECQ          CX
+	JNZ           step
+	VEXTRACTI64X4 $0x01, Z1, Y0
+	VPADDD        Y0, Y1, Y0
+	VEXTRACTI128  $0x01, Y0, X1
+	VPADDD        X0, X1, X1
+	VPHADDD       X1, X1, X1
+	VPHADDD       X1, X1, X1
+	VMOVD         X1, AX
+	MOVQ          AX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func aboveAVX512(dst *int32, x *float32, t float32, ascending *[16]int32, n int) int
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·aboveAVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         ascending+24(FP), DX
+	MOVQ         n+32(FP), BX
+	VBROADCASTSS t+16(FP), Z0
+	VMOVDQU32    (DX), Z1
+	MOVL         $0x00000010, DX
+	VPBROADCASTD DX, Z2
+	MOVQ         AX, DX
+	SHRQ         $0x04, BX
+
+next:
+	VMOVUPS       (CX), Z3
+	VCMPPS        $0x1d, Z0, Z3, K1
+	VPCOMPRESSD.Z Z1, K1, Z3
+	VMOVDQU32     Z3, (AX)
+	KMOVW         K1, SI
+	POPCNTL       SI, SI
+	LEAQ          (AX)(SI*4), AX
+	VPADDD        Z2, Z1, Z1
+	ADDQ          $0x40, CX
+	DECQ          BX
+	JNZ           next
+	SUBQ          DX, AX
+	SHRQ          $0x02, AX
+	MOVQ          AX, ret+40(FP)
 	VZEROUPPER
 	RET
 
