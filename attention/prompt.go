@@ -25,6 +25,12 @@ func (s *Schedule) dense() *Schedule {
 	return &Schedule{Name: s.Name, Chunk: s.Chunk, Protect: s.Protect, Importance: s.Importance, Pooling: s.Pooling, Prompt: s.Prompt}
 }
 
+// ChunksFreely reports whether reading a prompt gives the same numbers however it is cut into chunks: nothing of it is pruned
+// or quantized, and nothing that chunks add up is asked for later. A nil schedule is dense.
+func (s *Schedule) ChunksFreely() bool {
+	return s == nil || s.Dense() || s.Prompt == PromptDense && len(s.Tokens)+len(s.Heads) == 0 && s.Average == nil
+}
+
 // ErrRefit is returned where a sequence's past does not allow it another schedule.
 var ErrRefit = errors.New("attention: only a sequence that has read its prompt in full, and generated nothing, can follow another schedule")
 

@@ -134,3 +134,29 @@ func TestCenter(t *testing.T) {
 		t.Errorf("errors of scores spread by %.3f with a center, %.3f without", with, without)
 	}
 }
+
+// TestChunksFreely: what is said to be free of the grid of chunks goes on in the same way, whatever the grid was.
+func TestChunksFreely(t *testing.T) {
+	cpu := tensor.NewCPU(2, tensor.Int8)
+	defer cpu.Close()
+	free := 0
+	for name, sched := range schedules() {
+		if !sched.ChunksFreely() {
+			continue
+		}
+		free++
+		whole := start(t, cpu, sched, 150)
+		parts, _ := NewSequence(small, sched, Options{})
+		for _, n := range []int{64, 7, 79} {
+			pass(t, parts, cpu, n, 5)
+		}
+		for range 3 {
+			if !equalRows(pass(t, whole, cpu, 1, 5), pass(t, parts, cpu, 1, 5)) {
+				t.Fatalf("%s: a prompt read in parts goes on differently", name)
+			}
+		}
+	}
+	if free < 2 || (&Schedule{Values: Shares{0.5}}).ChunksFreely() || !(*Schedule)(nil).ChunksFreely() {
+		t.Errorf("%d schedules are free of chunks", free)
+	}
+}

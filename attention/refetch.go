@@ -39,7 +39,7 @@ func (w *work) progress(t *worker, c *chosen, q *record.Query, i, head int) {
 	w.renew(t, c, i)
 }
 
-// renew makes a head's exponentials again from its corrected scores: where some keys were asked for, of those alone.
+// renew makes a head's probabilities again from its corrected scores: where some keys were asked for, of those alone.
 func (w *work) renew(t *worker, c *chosen, i int) {
 	g, head := &w.step, w.heads[i]
 	scores, probs := g.scores[i*g.ld:(i+1)*g.ld], g.probs[i*g.ld:(i+1)*g.ld]
@@ -50,25 +50,27 @@ func (w *work) renew(t *worker, c *chosen, i int) {
 		for j := w.n; j < g.ld; j++ {
 			scores[j] = -inf
 		}
-		w.exponentials(c, i)
+		softmax(probs, scores, w.n)
 		return
 	}
 	n := len(c.lsbs)
 	t.tile = room(t.tile, kernel.Pad(n))
-	kernel.Gather(t.tile, scores, c.lsbs)
+	for j, row := range c.lsbs {
+		t.tile[j] = scores[row]
+	}
 	for j := n; j < len(t.tile); j++ {
 		t.tile[j] = -inf
 	}
-	const far = 40 // of exponents that keep the other exponentials exact
+	const far = 40 // of exponents that keep the rest of the probabilities exact
 	if n == 0 || !(kernel.Max(t.tile) < c.top+far) {
-		w.exponentials(c, i)
+		softmax(probs, scores, w.n)
 		return
 	}
 	kernel.Exp(t.tile, t.tile, c.top)
 	for j, row := range c.lsbs {
-		probs[row] = t.tile[j]
+		probs[row] = t.tile[j] * c.max
 	}
-	c.norm = 1 / kernel.Sum(probs)
+	kernel.Scale(probs, 1/kernel.Sum(probs))
 }
 
 // refetch corrects some heads' scores of the listed keys, or of all, by their least significant bits.
@@ -132,6 +134,9 @@ func (w *work) channelRefetch(t *worker, keys *quant.Rows, list []int32, first, 
 	if list == nil {
 		list = w.all(t, keys.Coded())
 	}
+	if len(list) == 0 {
+		return // all keys wait for their block
+	}
 	t.sets = t.sets[:0]
 	end := 0
 	for b, rows := range keys.Blocks() {
@@ -144,21 +149,12 @@ func (w *work) channelRefetch(t *worker, keys *quant.Rows, list []int32, first, 
 	t.tile = room(t.tile, m*ld)
 	stride := len(w.heads)
 	keys.Low().Listed(t.tile, ld, g.integers[first*d:], m, stride*d, list, t.sets, &t.scratch)
-	middle := -keys.Format().Middle()
-	for at := 0; at < len(list); {
-		end := at + 1 // rows of one block
-		for end < len(list) && t.sets[end] == t.sets[at] {
-			end++
+	for h := range m {
+		scores, middle := g.scores[(first+h)*g.ld:], -keys.Format().Middle()
+		for j, row := range list {
+			set := int(t.sets[j])*stride + first + h
+			scores[row] += (t.tile[h*ld+j] + middle*g.offsets[set]) * g.factors[set]
 		}
-		for h := range m {
-			set := int(t.sets[at])*stride + first + h
-			offset, factor := middle*g.offsets[set], g.factors[set]
-			scores, products := g.scores[(first+h)*g.ld:(first+h+1)*g.ld], t.tile[h*ld+at:h*ld+end]
-			for j, row := range list[at:end] {
-				scores[row] += (products[j] + offset) * factor
-			}
-		}
-		at = end
 	}
 }
 

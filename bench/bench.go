@@ -55,7 +55,7 @@ type Row struct {
 	Threads         int       `json:"threads"`
 	TokensPerSecond float64   `json:"tokens_per_second"` // median
 	Samples         []float64 `json:"samples"`
-	Seconds         float64   `json:"seconds,omitempty"` // of FirstToken: one over the rate
+	Seconds         float64   `json:"seconds,omitempty"`            // of FirstToken: one over the rate
 	RatioToBestPeer *float64  `json:"ratio_to_best_peer,omitempty"` // median of ours over the best peer's; absent where none ran
 	CacheBytes      int64     `json:"cache_bytes,omitempty"`
 	ReadBytes       int64     `json:"kv_bytes_per_token,omitempty"`

@@ -120,10 +120,11 @@ func (o *Ours) prefill(ctx context.Context, cpu *tensor.CPU, n int) (*attention.
 		return nil, err
 	}
 	chunk := prefillChunk
-	if o.Schedule != nil && !o.Schedule.Dense() {
-		if chunk = o.Schedule.Chunk; chunk == 0 {
-			chunk = n
-		}
+	switch s := o.Schedule; {
+	case s != nil && s.Chunk > 0:
+		chunk = s.Chunk
+	case !s.ChunksFreely():
+		chunk = n
 	}
 	prompt := o.prompt(n)
 	out := make([]float32, o.Model.Info().Size(model.Logits, 1))

@@ -41,12 +41,15 @@ func (g *Generator) search(ctx context.Context, prompt []int32, o Options, each 
 	}
 	first := o
 	first.Beams, first.Sampler = 1, Greedy{}
-	s, err := g.NewStream(prompt, first)
+	begin := time.Now()
+	s, err := g.begin(prompt, first)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	begin := time.Now()
+	if err := g.save(s); err != nil {
+		return nil, err
+	}
 	for s.at < len(s.prompt) {
 		if err := ctx.Err(); err != nil {
 			return s.result(time.Since(begin), 0, Cancelled), fmt.Errorf("generate: %w", err)
@@ -54,6 +57,9 @@ func (g *Generator) search(ctx context.Context, prompt []int32, o Options, each 
 		chunk, _ := s.Chunk()
 		if err := g.Model.Forward(g.CPU, &g.batch, []model.Chunk{chunk}); err != nil {
 			return nil, fmt.Errorf("generate: %w", err)
+		}
+		if err := g.save(s); err != nil {
+			return nil, err
 		}
 	}
 	prefill := time.Since(begin)

@@ -64,23 +64,31 @@ func (g *Generator) Run(ctx context.Context, prompt []int32, o Options, each fun
 	if o.Beams > 1 {
 		return g.search(ctx, prompt, o, each)
 	}
-	s, err := g.NewStream(prompt, o)
+	begin := time.Now()
+	s, err := g.begin(prompt, o)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	begin := time.Now()
+	if err := g.save(s); err != nil {
+		return nil, err
+	}
 	var prefill, decode time.Duration
 	for {
 		if err := ctx.Err(); err != nil {
 			return s.result(prefill, decode, Cancelled), fmt.Errorf("generate: %w", err)
 		}
-		chunk, ok := s.Chunk()
-		if !ok {
-			return s.result(prefill, decode, s.finish), nil
-		}
-		if err := g.Model.Forward(g.CPU, &g.batch, []model.Chunk{chunk}); err != nil {
-			return nil, fmt.Errorf("generate: %w", err)
+		if !s.pending { // the state of the whole prompt was loaded with its logits
+			chunk, ok := s.Chunk()
+			if !ok {
+				return s.result(prefill, decode, s.finish), nil
+			}
+			if err := g.Model.Forward(g.CPU, &g.batch, []model.Chunk{chunk}); err != nil {
+				return nil, fmt.Errorf("generate: %w", err)
+			}
+			if err := g.save(s); err != nil {
+				return nil, err
+			}
 		}
 		if s.steps == 0 {
 			prefill = time.Since(begin)

@@ -23,26 +23,27 @@ type Options struct {
 	Recorder  record.Recorder     // of the trace, or nil
 	Seed      uint64              // is written into the trace; the sampler has its own
 
-	MaxTokens   int      // to generate at most; 0 is what the model's context has room for
-	Stop        []string // texts that end the text, and are no part of it
-	IgnoreEnd   bool     // go on after the token that ends a text
-	LogProbs    bool     // fill in Token.LogProb
-	TopLogProbs int      // fill in Token.Top with so many of the likeliest tokens
-	Sampler     Sampler  // nil takes the best token
-	Beams       int      // texts that are followed at once; 0 and 1 are one
-	Chunk       int      // tokens a pass of the prompt where the schedule does not say; 0 is DefaultChunk
+	MaxTokens   int          // to generate at most; 0 is what the model's context has room for
+	Stop        []string     // texts that end the text, and are no part of it
+	IgnoreEnd   bool         // go on after the token that ends a text
+	LogProbs    bool         // fill in Token.LogProb
+	TopLogProbs int          // fill in Token.Top with so many of the likeliest tokens
+	Sampler     Sampler      // nil takes the best token
+	Cache       *PromptCache // of the prompt's state between runs; nil keeps none
+	Beams       int          // texts that are followed at once; 0 and 1 are one
+	Chunk       int          // tokens a pass of the prompt where the schedule does not say; 0 is DefaultChunk
 }
 
 // DefaultChunk is the number of tokens a pass of a prompt. Its memory stays the same however long the prompt is.
 const DefaultChunk = 512
 
-// chunk returns the tokens a pass of a prompt. Where something is pruned the chunk is the schedule's, and 0 stands for the
-// whole prompt, since what falls depends on it.
+// chunk returns the tokens a pass of a prompt. Where something of it is pruned the chunk is the schedule's, and 0 stands for
+// the whole prompt, since what falls depends on it.
 func (o *Options) chunk(prompt int) int {
-	if s := o.Schedule; s != nil && (s.Chunk > 0 || !s.Dense()) {
-		if s.Chunk > 0 {
-			return s.Chunk
-		}
+	switch s := o.Schedule; {
+	case s != nil && s.Chunk > 0:
+		return s.Chunk
+	case !s.ChunksFreely():
 		return prompt
 	}
 	if o.Chunk > 0 {

@@ -22,6 +22,7 @@ type Stream struct {
 	prompt  []int32
 	at      int // tokens of the prompt that have been passed
 	chunk   int
+	tail    int // tokens of the last chunk at least, where what is before them is saved; 0 where the grid is fixed
 	limit   int // tokens to generate
 	layers  int
 	logits  []float32 // Vocab
@@ -61,6 +62,9 @@ func (g *Generator) Resume(seq *attention.Sequence, prompt []int32, o Options) (
 		stop: matcher{stops: o.Stop}, chunk: o.chunk(len(prompt)), limit: o.limit(info, len(prompt)),
 		layers: info.Layers, logits: make([]float32, info.Vocab),
 	}
+	if o.Cache != nil && o.Cache.Save != nil && o.Schedule.ChunksFreely() {
+		s.tail = savedTail
+	}
 	return s, nil
 }
 
@@ -76,10 +80,7 @@ func (s *Stream) Chunk() (model.Chunk, bool) {
 		s.pending = true
 		return c, true
 	}
-	n := min(s.chunk, len(s.prompt)-s.at)
-	if s.at+n == len(s.prompt)-1 {
-		n++ // a lone last token would pass for a generated one
-	}
+	n := s.part()
 	c.Tokens = s.prompt[s.at : s.at+n]
 	s.at += n
 	s.pending = s.at == len(s.prompt)
@@ -87,6 +88,19 @@ func (s *Stream) Chunk() (model.Chunk, bool) {
 		c.Last, c.Want, c.Out = false, model.Nothing, nil
 	}
 	return c, true
+}
+
+// part returns how many tokens of the prompt the next chunk has.
+func (s *Stream) part() int {
+	left := len(s.prompt) - s.at
+	n := min(s.chunk, left)
+	if s.tail > 0 && left > s.tail && left-n < s.tail {
+		n = left - s.tail
+	}
+	if s.at+n == len(s.prompt)-1 {
+		n++ // a lone last token would pass for a generated one
+	}
+	return n
 }
 
 // Take chooses the next token from what the model made of the chunk. It returns false where there is nothing to show:

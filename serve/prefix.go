@@ -33,7 +33,7 @@ func newPrefixes(memory *Memory, most int64) *prefixes { return &prefixes{memory
 // pruned prompt that is read as a whole depends on all of its tokens.
 func grid(o *generate.Options) (int, bool) {
 	switch s := o.Schedule; {
-	case s == nil || s.Dense():
+	case s.ChunksFreely():
 		return 1, true
 	case s.Chunk > 0:
 		return s.Chunk, true

@@ -209,29 +209,3 @@ func Encode(dst []uint16, x, inverses []float32, middle float32) {
 	}
 	encodePortable(dst[n:len(x)], x[n:], inverses[n:len(x)], middle)
 }
-
-// Gather writes x[rows[j]] to dst[j].
-func Gather(dst, x []float32, rows []int32) {
-	n := len(rows) &^ (Lanes - 1)
-	if n > 0 {
-		_ = x[rows[n-1]] // the last of an ascending list
-		active.gather(dst[:n], x, rows[:n])
-	}
-	for j := n; j < len(rows); j++ {
-		dst[j] = x[rows[j]]
-	}
-}
-
-// Mix writes the sum of rows of x, which start ld elements apart, each times its factor; len(dst) is a multiple of Lanes.
-func Mix(dst, x []float32, ld int, factors []float32) {
-	active.mix(dst, x[:(len(factors)-1)*ld+len(dst)], ld, factors)
-}
-
-// Multiply computes x·y·factor in place of x.
-func Multiply(x, y []float32, factor float32) {
-	n := len(x) &^ (Lanes - 1)
-	if n > 0 {
-		active.multiply(x[:n], y[:n], factor)
-	}
-	multiplyPortable(x[n:], y[n:len(x)], factor)
-}

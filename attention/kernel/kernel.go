@@ -37,9 +37,6 @@ type set struct {
 	affine    func(x []float32, offset, factor float32)
 	absmax    func(x []float32) float32
 	widen     func(dst []float32, src []uint16)
-	gather    func(dst, x []float32, rows []int32)
-	mix       func(dst, x []float32, ld int, factors []float32)
-	multiply  func(x, y []float32, factor float32)
 	narrow    func(dst []uint16, src []float32)
 	widest    func(dst, x []float32)
 	encode    func(dst []uint16, x, inverses []float32, middle float32)
@@ -52,7 +49,7 @@ var portable = set{
 	tile: tilePortable, transpose: transposePortable, max: maxPortable, sum: sumPortable, exp: expPortable, scale: scalePortable, add: addPortable,
 	count: countPortable, above: abovePortable, cut: cutPortable, quantize: quantizePortable, dots: dotsPortable,
 	rescale: rescalePortable, weigh: weighPortable, panels: panelsPortable, listed: listedPortable, fold: foldPortable, unpack: unpackPortable, affine: affinePortable, absmax: absmaxPortable, widen: widenPortable,
-	gather: gatherPortable, mix: mixPortable, multiply: multiplyPortable, narrow: narrowPortable, widest: widestPortable, encode: encodePortable[uint16], bytes: encodePortable[byte], floats: floatsPortable,
+	narrow: narrowPortable, widest: widestPortable, encode: encodePortable[uint16], bytes: encodePortable[byte], floats: floatsPortable,
 }
 
 // active is the fastest set of this machine, or the one that SPATTEN_KERNELS names where the machine has it.

@@ -41,12 +41,7 @@ func available() []*set {
 		unpack: unpack256,
 		widen:  widenPortable,
 		narrow: narrowPortable,
-		gather: func(dst, x []float32, rows []int32) { gatherAVX2(&dst[0], &x[0], &rows[0], len(rows)) },
-		mix: func(dst, x []float32, ld int, factors []float32) {
-			mixAVX2(&dst[0], &x[0], 4*ld, &factors[0], len(factors), len(dst))
-		},
-		multiply: func(x, y []float32, factor float32) { multiplyAVX2(&x[0], &y[0], factor, len(x)) },
-		widest:   func(dst, x []float32) { widestAVX2(&dst[0], &x[0], len(dst)) },
+		widest: func(dst, x []float32) { widestAVX2(&dst[0], &x[0], len(dst)) },
 		encode: func(dst []uint16, x, inverses []float32, middle float32) {
 			encodeAVX2(&dst[0], &x[0], &inverses[0], middle, 2*middle-1, len(x))
 		},
@@ -65,19 +60,11 @@ func available() []*set {
 	}
 	avx512 := avx2
 	avx512.name, avx512.tile, avx512.weigh = "avx512", tile512, weigh512
-	avx512.exp = func(dst, x []float32, top float32) float32 { return expAVX512(&dst[0], &x[0], top, len(x)) }
-	avx512.above = func(dst []int32, x []float32, t float32) int {
-		return aboveAVX512(&dst[0], &x[0], t, &ascending, len(x))
-	}
-	avx512.count = func(x []float32, t float32) int { return countAVX512(&x[0], t, len(x)) }
 	if cpu.X86.HasAVX512VNNI {
 		avx512.panels, avx512.listed = panels512, listed512
 	}
 	return append([]*set{&avx512}, sets...)
 }
-
-// ascending are the first places of a vector.
-var ascending = [Lanes]int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
 
 // places lists, for every mask of eight, the places of its ones, ascending.
 var places = func() (table [256][8]byte) {

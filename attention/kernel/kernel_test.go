@@ -137,13 +137,6 @@ func TestRows(t *testing.T) {
 			same("add", func(s *set, x []float32) { s.add(x, y) })
 			same("affine", func(s *set, x []float32) { s.affine(x, 0.3, 1.7) })
 			same("rescale", func(s *set, x []float32) { s.rescale(x, 0.3, scales, 1.7) })
-			same("multiply", func(s *set, x []float32) { s.multiply(x, y, 1.7) })
-			near(t, "mix", mixed(s, x, y), mixed(&portable, x, y), 1e-5)
-			index := []int32{}
-			for i := range n {
-				index = append(index, int32(i*i%n))
-			}
-			same("gather", func(s *set, x []float32) { s.gather(x, y, index) })
 			same("widest", func(s *set, x []float32) { s.widest(x, y) })
 			same("max", func(s *set, x []float32) { x[0] = s.max(x) })
 			same("absmax", func(s *set, x []float32) { x[0] = s.absmax(x) })
@@ -199,13 +192,6 @@ func TestRows(t *testing.T) {
 			}
 		}
 	}
-}
-
-// mixed is the sum of two rows, each with a factor.
-func mixed(s *set, x, y []float32) []float32 {
-	out, both := make([]float32, len(x)), append(slices.Clone(x), y...)
-	s.mix(out, both, len(x), []float32{0.3, 1.7})
-	return out
 }
 
 func TestCodes(t *testing.T) {

@@ -292,25 +292,3 @@ func floatsPortable(dst []float32, codes []byte) {
 		dst[i] = float32(u)
 	}
 }
-
-func gatherPortable(dst, x []float32, rows []int32) {
-	for j, row := range rows {
-		dst[j] = x[row]
-	}
-}
-
-func mixPortable(dst, x []float32, ld int, factors []float32) {
-	for j := range dst {
-		var sum float32
-		for h, f := range factors {
-			sum += float32(x[h*ld+j] * f)
-		}
-		dst[j] = sum
-	}
-}
-
-func multiplyPortable(x, y []float32, factor float32) {
-	for i, v := range y {
-		x[i] *= float32(v * factor)
-	}
-}

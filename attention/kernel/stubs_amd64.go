@@ -43,12 +43,6 @@ func absmaxAVX2(x *float32, n int) float32
 // writes exp(x − top) of n numbers, a multiple of 16, and returns their sum.
 func expAVX2(dst *float32, x *float32, top float32, n int) float32
 
-// writes exp(x − top) of n numbers, a multiple of 16, and returns their sum.
-func expAVX512(dst *float32, x *float32, top float32, n int) float32
-
-// writes the sum of m rows of n numbers, a multiple of 16, that start ld bytes apart, each times its factor.
-func mixAVX2(dst *float32, x *float32, ld int, factors *float32, m int, n int)
-
 // multiplies n numbers, a multiple of 8, by s.
 func scaleAVX2(x *float32, s float32, n int)
 
@@ -70,12 +64,6 @@ func narrowAVX2(dst *uint16, src *float32, n int)
 // raises n numbers, a multiple of 8, to the magnitudes of x where those are larger.
 func widestAVX2(dst *float32, x *float32, n int)
 
-// computes x·(y·factor) of n numbers, a multiple of 8.
-func multiplyAVX2(x *float32, y *float32, factor float32, n int)
-
-// reads n listed numbers, a multiple of 8.
-func gatherAVX2(dst *float32, x *float32, rows *int32, n int)
-
 // writes x·inverse + middle of n numbers, a multiple of 8, cut off to integers from 0 to most.
 func encodeBytesAVX2(dst *byte, x *float32, inverses *float32, middle float32, most float32, n int)
 
@@ -93,12 +81,6 @@ func aboveAVX2(dst *int32, x *float32, t float32, places *[256][8]byte, n int) i
 
 // zeroes all x < t of n, a multiple of 16, sets marks to 1 elsewhere, and returns the sum of what is left.
 func cutAVX2(x *float32, t float32, marks *float32, n int) float32
-
-// counts how many of n numbers, a multiple of 16, are greater than t.
-func countAVX512(x *float32, t float32, n int) int
-
-// writes the indices of all x ≥ t of n, a multiple of 16, and returns their number.
-func aboveAVX512(dst *int32, x *float32, t float32, ascending *[16]int32, n int) int
 
 // rounds n numbers times inverse, a multiple of 16, of magnitude up to 127, and returns their sum.
 func quantizeAVX2(dst *int8, x *float32, inverse float32, n int) int32

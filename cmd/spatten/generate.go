@@ -30,6 +30,7 @@ func generateCommand() *cobra.Command {
 	var asJSON, quiet, chat bool
 	var system string
 	var on replayFlags
+	var cache cacheFlags
 	cmd := &cobra.Command{
 		Use:   "generate [PROMPT]",
 		Short: "Continue a text; then what was pruned, and what each technique saved",
@@ -93,6 +94,10 @@ func generateCommand() *cobra.Command {
 				}
 				o.Recorder = w
 			}
+			if o.Cache, err = cache.open(opened); err != nil {
+				return err
+			}
+			defer cache.close(false)
 			g := generate.Generator{Model: opened.model, Tokenizer: opened.tokenizer, CPU: opened.cpu}
 			out := cmd.OutOrStdout()
 			r, err := g.Run(cmd.Context(), ids, o, func(t generate.Token) error {
@@ -106,6 +111,9 @@ func generateCommand() *cobra.Command {
 				if closing := w.Close(); err == nil {
 					err = closing
 				}
+			}
+			if err == nil {
+				err = cache.close(true)
 			}
 			if err != nil {
 				return err
@@ -131,6 +139,7 @@ func generateCommand() *cobra.Command {
 	m.register(cmd, "", "int8")
 	s.register(cmd, "default")
 	on.register(cmd)
+	cache.register(cmd)
 	f := cmd.Flags()
 	f.StringVar(&budget, "budget", "", "what keys and values may take at the end: tokens a layer (2048), bytes (24MiB) or a share of dense fp16 (25%); replaces the schedule's tokens")
 	f.StringVarP(&promptFile, "prompt-file", "f", "", "read the prompt from a file (- is standard input)")

@@ -22,7 +22,7 @@ var order = []string{
 	"checkpoint/dtype", "checkpoint/safetensors", "checkpoint/gguf", "checkpoint/hub", "checkpoint",
 	"tokenizer",
 	"tensor",
-	"attention/record", "attention/kernel", "attention/topk", "attention/quant", "attention/fixed", "attention",
+	"attention/record", "attention/stored", "attention/kernel", "attention/topk", "attention/quant", "attention/fixed", "attention",
 	"model/param", "model/batch", "model/bert", "model/gpt2", "model/llama", "model",
 	"generate",
 	"trace",
