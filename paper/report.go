@@ -9,6 +9,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 
 	"spatten/accel/energy"
+	"spatten/paper/beyond"
+	"spatten/paper/live"
 	"spatten/paper/page"
 )
 
@@ -30,14 +32,21 @@ type Report struct {
 	QuantizationLimits []Limit                       `json:"figure20_limits"`
 	Runs               map[string]Run                `json:"runs"`
 
+	Figure16 *Codesign      `json:"figure16"`
+	Beyond   *beyond.Sweeps `json:"beyond"`
+	Measured *live.Live     `json:"measured,omitempty"`
+
 	published published
+	errors    [][2]float64
 	facts     *Facts
 	lab       *Lab
 }
 
 // Options say how much is done. The zero value does all that needs no files.
 type Options struct {
-	Steps int // generated tokens that are simulated and stand for all; 0 for all
+	Steps int           // generated tokens that are simulated and stand for all; 0 for all
+	Short bool          // fewer machines, contexts and texts
+	Live  *live.Sources // models and data sets to run; nil: none
 }
 
 // Reproduce simulates everything, on all processors. The numbers do not depend on how many there are.
@@ -53,6 +62,9 @@ func Reproduce(ctx context.Context, o Options) (*Report, error) {
 	if r.published, err = readPublished(); err != nil {
 		return nil, err
 	}
+	if r.errors, err = publishedErrors(); err != nil {
+		return nil, err
+	}
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error { return r.platforms(ctx) })
 	work.Go(func() (err error) { r.Table3, err = l.table3(ctx); return err })
@@ -61,6 +73,16 @@ func Reproduce(ctx context.Context, o Options) (*Report, error) {
 	work.Go(func() (err error) { r.Figure19, err = l.figure19(ctx, r.facts); return err })
 	work.Go(func() (err error) { r.EighthLimits, err = l.eighthLimits(ctx); return err })
 	work.Go(func() (err error) { r.QuantizationLimits, err = l.quantizationLimits(ctx); return err })
+	work.Go(func() (err error) { r.Figure16, err = l.codesigned(ctx, r.facts); return err })
+	work.Go(func() (err error) { r.Beyond, err = beyond.Sweep(ctx, o.Short); return err })
+	if o.Live != nil {
+		work.Go(func() (err error) {
+			from := *o.Live
+			from.Short = from.Short || o.Short
+			r.Measured, err = live.Observe(ctx, from)
+			return err
+		})
+	}
 	var averages Averages
 	work.Go(func() (err error) { averages, err = l.averages(ctx); return err })
 	if err := work.Wait(); err != nil {
@@ -139,9 +161,14 @@ func (r *Report) Sections() ([]page.Section, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []page.Section{
-		table1, r.table2(), r.benchmarksSection(), r.averages(), r.figure14(), r.figure2(), r.endToEnd(), r.table3(), r.figure18(), r.figure19(), r.figure20(),
-	}, nil
+	out := []page.Section{r.summary(), table1, r.table2(), r.benchmarksSection(), r.averages(), r.figure14(), r.figure2(), r.endToEnd(), r.codesign(), r.table3(),
+		r.figure18(), r.figure19(), r.figure20()}
+	if r.Measured != nil {
+		p := r.facts.Summary
+		out = append(out, r.Measured.Sections(live.Published{Errors: r.errors, Tokens: r.facts.TokenCurve, Heads: r.facts.HeadCurve,
+			Rows: p.Rows["all_models"], Head: p.Heads, DRAM: p.DRAM, Compute: p.Compute, LSBs: p.LSBShare})...)
+	}
+	return append(out, r.Beyond.Sections()...), nil
 }
 
 // Text prints the report, ours beside the published numbers.

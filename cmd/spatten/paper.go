@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"spatten/paper"
+	"spatten/paper/live"
 )
 
 // paperCommand reproduces the paper's evaluation.
@@ -15,12 +16,18 @@ func paperCommand() *cobra.Command {
 	var asJSON bool
 	var steps int
 	var html, plots string
+	var short, simulated bool
+	var from live.Sources
 	cmd := &cobra.Command{
 		Use:   "paper",
 		Short: "Reproduce the paper's evaluation: ours beside the published numbers",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := paper.Reproduce(cmd.Context(), paper.Options{Steps: steps})
+			o := paper.Options{Steps: steps, Short: short}
+			if !simulated {
+				o.Live = &from
+			}
+			r, err := paper.Reproduce(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
@@ -48,5 +55,9 @@ func paperCommand() *cobra.Command {
 	cmd.Flags().StringVar(&html, "html", "", "also write the report as one HTML page to this file")
 	cmd.Flags().StringVar(&plots, "plots", "", "also write every plot as SVG and PNG into this folder")
 	cmd.Flags().IntVar(&steps, "steps", 0, "generated tokens to simulate, standing for all 32 (0: all)")
+	cmd.Flags().BoolVar(&short, "short", false, "fewer machines, contexts and texts")
+	cmd.Flags().BoolVar(&simulated, "simulated", false, "run no model: simulations alone")
+	cmd.Flags().StringVar(&from.Models, "models", "../shared/models", "folder of minilm-l6-v2-f16 and smollm2-135m-instruct; what is absent is left out")
+	cmd.Flags().StringVar(&from.Data, "data", "../shared/data", "folder of the data sets (sst2, stsb, cola, mrpc, rte, squad, wikitext2, ptb); what is absent is left out")
 	return cmd
 }
