@@ -77,6 +77,7 @@ type worker struct {
 	rows, panel, weights  []float32
 	sums                  []float32 // probabilities of a group's heads
 	factor, offset        []float32
+	scales                []float32 // of chosen values
 	codes                 []int16
 	integers              []int8
 	sets, every           []int32 // of listed rows: whose queries they meet; all rows
@@ -264,8 +265,8 @@ func (s *Sequence) counts(row int32) bool {
 	return s.seen.counts(s.pass.first+int(row), s.length, s.pass.stage == record.Summarization)
 }
 
-// room returns s with n elements, whatever they hold.
-func room[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }
+// room returns s with n elements, whatever they hold. There is room for 64 at least, so that no two threads write to one cache line.
+func room[T any](s []T, n int) []T { return slices.Grow(s[:0], max(n, 64))[:n] }
 
 func cleared[T any](s []T, n int) []T {
 	s = room(s, n)

@@ -45,8 +45,10 @@ func (w *work) chooseGroup(t *worker, group int) {
 	if byKey {
 		w.progressGroup(t, keys, first, last)
 	}
-	for i := first; i < last && s.wants.Probabilities; i++ {
-		copy(w.perHead[w.heads[i]].probs, g.probs[i*g.ld:i*g.ld+w.n])
+	if s.wants.Probabilities || w.counted() || !w.chosen() {
+		for i := first; i < last; i++ {
+			w.normalize(&g.perHead[i], i)
+		}
 	}
 	w.cutGroup(t, group, first, last)
 }
@@ -84,13 +86,14 @@ func (w *work) cutGroup(t *worker, group, first, last int) {
 	}
 	w.together(t, first, last)
 	t.chosen = w.pick(t, s.schedule.Values.At(layer), s.schedule.Mass.At(layer), last-first)
+	w.valueScales(t, t.chosen, w.l.groups[group])
 	for i := first; i < last; i++ {
 		c := &g.perHead[i]
 		if i == first {
 			c.values = append(c.values[:0], t.chosen...)
 		}
 		c.values = g.perHead[first].values // one list for all
-		w.weigh(c, g.probs[i*g.ld:(i+1)*g.ld], w.l.groups[group])
+		w.weigh(t, c, g.probs[i*g.ld:(i+1)*g.ld])
 		w.perHead[w.heads[i]].queries[0].Values = int32(len(c.values))
 		w.listRows(&w.perHead[w.heads[i]].values, c.values, 0)
 	}
@@ -99,10 +102,12 @@ func (w *work) cutGroup(t *worker, group, first, last int) {
 // together sums the probabilities of a group's heads in t.sums.
 func (w *work) together(t *worker, first, last int) {
 	g := &w.step
-	t.sums = append(t.sums[:0], g.probs[first*g.ld:(first+1)*g.ld]...)
-	for i := first + 1; i < last; i++ {
-		kernel.Add(t.sums, g.probs[i*g.ld:(i+1)*g.ld])
+	t.factor = t.factor[:0]
+	for i := first; i < last; i++ {
+		t.factor = append(t.factor, g.perHead[i].norm)
 	}
+	t.sums = room(t.sums, g.ld)
+	kernel.Mix(t.sums, g.probs[first*g.ld:], g.ld, t.factor)
 }
 
 // pick returns, ascending, the rows with the largest of t.sums: a share of them, or fewer where fewer hold the mass of the
@@ -115,22 +120,30 @@ func (w *work) pick(t *worker, share, mass float64, heads int) []int32 {
 	return t.top.Mass(rows, t.sums, mass*float64(heads))
 }
 
-// weigh makes the weights of a head's chosen values.
-func (w *work) weigh(c *chosen, row []float32, group int32) {
+// weigh makes the weights of a head's chosen values, with the values' own scales in them where those are codes.
+func (w *work) weigh(t *worker, c *chosen, row []float32) {
 	c.weights = room(c.weights, len(c.values))
-	var sum float32
-	for j, v := range c.values {
-		c.weights[j] = row[v]
-		sum += row[v]
-	}
+	kernel.Gather(c.weights, row, c.values)
+	t.tile = room(t.tile, kernel.Pad(len(c.weights)))
+	clear(t.tile[copy(t.tile, c.weights):])
+	sum := kernel.Sum(t.tile)
+	c.rest = max(0, 1-sum*c.norm)
+	factor := c.norm
 	if w.s.schedule.Renormalize && sum > 0 {
-		kernel.Scale(c.weights, 1/sum)
+		factor = 1 / sum
 	}
-	c.rest = max(0, 1-sum)
 	if w.rawValues {
-		scales := w.l.values[group].Scales()
-		for j, v := range c.values {
-			c.weights[j] *= quant.BFloat(scales[v])
-		}
+		kernel.Multiply(c.weights, t.scales, factor)
+	} else {
+		kernel.Scale(c.weights, factor)
 	}
+}
+
+// valueScales lists the scales of values in codes.
+func (w *work) valueScales(t *worker, values []int32, group int32) {
+	if !w.rawValues {
+		return
+	}
+	t.scales = room(t.scales, len(values))
+	kernel.GatherScales(t.scales, w.l.values[group].Scales(), values)
 }

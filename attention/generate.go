@@ -32,6 +32,7 @@ type chosen struct {
 	again   bool    // all LSBs
 	top     float32 // the largest score of the first round
 	max     float32 // and its probability
+	norm    float32 // what turns the row of exponentials into probabilities
 }
 
 // segment is a run of keys that one thread scores in one go.
@@ -172,14 +173,15 @@ func (w *work) channelScores(t *worker, keys *quant.Rows, seg segment, first, la
 	offset := f.Offset(f.LSB == 0) / up
 	m := last - first
 	t.q, t.offset, t.factor = room(t.q, d), room(t.offset, m), room(t.factor, m)
-	at := seg.first
+	at, root := seg.first, rootOf(d)/127
 	for b := seg.block; at < seg.last; b++ {
 		n := int(keys.Blocks()[b])
 		set := b*len(w.heads) + first
-		for i := first; i < last; i++ {
-			largest, sum := kernel.Fold(g.integers[(set+i-first)*d:(set+i-first+1)*d], t.q, g.q[i*d:(i+1)*d], keys.Scales()[b*d:])
-			g.factors[set+i-first], g.offsets[set+i-first] = largest/127*rootOf(d), float32(sum)
-			t.offset[i-first], t.factor[i-first] = offset*float32(sum), g.factors[set+i-first]*up
+		factors, offsets := g.factors[set:set+m], g.offsets[set:set+m]
+		kernel.Fold(g.integers[set*d:(set+m)*d], t.q, g.q[first*d:last*d], keys.Scales()[b*d:(b+1)*d], factors, offsets)
+		for h := range m {
+			factors[h] *= root
+			t.offset[h], t.factor[h] = offset*offsets[h], factors[h]*up
 		}
 		keys.Panels().Products(g.scores[first*g.ld+at:], g.ld, g.integers[set*d:(set+m)*d], m, at, n, t.offset, t.factor, &t.tile)
 		at += n
@@ -225,21 +227,20 @@ func (w *work) choose(t *worker, i int) {
 	*q = record.Query{Keys: int32(w.n)}
 	w.first(c, i)
 	w.progress(t, c, q, i, head)
+	w.normalize(c, i)
 	q.MaxProb = c.max
-	if s.wants.Probabilities {
-		copy(w.perHead[head].probs, probs[:w.n])
-	}
 	keep := max(1, floor(w.n, s.schedule.Values.At(s.pass.layer)))
 	if q.Values = int32(min(keep, w.n)); keep >= w.n {
 		c.values = c.values[:0]
 		return
 	}
 	c.values = t.top.Select(c.values[:0], probs[:w.n], keep)
-	w.weigh(c, probs, int32(s.shape.group(head)))
+	w.valueScales(t, c.values, int32(s.shape.group(head)))
+	w.weigh(t, c, probs)
 	w.listRows(&w.perHead[head].values, c.values, 0)
 }
 
-// first makes a head's probabilities from the most significant bits.
+// first makes a head's exponentials from the most significant bits.
 func (w *work) first(c *chosen, i int) {
 	g, head := &w.step, w.heads[i]
 	scores := g.scores[i*g.ld : (i+1)*g.ld]
@@ -249,9 +250,31 @@ func (w *work) first(c *chosen, i int) {
 	if w.s.wants.Scores {
 		copy(w.perHead[head].scores, scores[:w.n])
 	}
-	c.top, c.max = softmax(g.probs[i*g.ld:], scores, w.n)
-	c.again, c.lsbs = false, c.lsbs[:0]
+	w.exponentials(c, i)
+	c.max, c.again, c.lsbs = c.norm, false, c.lsbs[:0]
 }
+
+// exponentials makes all of a head's exponentials from its scores.
+func (w *work) exponentials(c *chosen, i int) {
+	g := &w.step
+	scores := g.scores[i*g.ld : (i+1)*g.ld]
+	c.top = kernel.Max(scores)
+	c.norm = 1 / kernel.Exp(g.probs[i*g.ld:], scores, c.top)
+}
+
+// normalize turns a head's exponentials into probabilities.
+func (w *work) normalize(c *chosen, i int) {
+	g := &w.step
+	probs := g.probs[i*g.ld : (i+1)*g.ld]
+	kernel.Scale(probs, c.norm)
+	c.norm = 1
+	if w.s.wants.Probabilities {
+		copy(w.perHead[w.heads[i]].probs, probs[:w.n])
+	}
+}
+
+// counted reports whether the probabilities of a generated token count for importance.
+func (w *work) counted() bool { return !w.s.seen.want.None && w.s.counts(w.s.pass.rows[0]) }
 
 // chosen reports whether heads leave values out.
 func (w *work) chosen() bool {
@@ -271,7 +294,7 @@ func (w *work) collect(i, head int) {
 	if w.chosen() {
 		w.l.addRest(out, s.shape.group(head), g.perHead[i].rest)
 	}
-	if !s.seen.want.None && s.counts(s.pass.rows[0]) {
+	if w.counted() {
 		kernel.Add(w.sums, g.probs[i*g.ld:(i+1)*g.ld])
 	}
 	if s.prunesHeads {

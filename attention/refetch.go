@@ -39,7 +39,7 @@ func (w *work) progress(t *worker, c *chosen, q *record.Query, i, head int) {
 	w.renew(t, c, i)
 }
 
-// renew makes a head's probabilities again from its corrected scores: where some keys were asked for, of those alone.
+// renew makes a head's exponentials again from its corrected scores: where some keys were asked for, of those alone.
 func (w *work) renew(t *worker, c *chosen, i int) {
 	g, head := &w.step, w.heads[i]
 	scores, probs := g.scores[i*g.ld:(i+1)*g.ld], g.probs[i*g.ld:(i+1)*g.ld]
@@ -50,27 +50,25 @@ func (w *work) renew(t *worker, c *chosen, i int) {
 		for j := w.n; j < g.ld; j++ {
 			scores[j] = -inf
 		}
-		softmax(probs, scores, w.n)
+		w.exponentials(c, i)
 		return
 	}
 	n := len(c.lsbs)
 	t.tile = room(t.tile, kernel.Pad(n))
-	for j, row := range c.lsbs {
-		t.tile[j] = scores[row]
-	}
+	kernel.Gather(t.tile, scores, c.lsbs)
 	for j := n; j < len(t.tile); j++ {
 		t.tile[j] = -inf
 	}
-	const far = 40 // of exponents that keep the rest of the probabilities exact
+	const far = 40 // of exponents that keep the other exponentials exact
 	if n == 0 || !(kernel.Max(t.tile) < c.top+far) {
-		softmax(probs, scores, w.n)
+		w.exponentials(c, i)
 		return
 	}
 	kernel.Exp(t.tile, t.tile, c.top)
 	for j, row := range c.lsbs {
-		probs[row] = t.tile[j] * c.max
+		probs[row] = t.tile[j]
 	}
-	kernel.Scale(probs, 1/kernel.Sum(probs))
+	c.norm = 1 / kernel.Sum(probs)
 }
 
 // refetch corrects some heads' scores of the listed keys, or of all, by their least significant bits.
@@ -149,11 +147,18 @@ func (w *work) channelRefetch(t *worker, keys *quant.Rows, list []int32, first, 
 	t.tile = room(t.tile, m*ld)
 	stride := len(w.heads)
 	keys.Low().Listed(t.tile, ld, g.integers[first*d:], m, stride*d, list, t.sets, &t.scratch)
+	for j := range t.sets {
+		t.sets[j] *= int32(stride) // now places in the sets' factors and offsets
+	}
+	t.factor, t.offset = room(t.factor, len(list)), room(t.offset, len(list))
 	for h := range m {
-		scores, middle := g.scores[(first+h)*g.ld:], -keys.Format().Middle()
+		products, scores := t.tile[h*ld:h*ld+len(list)], g.scores[(first+h)*g.ld:(first+h+1)*g.ld]
+		kernel.Gather(t.offset, g.offsets[first+h:], t.sets)
+		kernel.Gather(t.factor, g.factors[first+h:], t.sets)
+		kernel.Scale(t.offset, -keys.Format().Middle())
+		kernel.Place(products, t.offset, t.factor)
 		for j, row := range list {
-			set := int(t.sets[j])*stride + first + h
-			scores[row] += (t.tile[h*ld+j] + middle*g.offsets[set]) * g.factors[set]
+			scores[row] += products[j]
 		}
 	}
 }

@@ -131,10 +131,11 @@ func listedPortable(dst []float32, ld int, q []int8, m, stride int, packed []byt
 	}
 }
 
-// Fold quantizes q[i]·scales[i] to integers of at most 127 and returns the largest magnitude of those products, for which 127
-// stands, and the sum of the integers; len(q) is a multiple of Lanes, tmp is scratch of that length.
-func Fold(dst []int8, tmp, q []float32, scales []uint16) (largest float32, sum int) {
-	return active.fold(dst[:len(q)], tmp[:len(q)], q, scales[:len(q)])
+// Fold quantizes q[i]·scales[i] of len(sums) queries to integers of at most 127. It writes, for each query, the largest magnitude of
+// those products, for which 127 stands, and the sum of the integers. scales are of one query, a multiple of Lanes; tmp is
+// scratch of that length.
+func Fold(dst []int8, tmp, q []float32, scales []uint16, largest, sums []float32) {
+	active.fold(dst[:len(q)], tmp[:len(scales)], q[:len(scales)*len(sums)], scales, largest[:len(sums)], sums)
 }
 
 // Weigh adds Σ_j w[j]·codes[j][i] to out[i] for rows of d codes, d a multiple of Lanes, and for m heads, whose weights and outputs start
@@ -208,4 +209,51 @@ func Encode(dst []uint16, x, inverses []float32, middle float32) {
 		active.encode(dst[:n], x[:n], inverses[:n], middle)
 	}
 	encodePortable(dst[n:len(x)], x[n:], inverses[n:len(x)], middle)
+}
+
+// Gather writes x[rows[j]] to dst[j].
+func Gather(dst, x []float32, rows []int32) {
+	n := len(rows) &^ (Lanes - 1)
+	if n > 0 {
+		_ = x[rows[n-1]] // the last of an ascending list
+		active.gather(dst[:n], x, rows[:n])
+	}
+	for j := n; j < len(rows); j++ {
+		dst[j] = x[rows[j]]
+	}
+}
+
+// Mix writes the sum of rows of x, which start ld elements apart, each times its factor; len(dst) is a multiple of Lanes.
+func Mix(dst, x []float32, ld int, factors []float32) {
+	active.mix(dst, x[:(len(factors)-1)*ld+len(dst)], ld, factors)
+}
+
+// Multiply computes x·y·factor in place of x.
+func Multiply(x, y []float32, factor float32) {
+	n := len(x) &^ (Lanes - 1)
+	if n > 0 {
+		active.multiply(x[:n], y[:n], factor)
+	}
+	multiplyPortable(x[n:], y[n:len(x)], factor)
+}
+
+// Place computes x = (x + offsets)·factors, element by element.
+func Place(x, offsets, factors []float32) {
+	n := len(x) &^ (Lanes - 1)
+	if n > 0 {
+		active.place(x[:n], offsets[:n], factors[:n])
+	}
+	placePortable(x[n:], offsets[n:len(x)], factors[n:len(x)])
+}
+
+// GatherScales writes the bfloat16 scales[rows[j]] as fp32 to dst[j]; rows is ascending.
+func GatherScales(dst []float32, scales []uint16, rows []int32) {
+	n := len(rows) &^ (Lanes - 1)
+	for n > 0 && int(rows[n-1])+2 > len(scales) {
+		n -= Lanes // a lane reads the scale behind its own too
+	}
+	if n > 0 {
+		active.scales(dst[:n], scales, rows[:n])
+	}
+	scalesPortable(dst[n:len(rows)], scales, rows[n:])
 }

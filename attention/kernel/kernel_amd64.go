@@ -34,14 +34,22 @@ func available() []*set {
 		weigh:  weigh256,
 		panels: panels256,
 		listed: listedPortable,
-		fold: func(dst []int8, tmp, q []float32, scales []uint16) (float32, int) {
-			largest, sum := foldAVX2(&dst[0], &tmp[0], &q[0], &scales[0], 127, len(q))
-			return largest, int(sum)
+		fold: func(dst []int8, tmp, q []float32, scales []uint16, largest, sums []float32) {
+			foldAVX2(&dst[0], &tmp[0], &q[0], &scales[0], 127, len(sums), len(scales), &largest[0], &sums[0])
 		},
 		unpack: unpack256,
 		widen:  widenPortable,
 		narrow: narrowPortable,
-		widest: func(dst, x []float32) { widestAVX2(&dst[0], &x[0], len(dst)) },
+		gather: func(dst, x []float32, rows []int32) { gatherAVX2(&dst[0], &x[0], &rows[0], len(rows)) },
+		place:  func(x, offsets, factors []float32) { placeAVX2(&x[0], &offsets[0], &factors[0], len(x)) },
+		scales: func(dst []float32, scales []uint16, rows []int32) {
+			gatherScalesAVX2(&dst[0], &scales[0], &rows[0], len(rows))
+		},
+		mix: func(dst, x []float32, ld int, factors []float32) {
+			mixAVX2(&dst[0], &x[0], 4*ld, &factors[0], len(factors), len(dst))
+		},
+		multiply: func(x, y []float32, factor float32) { multiplyAVX2(&x[0], &y[0], factor, len(x)) },
+		widest:   func(dst, x []float32) { widestAVX2(&dst[0], &x[0], len(dst)) },
 		encode: func(dst []uint16, x, inverses []float32, middle float32) {
 			encodeAVX2(&dst[0], &x[0], &inverses[0], middle, 2*middle-1, len(x))
 		},
@@ -60,11 +68,19 @@ func available() []*set {
 	}
 	avx512 := avx2
 	avx512.name, avx512.tile, avx512.weigh = "avx512", tile512, weigh512
+	avx512.exp = func(dst, x []float32, top float32) float32 { return expAVX512(&dst[0], &x[0], top, len(x)) }
+	avx512.above = func(dst []int32, x []float32, t float32) int {
+		return aboveAVX512(&dst[0], &x[0], t, &ascending, len(x))
+	}
+	avx512.count = func(x []float32, t float32) int { return countAVX512(&x[0], t, len(x)) }
 	if cpu.X86.HasAVX512VNNI {
 		avx512.panels, avx512.listed = panels512, listed512
 	}
 	return append([]*set{&avx512}, sets...)
 }
+
+// ascending are the first places of a vector.
+var ascending = [Lanes]int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
 
 // places lists, for every mask of eight, the places of its ones, ascending.
 var places = func() (table [256][8]byte) {

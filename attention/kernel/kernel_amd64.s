@@ -841,6 +841,96 @@ step:
 	VZEROUPPER
 	RET
 
+// func expAVX512(dst *float32, x *float32, top float32, n int) float32
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·expAVX512(SB), NOSPLIT, $0-36
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	SHRQ         $0x04, DX
+	VBROADCASTSS top+16(FP), Z0
+	VBROADCASTSS log2e<>+0(SB), Z1
+	VBROADCASTSS expFloor<>+0(SB), Z2
+	VBROADCASTSS ln2High<>+0(SB), Z3
+	VBROADCASTSS ln2Low<>+0(SB), Z4
+	VBROADCASTSS c6<>+0(SB), Z5
+	VBROADCASTSS c5<>+0(SB), Z6
+	VBROADCASTSS c4<>+0(SB), Z7
+	VBROADCASTSS c3<>+0(SB), Z8
+	VBROADCASTSS c2<>+0(SB), Z9
+	VBROADCASTSS c1<>+0(SB), Z10
+	VPXORD       Z11, Z11, Z11
+
+step:
+	VMOVUPS       (CX), Z12
+	VSUBPS        Z0, Z12, Z12
+	VCMPPS        $0x15, Z2, Z12, K1
+	VMULPS        Z1, Z12, Z13
+	VRNDSCALEPS   $0x00, Z13, Z13
+	VFNMADD231PS  Z3, Z13, Z12
+	VFNMADD231PS  Z4, Z13, Z12
+	VMOVAPS       Z5, Z14
+	VFMADD213PS   Z6, Z12, Z14
+	VFMADD213PS   Z7, Z12, Z14
+	VFMADD213PS   Z8, Z12, Z14
+	VFMADD213PS   Z9, Z12, Z14
+	VFMADD213PS   Z10, Z12, Z14
+	VFMADD213PS   Z10, Z12, Z14
+	VCVTPS2DQ     Z13, Z13
+	VPSLLD        $0x17, Z13, Z13
+	VPADDD        Z13, Z14, Z14
+	VMOVAPS.Z     Z14, K1, Z14
+	VMOVUPS       Z14, (AX)
+	VADDPS        Z14, Z11, Z11
+	ADDQ          $0x40, CX
+	ADDQ          $0x40, AX
+	DECQ          DX
+	JNZ           step
+	VEXTRACTF32X8 $0x01, Z11, Y0
+	VADDPS        Y0, Y11, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VMOVHLPS      X0, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDPS        X1, X0, X0
+	MOVSS         X0, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func mixAVX2(dst *float32, x *float32, ld int, factors *float32, m int, n int)
+// Requires: AVX, FMA3
+TEXT ·mixAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ ld+16(FP), DX
+	MOVQ n+40(FP), BX
+	SHRQ $0x04, BX
+
+step:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   factors+24(FP), SI
+	MOVQ   m+32(FP), DI
+	MOVQ   CX, R8
+
+rows:
+	VBROADCASTSS (SI), Y2
+	VFMADD231PS  (R8), Y2, Y0
+	VFMADD231PS  32(R8), Y2, Y1
+	ADDQ         $0x04, SI
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          rows
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, AX
+	DECQ         BX
+	JNZ          step
+	VZEROUPPER
+	RET
+
 // func scaleAVX2(x *float32, s float32, n int)
 // Requires: AVX
 TEXT ·scaleAVX2(SB), NOSPLIT, $0-24
@@ -973,6 +1063,91 @@ step:
 	ADDQ    $0x20, AX
 	DECQ    DX
 	JNZ     step
+	VZEROUPPER
+	RET
+
+// func multiplyAVX2(x *float32, y *float32, factor float32, n int)
+// Requires: AVX
+TEXT ·multiplyAVX2(SB), NOSPLIT, $0-32
+	MOVQ         x+0(FP), AX
+	MOVQ         y+8(FP), CX
+	VBROADCASTSS factor+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	SHRQ         $0x03, DX
+
+step:
+	VMULPS  (CX), Y0, Y1
+	VMULPS  (AX), Y1, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	DECQ    DX
+	JNZ     step
+	VZEROUPPER
+	RET
+
+// func gatherAVX2(dst *float32, x *float32, rows *int32, n int)
+// Requires: AVX, AVX2
+TEXT ·gatherAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ n+24(FP), BX
+	SHRQ $0x03, BX
+
+step:
+	VMOVDQU    (DX), Y1
+	VPCMPEQD   Y2, Y2, Y2
+	VGATHERDPS Y2, (CX)(Y1*4), Y0
+	VMOVUPS    Y0, (AX)
+	ADDQ       $0x20, DX
+	ADDQ       $0x20, AX
+	DECQ       BX
+	JNZ        step
+	VZEROUPPER
+	RET
+
+// func placeAVX2(x *float32, offsets *float32, factors *float32, n int)
+// Requires: AVX
+TEXT ·placeAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), AX
+	MOVQ offsets+8(FP), CX
+	MOVQ factors+16(FP), DX
+	MOVQ n+24(FP), BX
+	SHRQ $0x03, BX
+
+step:
+	VMOVUPS (AX), Y0
+	VADDPS  (CX), Y0, Y0
+	VMULPS  (DX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	DECQ    BX
+	JNZ     step
+	VZEROUPPER
+	RET
+
+// func gatherScalesAVX2(dst *float32, scales *uint16, rows *int32, n int)
+// Requires: AVX, AVX2
+TEXT ·gatherScalesAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ scales+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ n+24(FP), BX
+	SHRQ $0x03, BX
+
+step:
+	VMOVDQU    (DX), Y1
+	VPCMPEQD   Y2, Y2, Y2
+	VPGATHERDD Y2, (CX)(Y1*2), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVDQU    Y0, (AX)
+	ADDQ       $0x20, DX
+	ADDQ       $0x20, AX
+	DECQ       BX
+	JNZ        step
 	VZEROUPPER
 	RET
 
@@ -1160,6 +1335,66 @@ cut:
 	VMOVSHDUP    X1, X0
 	VADDPS       X0, X1, X1
 	MOVSS        X1, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func countAVX512(x *float32, t float32, n int) int
+// Requires: AVX, AVX2, AVX512F
+TEXT ·countAVX512(SB), NOSPLIT, $0-32
+	MOVQ         x+0(FP), AX
+	MOVQ         n+16(FP), CX
+	VBROADCASTSS t+8(FP), Z0
+	SHRQ         $0x04, CX
+	VPXORD       Z1, Z1, Z1
+	VPTERNLOGD   $0xff, Z2, Z2, Z2
+
+step:
+	VMOVUPS       (AX), Z3
+	VCMPPS        $0x1e, Z0, Z3, K1
+	VPSUBD        Z2, Z1, K1, Z1
+	ADDQ          $0x40, AX
+	DECQ          CX
+	JNZ           step
+	VEXTRACTI64X4 $0x01, Z1, Y0
+	VPADDD        Y0, Y1, Y0
+	VEXTRACTI128  $0x01, Y0, X1
+	VPADDD        X0, X1, X1
+	VPHADDD       X1, X1, X1
+	VPHADDD       X1, X1, X1
+	VMOVD         X1, AX
+	MOVQ          AX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func aboveAVX512(dst *int32, x *float32, t float32, ascending *[16]int32, n int) int
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·aboveAVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         ascending+24(FP), DX
+	MOVQ         n+32(FP), BX
+	VBROADCASTSS t+16(FP), Z0
+	VMOVDQU32    (DX), Z1
+	MOVL         $0x00000010, DX
+	VPBROADCASTD DX, Z2
+	MOVQ         AX, DX
+	SHRQ         $0x04, BX
+
+next:
+	VMOVUPS       (CX), Z3
+	VCMPPS        $0x1d, Z0, Z3, K1
+	VPCOMPRESSD.Z Z1, K1, Z3
+	VMOVDQU32     Z3, (AX)
+	KMOVW         K1, SI
+	POPCNTL       SI, SI
+	LEAQ          (AX)(SI*4), AX
+	VPADDD        Z2, Z1, Z1
+	ADDQ          $0x40, CX
+	DECQ          BX
+	JNZ           next
+	SUBQ          DX, AX
+	SHRQ          $0x02, AX
+	MOVQ          AX, ret+40(FP)
 	VZEROUPPER
 	RET
 
@@ -7643,70 +7878,88 @@ chunk:
 	VZEROUPPER
 	RET
 
-// func foldAVX2(dst *int8, tmp *float32, q *float32, scales *uint16, limit float32, d int) (largest float32, sum int32)
-// Requires: AVX, AVX2, SSE
-TEXT ·foldAVX2(SB), NOSPLIT, $0-56
-	MOVQ    dst+0(FP), AX
-	MOVQ    tmp+8(FP), CX
-	MOVQ    q+16(FP), DX
-	MOVQ    scales+24(FP), BX
-	MOVQ    d+40(FP), SI
-	MOVQ    SI, DI
-	SHRQ    $0x03, DI
-	MOVQ    CX, R8
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS magnitude<>+0(SB), Y2
+// func foldAVX2(dst *int8, tmp *float32, q *float32, scales *uint16, limit float32, m int, d int, largest *float32, sums *float32)
+// Requires: AVX, AVX2
+TEXT ·foldAVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         tmp+8(FP), CX
+	MOVQ         q+16(FP), DX
+	MOVQ         d+48(FP), BX
+	MOVQ         m+40(FP), SI
+	MOVQ         largest+56(FP), DI
+	MOVQ         sums+64(FP), R8
+	VBROADCASTSS limit+32(FP), Y1
+	VMOVUPS      magnitude<>+0(SB), Y0
+
+query:
+	MOVQ   scales+24(FP), R11
+	MOVQ   BX, R9
+	SHRQ   $0x04, R9
+	MOVQ   CX, R10
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
 
 scale:
-	VPMOVZXWD    (BX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       (DX), Y1, Y1
-	VMOVUPS      Y1, (R8)
-	VANDPS       Y2, Y1, Y1
-	VMAXPS       Y1, Y0, Y0
-	ADDQ         $0x20, DX
-	ADDQ         $0x10, BX
-	ADDQ         $0x20, R8
-	DECQ         DI
+	VPMOVZXWD    (R11), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMULPS       (DX), Y4, Y4
+	VMOVUPS      Y4, (R10)
+	VANDPS       Y0, Y4, Y4
+	VPMOVZXWD    16(R11), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMULPS       32(DX), Y5, Y5
+	VMOVUPS      Y5, 32(R10)
+	VANDPS       Y0, Y5, Y5
+	VMAXPS       Y4, Y2, Y2
+	VMAXPS       Y5, Y3, Y3
+	ADDQ         $0x40, DX
+	ADDQ         $0x20, R11
+	ADDQ         $0x40, R10
+	DECQ         R9
 	JNZ          scale
-	VEXTRACTF128 $0x01, Y0, X1
-	VMAXPS       X1, X0, X0
-	VMOVHLPS     X0, X0, X1
-	VMAXPS       X1, X0, X0
-	VMOVSHDUP    X0, X1
-	VMAXPS       X1, X0, X0
-	MOVSS        X0, largest+48(FP)
-	VMOVSS       limit+32(FP), X1
-	VDIVSS       X0, X1, X1
-	VBROADCASTSS X1, Y1
-	VXORPS       Y0, Y0, Y0
-	VCMPPS       $0x01, infinity<>+0(SB), Y1, Y0
-	VANDPS       Y0, Y1, Y1
-	SHRQ         $0x04, SI
-	VPXOR        Y0, Y0, Y0
+	VMAXPS       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VMAXPS       X3, X2, X2
+	VMOVHLPS     X2, X2, X3
+	VMAXPS       X3, X2, X2
+	VMOVSHDUP    X2, X3
+	VMAXPS       X3, X2, X2
+	VMOVSS       X2, (DI)
+	VDIVSS       X2, X1, X2
+	VBROADCASTSS X2, Y2
+	VCMPPS       $0x01, infinity<>+0(SB), Y2, Y3
+	VANDPS       Y3, Y2, Y2
+	MOVQ         BX, R9
+	SHRQ         $0x04, R9
+	MOVQ         CX, R10
+	VPXOR        Y3, Y3, Y3
 
 round:
-	VMULPS       (CX), Y1, Y2
-	VMULPS       32(CX), Y1, Y3
-	VCVTPS2DQ    Y2, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPADDD       Y2, Y0, Y0
-	VPADDD       Y3, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X3
-	VPACKSSWB    X3, X2, X2
-	VMOVDQU      X2, (AX)
-	ADDQ         $0x40, CX
+	VMULPS       (R10), Y2, Y4
+	VMULPS       32(R10), Y2, Y5
+	VCVTPS2DQ    Y4, Y4
+	VCVTPS2DQ    Y5, Y5
+	VPADDD       Y4, Y3, Y3
+	VPADDD       Y5, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X5
+	VPACKSSWB    X5, X4, X4
+	VMOVDQU      X4, (AX)
+	ADDQ         $0x40, R10
 	ADDQ         $0x10, AX
-	DECQ         SI
+	DECQ         R9
 	JNZ          round
-	VEXTRACTI128 $0x01, Y0, X1
-	VPADDD       X0, X1, X1
-	VPHADDD      X1, X1, X1
-	VPHADDD      X1, X1, X1
-	VMOVD        X1, AX
-	MOVL         AX, sum+52(FP)
+	VEXTRACTI128 $0x01, Y3, X2
+	VPADDD       X3, X2, X2
+	VPHADDD      X2, X2, X2
+	VPHADDD      X2, X2, X2
+	VCVTDQ2PS    X2, X2
+	VMOVSS       X2, (R8)
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	DECQ         SI
+	JNZ          query
 	VZEROUPPER
 	RET
 

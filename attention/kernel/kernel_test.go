@@ -137,6 +137,24 @@ func TestRows(t *testing.T) {
 			same("add", func(s *set, x []float32) { s.add(x, y) })
 			same("affine", func(s *set, x []float32) { s.affine(x, 0.3, 1.7) })
 			same("rescale", func(s *set, x []float32) { s.rescale(x, 0.3, scales, 1.7) })
+			same("multiply", func(s *set, x []float32) { s.multiply(x, y, 1.7) })
+			near(t, "mix", mixed(s, x, y), mixed(&portable, x, y), 1e-5)
+			index := []int32{}
+			for i := range n {
+				index = append(index, int32(i*i%n))
+			}
+			same("gather", func(s *set, x []float32) { s.gather(x, y, index) })
+			same("place", func(s *set, x []float32) { s.place(x, y, y) })
+			if n > Lanes {
+				list := []int32{0, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, int32(n - 2)}
+				same("scales", func(s *set, x []float32) { s.scales(x[:16], scales, list) })
+				got, want := make([]float32, 17), make([]float32, 17)
+				GatherScales(got, scales, append(list, int32(n-1)))
+				scalesPortable(want, scales, append(list, int32(n-1)))
+				if !slices.Equal(got, want) {
+					t.Fatalf("%s: listed scales: %v, portable %v", s.name, got, want)
+				}
+			}
 			same("widest", func(s *set, x []float32) { s.widest(x, y) })
 			same("max", func(s *set, x []float32) { x[0] = s.max(x) })
 			same("absmax", func(s *set, x []float32) { x[0] = s.absmax(x) })
@@ -194,6 +212,13 @@ func TestRows(t *testing.T) {
 	}
 }
 
+// mixed is the sum of two rows, each with a factor.
+func mixed(s *set, x, y []float32) []float32 {
+	out, both := make([]float32, len(x)), append(slices.Clone(x), y...)
+	s.mix(out, both, len(x), []float32{0.3, 1.7})
+	return out
+}
+
 func TestCodes(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
 	for _, s := range others(t) {
@@ -233,10 +258,13 @@ func TestCodes(t *testing.T) {
 				for i := range scales {
 					scales[i] = uint16(math.Float32bits(r.Float32()) >> 16)
 				}
-				la, sa := s.fold(got, make([]float32, d), q, scales)
-				lb, sb := portable.fold(want, make([]float32, d), q, scales)
-				if la != lb || sa != sb || !slices.Equal(got, want) {
-					t.Fatalf("%s: folded %g %d, portable %g %d", s.name, la, sa, lb, sb)
+				q3 := floats(r, 3*d)
+				a, b := make([]int8, 3*d), make([]int8, 3*d)
+				la, lb, sa, sb := make([]float32, 3), make([]float32, 3), make([]float32, 3), make([]float32, 3)
+				s.fold(a, make([]float32, d), q3, scales, la, sa)
+				portable.fold(b, make([]float32, d), q3, scales, lb, sb)
+				if !slices.Equal(la, lb) || !slices.Equal(sa, sb) || !slices.Equal(a, b) {
+					t.Fatalf("%s: folded %g %g, portable %g %g", s.name, la, sa, lb, sb)
 				}
 			}
 			for bits := 1; bits <= 8; bits++ {
@@ -278,8 +306,9 @@ func TestCodes(t *testing.T) {
 				}
 			}
 			zero := make([]float32, d)
-			if largest, sum := s.fold(make([]int8, d), make([]float32, d), zero, make([]uint16, d)); largest != 0 || sum != 0 {
-				t.Fatalf("%s: zeros fold to %g and %d", s.name, largest, sum)
+			largest, sum := []float32{1}, []float32{1}
+			if s.fold(make([]int8, d), make([]float32, d), zero, make([]uint16, d), largest, sum); largest[0] != 0 || sum[0] != 0 {
+				t.Fatalf("%s: zeros fold to %g and %g", s.name, largest, sum)
 			}
 			for bits := 1; bits <= 8; bits++ {
 				src := bytesOf(r, 9*d*bits/8)
@@ -324,7 +353,7 @@ func BenchmarkKernels(b *testing.B) {
 			"panels3x8x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 8, a, a) },
 			"panels3x3x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 3, a, a) },
 			"panels3x4x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 4, a, a) },
-			"fold":            func() { s.fold(q, c, a[:d], scales) },
+			"fold3":           func() { s.fold(q3, c[:d], a[:3*d], scales, c[d:d+3], c[2*d:2*d+3]) },
 			"unpack6x128":     func() { s.unpack(codes[:128*d], codes[128*d:], nil, 128, d, 6) },
 		} {
 			b.Run(s.name+"/"+name, func(b *testing.B) {

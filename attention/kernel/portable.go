@@ -185,16 +185,19 @@ func weighPortable(out []float32, ldo int, w []float32, ldw, m int, codes []byte
 	}
 }
 
-func foldPortable(dst []int8, tmp, q []float32, scales []uint16) (float32, int) {
-	for i, s := range scales {
-		tmp[i] = q[i] * math.Float32frombits(uint32(s)<<16)
+func foldPortable(dst []int8, tmp, q []float32, scales []uint16, largest, sums []float32) {
+	d := len(scales)
+	for h := range sums {
+		for i, s := range scales {
+			tmp[i] = q[h*d+i] * math.Float32frombits(uint32(s)<<16)
+		}
+		largest[h] = absmaxPortable(tmp)
+		inverse := 127 / largest[h]
+		if !(inverse <= math.MaxFloat32) {
+			inverse = 0
+		}
+		sums[h] = float32(quantizePortable(dst[h*d:(h+1)*d], tmp, inverse))
 	}
-	largest := absmaxPortable(tmp)
-	inverse := 127 / largest
-	if !(inverse <= math.MaxFloat32) {
-		inverse = 0
-	}
-	return largest, quantizePortable(dst, tmp, inverse)
 }
 
 // parts are the widths that a code is cut into, the most significant first.
@@ -290,5 +293,39 @@ func encodePortable[T byte | uint16](dst []T, x, inverses []float32, middle floa
 func floatsPortable(dst []float32, codes []byte) {
 	for i, u := range codes {
 		dst[i] = float32(u)
+	}
+}
+
+func gatherPortable(dst, x []float32, rows []int32) {
+	for j, row := range rows {
+		dst[j] = x[row]
+	}
+}
+
+func mixPortable(dst, x []float32, ld int, factors []float32) {
+	for j := range dst {
+		var sum float32
+		for h, f := range factors {
+			sum += float32(x[h*ld+j] * f)
+		}
+		dst[j] = sum
+	}
+}
+
+func multiplyPortable(x, y []float32, factor float32) {
+	for i, v := range y {
+		x[i] *= float32(v * factor)
+	}
+}
+
+func placePortable(x, offsets, factors []float32) {
+	for i, o := range offsets {
+		x[i] = float32(x[i]+o) * factors[i]
+	}
+}
+
+func scalesPortable(dst []float32, scales []uint16, rows []int32) {
+	for j, row := range rows {
+		dst[j] = math.Float32frombits(uint32(scales[row]) << 16)
 	}
 }

@@ -43,6 +43,12 @@ func absmaxAVX2(x *float32, n int) float32
 // writes exp(x − top) of n numbers, a multiple of 16, and returns their sum.
 func expAVX2(dst *float32, x *float32, top float32, n int) float32
 
+// writes exp(x − top) of n numbers, a multiple of 16, and returns their sum.
+func expAVX512(dst *float32, x *float32, top float32, n int) float32
+
+// writes the sum of m rows of n numbers, a multiple of 16, that start ld bytes apart, each times its factor.
+func mixAVX2(dst *float32, x *float32, ld int, factors *float32, m int, n int)
+
 // multiplies n numbers, a multiple of 8, by s.
 func scaleAVX2(x *float32, s float32, n int)
 
@@ -64,6 +70,18 @@ func narrowAVX2(dst *uint16, src *float32, n int)
 // raises n numbers, a multiple of 8, to the magnitudes of x where those are larger.
 func widestAVX2(dst *float32, x *float32, n int)
 
+// computes x·(y·factor) of n numbers, a multiple of 8.
+func multiplyAVX2(x *float32, y *float32, factor float32, n int)
+
+// reads n listed numbers, a multiple of 8.
+func gatherAVX2(dst *float32, x *float32, rows *int32, n int)
+
+// computes (x + offset)·factor of n numbers, a multiple of 8.
+func placeAVX2(x *float32, offsets *float32, factors *float32, n int)
+
+// reads n listed bfloat16 numbers, a multiple of 8, and for each the one behind it.
+func gatherScalesAVX2(dst *float32, scales *uint16, rows *int32, n int)
+
 // writes x·inverse + middle of n numbers, a multiple of 8, cut off to integers from 0 to most.
 func encodeBytesAVX2(dst *byte, x *float32, inverses *float32, middle float32, most float32, n int)
 
@@ -81,6 +99,12 @@ func aboveAVX2(dst *int32, x *float32, t float32, places *[256][8]byte, n int) i
 
 // zeroes all x < t of n, a multiple of 16, sets marks to 1 elsewhere, and returns the sum of what is left.
 func cutAVX2(x *float32, t float32, marks *float32, n int) float32
+
+// counts how many of n numbers, a multiple of 16, are greater than t.
+func countAVX512(x *float32, t float32, n int) int
+
+// writes the indices of all x ≥ t of n, a multiple of 16, and returns their number.
+func aboveAVX512(dst *int32, x *float32, t float32, ascending *[16]int32, n int) int
 
 // rounds n numbers times inverse, a multiple of 16, of magnitude up to 127, and returns their sum.
 func quantizeAVX2(dst *int8, x *float32, inverse float32, n int) int32
@@ -259,8 +283,8 @@ func panels3x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels in
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
 func panels3x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
-// quantizes q·scales of d channels, a multiple of 16, to integers of at most limit, and returns the largest magnitude and the sum of the integers.
-func foldAVX2(dst *int8, tmp *float32, q *float32, scales *uint16, limit float32, d int) (largest float32, sum int32)
+// quantizes q·scales of m queries of d channels, a multiple of 16, to integers of at most limit, and writes the largest magnitude and the sum of the integers of each.
+func foldAVX2(dst *int8, tmp *float32, q *float32, scales *uint16, limit float32, m int, d int, largest *float32, sums *float32)
 
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 1 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed1AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)

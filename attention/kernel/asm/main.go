@@ -22,8 +22,11 @@ func main() {
 	transpose()
 	reductions()
 	exp()
+	expWide()
+	mix()
 	elementwise()
 	selection()
+	selectionWide()
 	quantize()
 	dots()
 	weigh(16)
@@ -39,7 +42,7 @@ func main() {
 			panels512(bits, heads)
 		}
 	}
-	foldQuery()
+	foldQueries()
 	for bits := 1; bits <= 8; bits++ {
 		listed(bits)
 		if bits < 8 {

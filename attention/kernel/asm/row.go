@@ -191,6 +191,51 @@ func elementwise() {
 		ADDQ(operand.Imm(32), x6)
 		ADDQ(operand.Imm(32), d6)
 	})
+	function("multiplyAVX2", "func(x, y *float32, factor float32, n int)", "computes x·(y·factor) of n numbers, a multiple of 8.")
+	x9, y9, f9 := gp("x"), gp("y"), broadcast("factor")
+	loop(func() {
+		v := YMM()
+		VMULPS(mem(y9, 0), f9, v)
+		VMULPS(mem(x9, 0), v, v)
+		VMOVUPS(v, mem(x9, 0))
+		ADDQ(operand.Imm(32), x9)
+		ADDQ(operand.Imm(32), y9)
+	})
+	function("gatherAVX2", "func(dst, x *float32, rows *int32, n int)", "reads n listed numbers, a multiple of 8.")
+	d10, x10, r10 := gp("dst"), gp("x"), gp("rows")
+	loop(func() {
+		v, index, all := YMM(), YMM(), YMM()
+		VMOVDQU(mem(r10, 0), index)
+		VPCMPEQD(all, all, all)
+		VGATHERDPS(all, operand.Mem{Base: x10, Index: index, Scale: 4}, v)
+		VMOVUPS(v, mem(d10, 0))
+		ADDQ(operand.Imm(32), r10)
+		ADDQ(operand.Imm(32), d10)
+	})
+	function("placeAVX2", "func(x, offsets, factors *float32, n int)", "computes (x + offset)·factor of n numbers, a multiple of 8.")
+	x11, o11, f11 := gp("x"), gp("offsets"), gp("factors")
+	loop(func() {
+		v := YMM()
+		VMOVUPS(mem(x11, 0), v)
+		VADDPS(mem(o11, 0), v, v)
+		VMULPS(mem(f11, 0), v, v)
+		VMOVUPS(v, mem(x11, 0))
+		ADDQ(operand.Imm(32), x11)
+		ADDQ(operand.Imm(32), o11)
+		ADDQ(operand.Imm(32), f11)
+	})
+	function("gatherScalesAVX2", "func(dst *float32, scales *uint16, rows *int32, n int)", "reads n listed bfloat16 numbers, a multiple of 8, and for each the one behind it.")
+	d12, s12, r12 := gp("dst"), gp("scales"), gp("rows")
+	loop(func() {
+		v, index, all := YMM(), YMM(), YMM()
+		VMOVDQU(mem(r12, 0), index)
+		VPCMPEQD(all, all, all)
+		VPGATHERDD(all, operand.Mem{Base: s12, Index: index, Scale: 2}, v)
+		VPSLLD(operand.Imm(16), v, v)
+		VMOVDQU(v, mem(d12, 0))
+		ADDQ(operand.Imm(32), r12)
+		ADDQ(operand.Imm(32), d12)
+	})
 	for _, bytes := range []int{1, 2} {
 		name, element := "encodeAVX2", "uint16"
 		if bytes == 1 {
@@ -231,4 +276,82 @@ func elementwise() {
 		ADDQ(operand.Imm(8), c8)
 		ADDQ(operand.Imm(32), d8)
 	})
+}
+
+// mix emits the weighted sum of a few rows.
+func mix() {
+	function("mixAVX2", "func(dst, x *float32, ld int, factors *float32, m, n int)", "writes the sum of m rows of n numbers, a multiple of 16, that start ld bytes apart, each times its factor.")
+	dst, x, ld, n := gp("dst"), gp("x"), gp("ld"), gp("n")
+	SHRQ(operand.Imm(4), n)
+	a, b, f := YMM(), YMM(), YMM()
+	Label("step")
+	VXORPS(a, a, a)
+	VXORPS(b, b, b)
+	factors, m, row := gp("factors"), gp("m"), GP64()
+	MOVQ(x, row)
+	Label("rows")
+	VBROADCASTSS(mem(factors, 0), f)
+	VFMADD231PS(mem(row, 0), f, a)
+	VFMADD231PS(mem(row, 32), f, b)
+	ADDQ(operand.Imm(4), factors)
+	ADDQ(ld, row)
+	again(m, "rows")
+	VMOVUPS(a, mem(dst, 0))
+	VMOVUPS(b, mem(dst, 32))
+	ADDQ(operand.Imm(64), x)
+	ADDQ(operand.Imm(64), dst)
+	again(n, "step")
+	VZEROUPPER()
+	RET()
+}
+
+// expWide is exp in registers of sixteen.
+func expWide() {
+	function("expAVX512", "func(dst, x *float32, top float32, n int) float32", "writes exp(x − top) of n numbers, a multiple of 16, and returns their sum.")
+	dst, x, n := gp("dst"), gp("x"), gp("n")
+	SHRQ(operand.Imm(4), n)
+	all := func(m operand.Op) reg.VecVirtual {
+		v := ZMM()
+		VBROADCASTSS(m, v)
+		return v
+	}
+	t, _ := Param("top").Resolve()
+	top := all(t.Addr)
+	var constants []reg.VecVirtual
+	for _, name := range []string{"log2e", "expFloor", "ln2High", "ln2Low", "c6", "c5", "c4", "c3", "c2", "c1"} {
+		constants = append(constants, all(data(name, 0)))
+	}
+	log2e, floor, high, low, coefficients := constants[0], constants[1], constants[2], constants[3], constants[4:]
+	sum := ZMM()
+	VPXORD(sum, sum, sum)
+	live := K()
+	v, k, p := ZMM(), ZMM(), ZMM()
+	Label("step")
+	VMOVUPS(mem(x, 0), v)
+	VSUBPS(top, v, v)
+	VCMPPS(operand.Imm(0x15), floor, v, live) // not less than floor: NaN stays
+	VMULPS(log2e, v, k)
+	VRNDSCALEPS(operand.Imm(0), k, k)
+	VFNMADD231PS(high, k, v)
+	VFNMADD231PS(low, k, v)
+	VMOVAPS(coefficients[0], p)
+	for _, c := range coefficients[1:] {
+		VFMADD213PS(c, v, p)
+	}
+	VFMADD213PS(coefficients[5], v, p)
+	VCVTPS2DQ(k, k)
+	VPSLLD(operand.Imm(23), k, k)
+	VPADDD(k, p, p)
+	VMOVAPS_Z(p, live, p)
+	VMOVUPS(p, mem(dst, 0))
+	VADDPS(p, sum, sum)
+	ADDQ(operand.Imm(64), x)
+	ADDQ(operand.Imm(64), dst)
+	again(n, "step")
+	half := YMM()
+	VEXTRACTF32X8(operand.Imm(1), sum, half)
+	VADDPS(half, sum.AsY(), half)
+	Store(fold(half, VADDPS), ReturnIndex(0))
+	VZEROUPPER()
+	RET()
 }
