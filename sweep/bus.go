@@ -17,6 +17,7 @@ import (
 const (
 	jobStream      = "spatten_jobs"
 	jobSubject     = "spatten.job"
+	dismissal      = "spatten.dismiss." // and a worker
 	resultBucket   = "spatten_results"
 	verdictBucket  = "spatten_verdicts"
 	sweepBucket    = "spatten_sweeps"

@@ -28,7 +28,6 @@ type Coordinator struct {
 	l      *ledger
 	p      *Plan
 	queued []bool // jobs that wait or are being computed, as far as is known here
-	times  []int  // that a job was queued
 }
 
 const (
@@ -46,7 +45,7 @@ func (c *Coordinator) Run(ctx context.Context, b *Bus, p *Plan) ([]*Result, Coun
 	if c.compute == nil {
 		c.compute = compute
 	}
-	c.b, c.p, c.l, c.queued, c.times = b, p, newLedger(p), make([]bool, len(p.Jobs)), make([]int, len(p.Jobs))
+	c.b, c.p, c.l, c.queued = b, p, newLedger(p), make([]bool, len(p.Jobs))
 	ctx, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	defer group.Wait()
@@ -215,7 +214,7 @@ func (c *Coordinator) settle(ctx context.Context, jobs []int) error {
 			continue
 		}
 		c.queued[i] = true
-		if c.times[i]++; c.times[i] > maxQueued {
+		if a.tries++; a.tries > maxQueued {
 			return fmt.Errorf("sweep: job %.12s was queued %d times and has no result; its workers die of it, or answer wrongly", a.id, maxQueued)
 		}
 		dirty := a.dirty
@@ -285,6 +284,7 @@ func (c *Coordinator) sentence(ctx context.Context, v verdict) error {
 		if err := c.do("distrust "+worker, func() error { return c.b.rule(ctx, "worker."+worker, a.id) }); err != nil {
 			return err
 		}
+		c.b.dismiss(worker)
 		jobs := c.l.distrust(worker)
 		c.log("worker %s was wrong about job %.12s: %d of its results are discarded and computed again", worker, a.id, len(jobs))
 		again = append(again, jobs...)

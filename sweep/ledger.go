@@ -30,6 +30,7 @@ type account struct {
 	revision uint64    // of the key, the newest
 	dirty    bool      // the key holds what cannot be used
 	disputed bool      // opinions differ: the job must be computed here
+	tries    int       // that it was queued, those for workers that were wrong not counted
 }
 
 // opinion is what a worker says of a job.
@@ -89,6 +90,7 @@ func (l *ledger) see(key string, revision uint64, value []byte) (job int, note s
 		note = fmt.Sprintf("refused a result of job %.12s by %q: %v", a.id, r.Worker, err)
 	} else {
 		l.Discarded++
+		a.tries--
 		note = fmt.Sprintf("discarded a result of job %.12s by %s, whose results were wrong", a.id, r.Worker)
 	}
 	if !second { // it may have been written over a good one, which is given up too
@@ -162,6 +164,7 @@ func (l *ledger) distrust(worker string) (jobs []int) {
 			l.Discarded++
 			l.drop(i)
 			l.jobs[i].dirty = true
+			l.jobs[i].tries--
 			jobs = append(jobs, i)
 		}
 	}

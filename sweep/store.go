@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -132,6 +133,18 @@ func (b *Bus) rule(ctx context.Context, key, value string) error {
 		_, err := b.verdicts.Put(ctx, key, []byte(value))
 		return err
 	})
+}
+
+// dismiss tells a worker that it is not trusted any more. If that is lost, the worker finds out at its next sign of life.
+func (b *Bus) dismiss(worker string) { b.conn.Publish(dismissal+worker, nil) }
+
+// dismissed calls back when a worker is dismissed.
+func (b *Bus) dismissed(worker string, call func()) (stop func(), err error) {
+	s, err := b.conn.Subscribe(dismissal+worker, func(*nats.Msg) { call() })
+	if err != nil {
+		return nil, err
+	}
+	return func() { s.Unsubscribe() }, nil
 }
 
 // Sweep is a sweep that was started.

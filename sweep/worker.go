@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -22,6 +23,7 @@ type Worker struct {
 	Log   func(format string, args ...any) // nil: silent
 
 	compute func(context.Context, *Job, Files) (*Result, error) // tests put faults in its place
+	version string                                              // the same
 	mu      sync.Mutex
 	tally   Tally
 }
@@ -65,7 +67,7 @@ func (w *Worker) Run(ctx context.Context, b *Bus) error {
 	if w.compute == nil {
 		w.compute = compute
 	}
-	version := Version()
+	version := cmp.Or(w.version, Version())
 	w.tally = Tally{Worker: w.ID, Version: version}
 	consumer, err := b.consumer(ctx, version)
 	if ctx.Err() != nil {
@@ -80,6 +82,11 @@ func (w *Worker) Run(ctx context.Context, b *Bus) error {
 	defer group.Wait()
 	defer cancel(nil)
 	group.Go(func() { w.report(ctx, cancel, b) })
+	unsubscribe, err := b.dismissed(w.ID, func() { cancel(errDistrusted) })
+	if err != nil {
+		return fmt.Errorf("sweep: worker: %w", err)
+	}
+	defer unsubscribe()
 	for ctx.Err() == nil {
 		msg, err := w.next(ctx, consumer)
 		if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrConsumerDeleted) {
