@@ -76,13 +76,9 @@ func (r *Report) averages() page.Section {
 func (r *Report) closures() page.Table {
 	f := r.facts
 	t := page.Table{Title: "Published numbers that must follow from one another (no simulation)", Columns: []string{"", "by arithmetic", "published", "ratio"}}
-	eighth, a3 := f.PriorArt["spatten_eighth"], f.PriorArt["a3"]
 	gpu, e2e := f.EndToEnd.Machines["titan_xp"], f.EndToEnd.Machines["spatten_e2e"]
 	t.Compared("computation: tokens and values × heads, 1.9 × 1.1", "%.3g", f.Summary.Rows["all_models"]*f.Summary.Heads, f.Summary.Compute)
 	t.Compared("memory: rows × heads × bits, 1.9 × 1.1 × 5.1", "%.3g", f.Summary.Rows["all_models"]*f.Summary.Heads*f.Summary.Progressive, f.Summary.DRAM)
-	t.Compared("A3, GOP/s: 128 × 1.73", "%.4g", 128*a3.Geomean, a3.GOPS)
-	t.Compared("A3, GOP/s/mm²: 221 / 2.08", "%.4g", a3.GOPS/a3.Area, a3.PerArea)
-	t.Compared("SpAtten-1/8, GOP/s/mm²: 360 / 1.55", "%.4g", eighth.GOPS/eighth.Area, eighth.PerArea)
 	t.Compared("Table II's total: 1.36 + 1.24 + 5.71", "%.3g", f.Power["logic"]+f.Power["sram"]+f.Power["dram"], f.Power["total"])
 	t.Compared("Table IV's speedup: (388.3 + 366.7) / (25.75 + 2.13), Fig. 15's medium", "%.3g", (gpu["fc_ms"]+gpu["attention_ms"])/(e2e["fc_ms"]+e2e["attention_ms"]), 27.1)
 	t.Compared("Table IV's GFLOP of attention: 3.3 / 0.9, GPT-2's tokens and values", "%.3g", gpu["attention_gflop"]/e2e["attention_gflop"], f.Summary.Rows["gpt2"])

@@ -40,8 +40,9 @@ type Score struct {
 	Doubled float64 `json:"speedup_ratio_if_doubled"`
 	// Fixed is the same with the platforms' fits left alone.
 	Fixed float64 `json:"speedup_ratio_if_doubled_without_refit"`
-	// Exceptions are the predicted benchmarks whose speedup is off by more than a factor of 1.5.
-	Exceptions []string `json:"exceptions"`
+	// Exceptions are the predicted benchmarks whose speedup is off by more than a factor of 1.5; EnergyExceptions the same of energy.
+	Exceptions       []string `json:"exceptions"`
+	EnergyExceptions []string `json:"energy_exceptions"`
 }
 
 // platforms is what comparison with the platforms gave.
@@ -125,15 +126,19 @@ func (l *Lab) predict(fits map[string]rival.Model, runs []Run, slower float64) [
 
 func (l *Lab) score(platform string, pub published, ours []Ratio) Score {
 	var speed, energy []float64
-	s := Score{Exceptions: []string{}}
+	s := Score{Exceptions: []string{}, EnergyExceptions: []string{}}
 	for i, b := range l.Benchmarks {
 		if b.Model.Fit {
 			continue
 		}
 		r := ours[i].Speedup / pub.speedup[b.Name][platform]
-		speed, energy = append(speed, r), append(energy, ours[i].EnergySaving/pub.energy[b.Name][platform])
+		e := ours[i].EnergySaving / pub.energy[b.Name][platform]
+		speed, energy = append(speed, r), append(energy, e)
 		if math.Abs(math.Log(r)) > math.Log(1.5) {
 			s.Exceptions = append(s.Exceptions, b.Name)
+		}
+		if math.Abs(math.Log(e)) > math.Log(1.5) {
+			s.EnergyExceptions = append(s.EnergyExceptions, b.Name)
 		}
 	}
 	s.Speedup, s.EnergySaving = geomean(speed), geomean(energy)

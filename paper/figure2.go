@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"gonum.org/v1/plot/plotter"
+
 	"spatten/accel/config"
 	"spatten/accel/synthetic"
 	"spatten/paper/page"
@@ -69,6 +71,14 @@ func (r *Report) figure2() page.Section {
 	x := r.Figure2["spatten_e2e"]
 	t.Row("SpAtten-e2e, simulated", fmt.Sprintf("%.2f", x.Attention*1e3), "2.13", fmt.Sprintf("%.2f", x.Attention/2.13e-3), fmt.Sprintf("%.2f (ours)", x.Others*1e3),
 		fmt.Sprintf("%.0f (FC too)", x.Prompt*1e3), fmt.Sprintf("%.1f %%", 100*x.Generation))
+	var bars [2]plotter.Values
+	var names []string
+	for _, p := range Platforms {
+		names = append(names, breakdownNames[p])
+		bars[0], bars[1] = append(bars[0], 100*r.Figure2[p].Generation), append(bars[1], 100*r.Figure2[p].Attention*1e3/r.facts.Latency[breakdownNames[p]]["attention"])
+	}
+	names = append(names, "spatten_e2e")
+	bars[0], bars[1] = append(bars[0], 100*x.Generation), append(bars[1], 100*x.Attention*1e3/r.facts.EndToEnd.Machines["spatten_e2e"]["attention_ms"])
 	shares := page.Table{Title: "Attention on the TITAN Xp, published shares", Columns: []string{"", "share"}}
 	for _, k := range sorted(r.facts.Latency["titan_xp_attention_share"]) {
 		shares.Row(k, fmt.Sprintf("%.1f %%", 100*r.facts.Latency["titan_xp_attention_share"][k]))
@@ -77,5 +87,6 @@ func (r *Report) figure2() page.Section {
 		Words: []string{"On general platforms the time is one of launching many small operations: the models fitted on GPT-2-small predict GPT-2-medium's attention, and what one pass over the prompt costs beside 32 passes of one token. " +
 			"The Raspberry Pi's published attention follows from Fig. 14. On SpAtten-e2e both are simulated, dense and 12 bits wide for the prompt, fully connected layers included."},
 		After: []string{fmt.Sprintf("Published: generation is %.0f %% of the latency on the TITAN Xp; by the fitted model %.1f %%. On the accelerator it is the other way round: a prompt's FC layers are 992 times the arithmetic of one token's and bound by "+
-			"its 1,024 multipliers, while one token's are bound by memory. The published end-to-end figures are of the generated tokens alone.", 100*generationPublished, 100*r.Figure2["titan_xp_gpu"].Generation)}}
+			"its 1,024 multipliers, while one token's are bound by memory. The published end-to-end figures are of the generated tokens alone.", 100*generationPublished, 100*r.Figure2["titan_xp_gpu"].Generation)},
+		Plots: []page.Plot{page.Bars("figure2-latency", page.Axes{Title: "GPT-2-medium, 32 tokens after 992", Y: "%"}, names, []string{"generation's share of the time", "attention, ours of published"}, bars[:])}}
 }

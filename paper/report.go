@@ -144,7 +144,7 @@ func (r *Report) figure18() page.Section {
 	}
 	return page.Section{ID: "figure18", Title: "Fig. 18: roofline", Tables: []page.Table{t},
 		Words: []string{fmt.Sprintf("Simulated. BERT is bound by arithmetic (roof %.0f TFLOPS, 1,024 multipliers at 1 GHz), GPT-2 by memory (512 GB/s).", peak)},
-		Plots: []page.Plot{page.Lines("figure18-roofline", page.Axes{Title: "Roofline", X: "operations a byte", Y: "TFLOPS", LogX: true, LogY: true}, series...)}}
+		Plots: []page.Plot{page.Lines("figure18-roofline", page.Axes{Title: "Roofline", X: "operations a byte", Y: "TFLOPS", LogX: true, LogY: true}, series...).Low()}}
 }
 
 const title = "SpAtten, reproduced"

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"gonum.org/v1/plot/plotter"
+
 	"spatten/accel/area"
 	"spatten/accel/config"
 	"spatten/accel/energy"
@@ -83,9 +85,16 @@ func (r *Report) table3() page.Section {
 		}
 		t.Row(cells...)
 	}
+	var bars [4]plotter.Values
+	for _, name := range machines[:3] {
+		m, p := r.Table3[name], r.facts.PriorArt[name]
+		for i, v := range []float64{m.GOPS, p.GOPS, m.GOPPerJ, p.GOPPerJ} {
+			bars[i] = append(bars[i], v)
+		}
+	}
 	best, pub := r.EighthLimits[len(r.EighthLimits)-1].Values, r.facts.PriorArt["spatten_eighth"]
 	return page.Section{ID: "table3", Title: "Table III: beside A3 and MNNFast",
-		Tables: []page.Table{t, limitTable("What holds SpAtten-1/8 back, simulated", r.EighthLimits, "bert_gops", "gpt2_gops", "all_gops", "bert_gop_per_j", "gpt2_gop_per_j", "all_gop_per_j")},
+		Tables: []page.Table{r.arithmetic3(), t, limitTable("What holds SpAtten-1/8 back, simulated", r.EighthLimits, "bert_gops", "gpt2_gops", "all_gops", "bert_gop_per_j", "gpt2_gop_per_j", "all_gop_per_j")},
 		Words: []string{"128 multipliers, 64 GB/s, 1 GHz, 40 nm for all; operations of the dense run over time and energy, geometric mean over the 30 benchmarks, one energy table for all. SpAtten-1/8 is simulated by the cycle. A3, MNNFast and a " +
 			"dense machine are models of their pipelines: everything is fetched first, A3 searches greedily over half as many steps as keys on random normal keys (assumed, its level is not published), MNNFast leaves out the values that SpAtten does.",
 			"The published unit counts 128 multipliers as 128 GOP/s for A3 and as 256 for SpAtten, and MNNFast's energy rests on a power that SpAtten's authors assumed; no bar is set on the rivals."},
@@ -93,5 +102,20 @@ func (r *Report) table3() page.Section {
 			"With banks, ranking and softmax out of the way the same work runs at %.0f. How the authors scaled these units is not published.", pub.GOPS, r.Table3["spatten_eighth"].GOPS, best["all_gops"]),
 			fmt.Sprintf("Why %.0f GOP/J come out at %.0f. Energy is work times a table, and no idle unit adds to it: taking bounds away moves it to %.0f only. Two fifths of BERT's energy and three quarters of GPT-2's are DRAM bits at 3.92 pJ; by our rule BERT computes 1.56 times and reads 3.5 times less than dense fp32. "+
 				"The published figure needs fewer bits or fewer rows on the 22 BERT benchmarks, whose ratios and widths are not published, or less energy a bit.", pub.GOPPerJ, r.Table3["spatten_eighth"].GOPPerJ, best["all_gop_per_j"]),
-			"SpAtten-1/8's area by linear scaling cannot come under 18.71 / 8 = 2.34 mm² but for the crosspoints; how the published 1.55 was reached is not said."}}
+			"SpAtten-1/8's area by linear scaling cannot come under 18.71 / 8 = 2.34 mm² but for the crosspoints; how the published 1.55 was reached is not said."},
+		Plots: []page.Plot{page.Bars("table3-machines", page.Axes{Title: "128 multipliers, 64 GB/s"}, machines[:3], []string{"GOP/s, ours", "GOP/s, published", "GOP/J, ours", "GOP/J, published"}, bars[:])}}
+}
+
+// arithmetic3 is Table III by the paper's own arithmetic, nothing simulated.
+func (r *Report) arithmetic3() page.Table {
+	t := page.Table{Title: "By the paper's arithmetic (no simulation)", Columns: []string{"", "by arithmetic", "published", "ratio"}}
+	eighth, a3, mnnfast := r.facts.PriorArt["spatten_eighth"], r.facts.PriorArt["a3"], r.facts.PriorArt["mnnfast"]
+	t.Compared("A3, GOP/s: 128 × 1.73", "%.4g", 128*a3.Geomean, a3.GOPS)
+	t.Compared("A3, GOP/s/mm²: 221 / 2.08", "%.4g", a3.GOPS/a3.Area, a3.PerArea)
+	t.Compared("SpAtten-1/8, GOP/s/mm²: 360 / 1.55", "%.4g", eighth.GOPS/eighth.Area, eighth.PerArea)
+	t.Compared("MNNFast, W: 120 / 120; assumed by SpAtten's authors", "%.3g", mnnfast.GOPS/mnnfast.GOPPerJ, 1)
+	t.Row("A3, W: 221 / 269", fmt.Sprintf("%.2f", a3.GOPS/a3.GOPPerJ), "", "")
+	t.Row("SpAtten-1/8, W: 360 / 382", fmt.Sprintf("%.2f", eighth.GOPS/eighth.GOPPerJ), "", "")
+	t.Row("A3 counted like SpAtten, two operations a multiply-add, GOP/s", fmt.Sprintf("%.0f", 2*128*a3.Geomean), "", "")
+	return t
 }

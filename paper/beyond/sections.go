@@ -58,7 +58,7 @@ func (s *Sweeps) machines() page.Section {
 		Words: []string{fmt.Sprintf("Simulated, no published number beside it. The work is the attention of one generated token of a model with grouped queries (the shape of Llama-3.2-1B: 16 layers, 32 query and 8 key/value heads of 64; two layers stand for all) after %d tokens: half of the "+
 			"tokens live, a group of four queries chooses 30 %% of the values together, keys of 6 + 4 bits that 5.9 %% of the queries read whole, values of 6. Softmax lanes grow with the multipliers. Area by the linear rules of Fig. 13a.", fixed)},
 		After: []string{fmt.Sprintf("%d of %d machines are on the front; the paper's size %s. Energy hardly tells machines apart: work times a table. What buys speed on grouped queries is comparators, not bandwidth: K and V serve four queries each, and every one of them is ranked.", n, len(s.Machines), where)},
-		Plots: []page.Plot{page.Scatter("beyond-machines", page.Axes{Title: "Time and area of machines", X: "mm²", Y: "µs a token", LogX: true, LogY: true}, false, published, every, front)}}
+		Plots: []page.Plot{page.Scatter("beyond-machines", page.Axes{Title: "Time and area of machines", X: "mm²", Y: "µs a token", LogX: true, LogY: true}, false, published, every, front).Right()}}
 }
 
 func (s *Sweeps) contexts() page.Section {
@@ -135,9 +135,20 @@ func (s *Sweeps) bits() page.Section {
 		p := &s.Bits[i]
 		t.Row(p.Name, fmt.Sprintf("%.1f %%", 100*p.Work.Asking), us(p), mb(p), uj(p))
 	}
+	var series []page.Series
+	for _, b := range widths {
+		line := page.Series{Name: fmt.Sprintf("%d + %d bits", b[0], b[1])}
+		for i := range s.Bits {
+			if p := &s.Bits[i]; p.Work.MSB == b[0] && p.Work.LSB == b[1] {
+				line.Points = append(line.Points, plotter.XY{X: 100 * p.Work.Asking, Y: p.Joules * 1e6})
+			}
+		}
+		series = append(series, line)
+	}
 	return page.Section{ID: "beyond-bits", Title: "Beyond the paper: widths and thresholds", Tables: []page.Table{t},
 		Words: []string{"64 comparators, so that ranking does not hide the memory. " + AskingSource},
-		After: []string{"In a group one query that asks brings LSBs, and past the SRAM the MSBs again, for itself alone: at the threshold of 0.1 a model of this kind asks so often that 6 + 4 bits read about as much as 12 static ones. Progressive widths, the paper's choice for GPT-2, are no gain here; static narrow keys, or LSBs for the best keys only, are."}}
+		After: []string{"In a group one query that asks brings LSBs, and past the SRAM the MSBs again, for itself alone: at the threshold of 0.1 a model of this kind asks so often that 6 + 4 bits read about as much as 12 static ones. Progressive widths, the paper's choice for GPT-2, are no gain here; static narrow keys, or LSBs for the best keys only, are. Six bits cost as much as eight: a row of 48 bytes whose neighbours are pruned lies in two bursts of 32 as a row of 64 does."},
+		Plots: []page.Plot{page.Lines("beyond-bits", page.Axes{Title: "Energy by how many queries ask for LSBs", X: "% of the queries", Y: "µJ a token"}, series...).Low()}}
 }
 
 func (s *Sweeps) choices() page.Section {

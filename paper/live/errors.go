@@ -8,10 +8,12 @@ import (
 	"spatten/attention/record"
 )
 
-// Error is one row of probabilities: its largest one, and the mean absolute error that four bits make in it.
+// Error is one row of probabilities: its largest one, and the mean absolute error that four bits make in it. Total is the error's
+// sum, which does not depend on how long the row is.
 type Error struct {
-	Max  float64 `json:"max_prob"`
-	Mean float64 `json:"mean_abs_err_int4"`
+	Max   float64 `json:"max_prob"`
+	Mean  float64 `json:"mean_abs_err_int4"`
+	Total float64 `json:"total_abs_err_int4"`
 }
 
 // rows records the probabilities of one layer.
@@ -78,8 +80,9 @@ func (s *subject) narrow(texts []text) ([]Error, error) {
 				e := Error{}
 				for j, p := range row {
 					e.Max = max(e.Max, float64(p))
-					e.Mean += math.Abs(float64(p-narrow.rows[i][j])) / float64(len(row))
+					e.Total += math.Abs(float64(p - narrow.rows[i][j]))
 				}
+				e.Mean = e.Total / float64(len(row))
 				out = append(out, e)
 			}
 		}

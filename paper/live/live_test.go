@@ -57,9 +57,9 @@ func TestEmbedded(t *testing.T) {
 	var low, high, lows, highs float64
 	for _, e := range l.Errors {
 		if e.Max < 0.4 {
-			low, lows = low+e.Mean, lows+1
+			low, lows = low+e.Total, lows+1
 		} else if e.Max > 0.8 {
-			high, highs = high+e.Mean, highs+1
+			high, highs = high+e.Total, highs+1
 		}
 	}
 	if lows == 0 || highs == 0 || high/highs > low/lows {

@@ -3,6 +3,7 @@ package live
 import (
 	"fmt"
 	"html"
+	"math"
 	"slices"
 	"strings"
 
@@ -76,6 +77,24 @@ func (s *subject) picture(sentence string, schedule *attention.Schedule) (Pictur
 		p.Tokens = append(p.Tokens, t.Piece)
 	}
 	return p, nil
+}
+
+// heat is the importance of every token by layer: NaN where it is pruned or the last layer ranks no more.
+func (p *Picture) heat() [][]float64 {
+	var out [][]float64
+	for _, l := range p.Layers {
+		row := make([]float64, len(p.Tokens))
+		for t := range row {
+			row[t] = math.NaN()
+			if at, alive := slices.BinarySearch(l.Tokens, int32(t)); alive && len(l.Importance) > 0 {
+				row[t] = float64(l.Importance[at])
+			}
+		}
+		if len(l.Importance) > 0 {
+			out = append(out, row)
+		}
+	}
+	return out
 }
 
 // html draws the picture: a row a layer, a cell a token, the darker the more important; what is pruned is empty. The last

@@ -62,40 +62,50 @@ func (l *Live) runs(p Published) page.Section {
 var bins = []float64{0, 0.2, 0.4, 0.6, 0.8, 1.0001}
 
 func (l *Live) errors(p Published) page.Section {
-	t := page.Table{Title: "Mean error by largest probability", Columns: []string{"largest probability", "rows, ours", "error, ours", "rows, published", "error, published"}}
+	t := page.Table{Title: "Error by largest probability", Columns: []string{"largest probability", "rows, ours", "mean, ours", "sum over the row, ours", "rows, published", "mean, published"}}
 	var ours, theirs page.Series
 	ours.Name, theirs.Name = "sentiment (ours)", "published"
-	var x, y [2][]float64
+	var largest, published, mean, total, theirMean []float64
 	for _, e := range l.Errors {
 		ours.Points = append(ours.Points, plotter.XY{X: e.Max, Y: e.Mean})
-		x[0], y[0] = append(x[0], e.Max), append(y[0], e.Mean)
+		largest, mean, total = append(largest, e.Max), append(mean, e.Mean), append(total, e.Total)
 	}
 	for _, e := range p.Errors {
 		theirs.Points = append(theirs.Points, plotter.XY{X: e[0], Y: e[1]})
-		x[1], y[1] = append(x[1], e[0]), append(y[1], e[1])
+		published, theirMean = append(published, e[0]), append(theirMean, e[1])
 	}
 	for b := range bins[1:] {
-		cells := []string{fmt.Sprintf("%.1f to %.1f", bins[b], bins[b+1])}
-		for k := range 2 {
-			n, sum := 0, 0.0
-			for i, v := range x[k] {
-				if v >= bins[b] && v < bins[b+1] {
-					n, sum = n+1, sum+y[k][i]
-				}
-			}
-			mean := "–"
-			if n > 0 {
-				mean = fmt.Sprintf("%.4f", sum/float64(n))
-			}
-			cells = append(cells, fmt.Sprint(n), mean)
-		}
-		t.Row(cells...)
+		n, means := within(largest, bins[b], bins[b+1], mean, total)
+		m, theirs := within(published, bins[b], bins[b+1], theirMean)
+		t.Row(fmt.Sprintf("%.1f to %.1f", bins[b], bins[b+1]), fmt.Sprint(n), means[0], means[1], fmt.Sprint(m), theirs[0])
 	}
-	t.Row("Spearman", "", fmt.Sprintf("%.2f", eval.Spearman(x[0], y[0])), "", fmt.Sprintf("%.2f", eval.Spearman(x[1], y[1])))
+	t.Row("Spearman", "", fmt.Sprintf("%.2f", eval.Spearman(largest, mean)), fmt.Sprintf("%.2f", eval.Spearman(largest, total)), "", fmt.Sprintf("%.2f", eval.Spearman(published, theirMean)))
 	return page.Section{ID: "figure7", Title: "Fig. 7: largest probability against the error of four bits", Tables: []page.Table{t},
 		Words: []string{"Measured. Queries and keys of one layer at a time are quantized to four bits in our classifier; each point is a row of probabilities: its largest one, and the mean absolute error. The published points are of a model and task that are not named. " +
-			"The error's size depends on the length of the rows; what progressive quantization rests on is that it falls where the largest probability is high."},
+			"What progressive quantization rests on is that the error falls where the largest probability is high."},
+		After: []string{"It does, with errors that are several times smaller: keys and queries have a scale for each row here, where the paper has one for the whole matrix. A mean over the row also hides that flat rows are long ones; the error's sum shows the fall better."},
 		Plots: []page.Plot{page.Scatter("figure7-errors", page.Axes{Title: "Error of four bits", X: "largest probability of the row", Y: "mean absolute error"}, false, ours, theirs)}}
+}
+
+// within counts the x from low to high, and averages what belongs to them.
+func within(x []float64, low, high float64, of ...[]float64) (n int, means []string) {
+	sums := make([]float64, len(of))
+	for i, v := range x {
+		if v >= low && v < high {
+			n++
+			for k := range of {
+				sums[k] += of[k][i]
+			}
+		}
+	}
+	for _, sum := range sums {
+		if n == 0 {
+			means = append(means, "–")
+		} else {
+			means = append(means, fmt.Sprintf("%.4f", sum/float64(n)))
+		}
+	}
+	return n, means
 }
 
 func (l *Live) curves(p Published) page.Section {
@@ -131,7 +141,7 @@ func (l *Live) curves(p Published) page.Section {
 			published.Row(fmt.Sprintf("×%.2f", x.X), fmt.Sprintf("%+.1f %%", x.Y))
 		}
 		s.Tables = append(s.Tables, published)
-		s.Plots = append(s.Plots, page.Lines("figure21-"+of, page.Axes{Title: "Accuracy by ratio of pruned " + of, X: "times fewer " + of, Y: "relative accuracy, %"}, append([]page.Series{theirs}, series...)...))
+		s.Plots = append(s.Plots, page.Lines("figure21-"+of, page.Axes{Title: "Accuracy by ratio of pruned " + of, X: "times fewer " + of, Y: "relative accuracy, %"}, append([]page.Series{theirs}, series...)...).Low())
 	}
 	s.After = []string{"Heads agree: little is lost to about 1.3 times fewer. Tokens agree in shape for classifiers, where pruning 2 to 4 times costs a few per cent. A language model that was not fine-tuned loses from the first tokens that it misses, most with the paper's accumulated importance, which in a causal model favours early tokens; " +
 		"the fine-tuning of two GPU-hours a task that the paper reports is what its flat curve to 3 times rests on. That 4 times fewer cost nothing is the text's claim; its own curve has −1.2 % there."}
@@ -154,6 +164,9 @@ func (l *Live) pictures() page.Section {
 		}
 		s.Tables = append(s.Tables, t)
 		b.WriteString(p.html())
+		if rows := p.heat(); len(rows) > 0 {
+			s.Plots = append(s.Plots, page.Heat(fmt.Sprintf("figure23-importance-%d", i+1), page.Axes{Title: "Importance by layer, the darker the more; white is pruned", Y: "layer"}, p.Tokens, rows))
+		}
 	}
 	s.HTML = b.String()
 	return s

@@ -110,8 +110,21 @@ func Bars(name string, a Axes, names []string, series []string, values []plotter
 		p.Add(b)
 		p.Legend.Add(series[i], b)
 	}
+	p.Y.Max *= 1.15 // room for the legend
 	p.NominalX(names...)
 	return Plot{name, p}
+}
+
+// Low puts the legend at the bottom, where a picture has nothing.
+func (p Plot) Low() Plot {
+	p.Legend.Top = false
+	return p
+}
+
+// Right puts the legend to the right.
+func (p Plot) Right() Plot {
+	p.Legend.Left = false
+	return p
 }
 
 // inline is the plot as an SVG element.
