@@ -204,6 +204,14 @@ func (c *Checkpoint) File(name string) ([]byte, error) {
 	return data, nil
 }
 
+// Forget gives back the memory that the pages of a tensor's mapped bytes take. The tensor stays readable: its pages come
+// from the file again when they are touched.
+func (c *Checkpoint) Forget(t Tensor) {
+	for _, m := range c.maps {
+		m.forget(t.Data)
+	}
+}
+
 // Close releases the mapped files. Tensors must not be used afterwards.
 func (c *Checkpoint) Close() error {
 	var errs []error

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,6 +43,22 @@ func mapFile(name string) (mapped, error) {
 		return mapped{}, fmt.Errorf("map %s: %w", name, err)
 	}
 	return mapped{data, data}, nil
+}
+
+// forget gives back the memory of the pages that lie wholly within data, if those are pages of the mapping.
+func (m mapped) forget(data []byte) {
+	if len(data) == 0 || len(m.mapping) == 0 {
+		return
+	}
+	from := int(uintptr(unsafe.Pointer(&data[0])) - uintptr(unsafe.Pointer(&m.mapping[0])))
+	if from < 0 || from > len(m.mapping)-len(data) {
+		return // of another file, or of none
+	}
+	page := os.Getpagesize()
+	first, last := (from+page-1)/page*page, (from+len(data))/page*page
+	if first < last {
+		_ = unix.Madvise(m.mapping[first:last], unix.MADV_DONTNEED) // advice: without it the pages just stay
+	}
 }
 
 func (m mapped) release() error {

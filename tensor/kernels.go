@@ -22,9 +22,9 @@ type kernels struct {
 	// floatTile takes up to floatRows rows, with outs a multiple of 4; integerTile up to integerRows.
 	floatTile   func(dst []float32, ldd int, x []float32, rows, n int, w []float32, outs int, bias []float32)
 	integerTile func(dst []float32, stride int, x []byte, rows, n int, s *scratch, f form)
-	// direct multiplies one row of activations with 16 rows of weights where they lie, adding to total and at last the
+	// packed multiplies one row of activations with a packed panel of 16 rows of weights, adding to total and at last the
 	// bias, if it is not nil; nil for a format that is woven first even for one row.
-	direct [len(forms)]func(total *float32, x, src *byte, stride, n int, bias *float32)
+	packed [len(forms)]func(total *float32, x, src *byte, n int, bias *float32)
 
 	floatRows, integerRows int
 	read                   func(data []byte) uint64 // a multiple of 256 bytes

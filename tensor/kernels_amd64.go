@@ -27,9 +27,9 @@ func available() []*kernels {
 		read:        func(data []byte) uint64 { return readAVX2(&data[0], len(data)/256) },
 		elementwise: elementwiseAVX2,
 	}
-	avx2.direct[dtype.Q4_0] = directQ4_0AVX2
-	avx2.direct[dtype.Q4_1] = directQ4_1AVX2
-	avx2.direct[dtype.Q8_0] = directQ8_0AVX2
+	avx2.packed[dtype.Q4_0] = packedQ4_0AVX2
+	avx2.packed[dtype.Q4_1] = packedQ4_1AVX2
+	avx2.packed[dtype.Q8_0] = packedQ8_0AVX2
 	sets = append([]*kernels{&avx2}, sets...)
 	if !cpu.X86.HasAVX512F || !cpu.X86.HasAVX512BW || !cpu.X86.HasAVX512DQ || !cpu.X86.HasAVX512VL || !cpu.X86.HasAVX512VNNI {
 		return sets
@@ -39,9 +39,9 @@ func available() []*kernels {
 	avx512.weave = func(dst, src []byte, n int) { weaveAVX512(&dst[0], &src[0], n) }
 	avx512.floatTile, avx512.floatRows = floatTile512, 6
 	avx512.integerTile, avx512.integerRows = integerTile512, 8
-	avx512.direct[dtype.Q4_0] = directQ4_0AVX512
-	avx512.direct[dtype.Q4_1] = directQ4_1AVX512
-	avx512.direct[dtype.Q8_0] = directQ8_0AVX512
+	avx512.packed[dtype.Q4_0] = packedQ4_0AVX512
+	avx512.packed[dtype.Q4_1] = packedQ4_1AVX512
+	avx512.packed[dtype.Q8_0] = packedQ8_0AVX512
 	return append([]*kernels{&avx512}, sets...)
 }
 

@@ -6176,1021 +6176,671 @@ block:
 	VZEROUPPER
 	RET
 
-// func directQ4_0AVX2(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
+// func packedQ4_0AVX2(total *float32, x *byte, src *byte, n int, bias *float32)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·directQ4_0AVX2(SB), NOSPLIT, $0-48
-	MOVQ total+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ src+16(FP), DX
-	MOVQ stride+24(FP), BX
-	MOVQ n+32(FP), SI
-	MOVQ BX, DI
-	SHLQ $0x04, DI
-	ADDQ DX, DI
-	XORQ R9, R9
-
-side:
-	LEAQ     (DX)(BX*2), R10
-	ADDQ     BX, R10
-	LEAQ     (R10)(BX*2), R11
-	ADDQ     BX, R11
-	MOVQ     SI, R8
-	VMOVUPS  (AX), Y14
-	VPCMPEQB Y15, Y15, Y15
-	VPSRLW   $0x0c, Y15, Y15
-	VPSLLW   $0x08, Y15, Y0
-	VPOR     Y0, Y15, Y15
+TEXT ·packedQ4_0AVX2(SB), NOSPLIT, $0-40
+	MOVQ     total+0(FP), AX
+	MOVQ     x+8(FP), CX
+	MOVQ     src+16(FP), DX
+	MOVQ     n+24(FP), BX
+	VMOVUPS  (AX), Y0
+	VMOVUPS  32(AX), Y1
+	VPCMPEQB Y2, Y2, Y2
+	VPSRLW   $0x0c, Y2, Y2
+	VPSLLW   $0x08, Y2, Y3
+	VPOR     Y3, Y2, Y2
 
 block:
-	TESTQ      R9, R9
-	JNZ        fetched
-	PREFETCHT1 (DI)
-	PREFETCHT1 64(DI)
-	PREFETCHT1 128(DI)
-	PREFETCHT1 192(DI)
-	PREFETCHT1 256(DI)
-	ADDQ       $0x00000120, DI
-
-fetched:
-	VMOVDQU      (DX), X0
-	VINSERTI128  $0x01, (R10)(BX*1), Y0, Y0
-	VMOVDQU      (DX)(BX*1), X1
-	VINSERTI128  $0x01, (R10)(BX*2), Y1, Y1
-	VMOVDQU      (DX)(BX*2), X2
-	VINSERTI128  $0x01, (R11), Y2, Y2
-	VMOVDQU      (R10), X3
-	VINSERTI128  $0x01, (R11)(BX*1), Y3, Y3
-	VPUNPCKLDQ   Y1, Y0, Y4
-	VPUNPCKLDQ   Y3, Y2, Y5
-	VPUNPCKLQDQ  Y5, Y4, Y6
-	VPSLLD       $0x10, Y6, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VCVTPH2PS    X7, Y12
-	VMOVDQU      2(DX), X0
-	VINSERTI128  $0x01, 2(R10)(BX*1), Y0, Y0
-	VMOVDQU      2(DX)(BX*1), X1
-	VINSERTI128  $0x01, 2(R10)(BX*2), Y1, Y1
-	VMOVDQU      2(DX)(BX*2), X2
-	VINSERTI128  $0x01, 2(R11), Y2, Y2
-	VMOVDQU      2(R10), X3
-	VINSERTI128  $0x01, 2(R11)(BX*1), Y3, Y3
-	VPUNPCKLDQ   Y1, Y0, Y4
-	VPUNPCKHDQ   Y1, Y0, Y5
-	VPUNPCKLDQ   Y3, Y2, Y6
-	VPUNPCKHDQ   Y3, Y2, Y7
-	VPUNPCKLQDQ  Y6, Y4, Y8
-	VPUNPCKHQDQ  Y6, Y4, Y9
-	VPUNPCKLQDQ  Y7, Y5, Y10
-	VPUNPCKHQDQ  Y7, Y5, Y11
-	VPAND        Y15, Y8, Y6
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2112(DX)
+	PREFETCHT0   2176(DX)
+	PREFETCHT0   2240(DX)
+	PREFETCHT0   2304(DX)
+	VPXOR        Y3, Y3, Y3
+	VMOVDQU      (DX), Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD (CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VMOVDQA      Y6, Y4
-	VPSRLW       $0x04, Y8, Y8
-	VPAND        Y15, Y8, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 16(CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VPADDW       Y6, Y4, Y4
-	VPAND        Y15, Y9, Y6
+	VPADDW       Y6, Y3, Y3
+	VMOVDQU      64(DX), Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 4(CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VPADDW       Y6, Y4, Y4
-	VPSRLW       $0x04, Y9, Y9
-	VPAND        Y15, Y9, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 20(CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VPADDW       Y6, Y4, Y4
-	VPAND        Y15, Y10, Y6
+	VPADDW       Y6, Y3, Y3
+	VMOVDQU      128(DX), Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 8(CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VPADDW       Y6, Y4, Y4
-	VPSRLW       $0x04, Y10, Y10
-	VPAND        Y15, Y10, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 24(CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VPADDW       Y6, Y4, Y4
-	VPAND        Y15, Y11, Y6
+	VPADDW       Y6, Y3, Y3
+	VMOVDQU      192(DX), Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 12(CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VPADDW       Y6, Y4, Y4
-	VPSRLW       $0x04, Y11, Y11
-	VPAND        Y15, Y11, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 28(CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VPADDW       Y6, Y4, Y4
-	VPMADDWD     onesQ4_0<>+0(SB), Y4, Y4
+	VPADDW       Y6, Y3, Y3
+	VPMADDWD     packedOnesQ4_0<>+0(SB), Y3, Y3
 	VPBROADCASTD 40(CX), Y5
-	VPADDD       Y5, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
+	VPADDD       Y5, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VCVTPH2PS    256(DX), Y6
 	VBROADCASTSS 32(CX), Y5
-	VMULPS       Y12, Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VADDPS       Y4, Y14, Y14
+	VMULPS       Y6, Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VPXOR        Y3, Y3, Y3
+	VMOVDQU      32(DX), Y4
+	VPAND        Y2, Y4, Y6
+	VPBROADCASTD (CX), Y5
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
+	VPBROADCASTD 16(CX), Y5
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDW       Y6, Y3, Y3
+	VMOVDQU      96(DX), Y4
+	VPAND        Y2, Y4, Y6
+	VPBROADCASTD 4(CX), Y5
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
+	VPBROADCASTD 20(CX), Y5
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDW       Y6, Y3, Y3
+	VMOVDQU      160(DX), Y4
+	VPAND        Y2, Y4, Y6
+	VPBROADCASTD 8(CX), Y5
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
+	VPBROADCASTD 24(CX), Y5
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDW       Y6, Y3, Y3
+	VMOVDQU      224(DX), Y4
+	VPAND        Y2, Y4, Y6
+	VPBROADCASTD 12(CX), Y5
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
+	VPBROADCASTD 28(CX), Y5
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDW       Y6, Y3, Y3
+	VPMADDWD     packedOnesQ4_0<>+0(SB), Y3, Y3
+	VPBROADCASTD 40(CX), Y5
+	VPADDD       Y5, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VCVTPH2PS    272(DX), Y6
+	VBROADCASTSS 32(CX), Y5
+	VMULPS       Y6, Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VADDPS       Y3, Y1, Y1
 	ADDQ         $0x30, CX
-	ADDQ         $0x12, DX
-	ADDQ         $0x12, R10
-	ADDQ         $0x12, R11
-	DECQ         R8
+	ADDQ         $0x00000120, DX
+	DECQ         BX
 	JNZ          block
-	MOVQ         bias+40(FP), R10
-	TESTQ        R10, R10
+	MOVQ         bias+32(FP), CX
+	TESTQ        CX, CX
 	JZ           store
-	IMUL3Q       $0x20, R9, R8
-	VADDPS       (R10)(R8*1), Y14, Y14
+	VADDPS       (CX), Y0, Y0
+	VADDPS       32(CX), Y1, Y1
 
 store:
-	VMOVUPS Y14, (AX)
-	INCQ    R9
-	CMPQ    R9, $0x02
-	JE      done
-	ADDQ    $0x20, AX
-	IMUL3Q  $0x30, SI, R8
-	SUBQ    R8, CX
-	IMUL3Q  $0x12, SI, R8
-	SUBQ    R8, DX
-	LEAQ    (DX)(BX*8), DX
-	JMP     side
-
-done:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
-DATA onesQ4_0<>+0(SB)/4, $0x00010001
-DATA onesQ4_0<>+4(SB)/4, $0x00010001
-DATA onesQ4_0<>+8(SB)/4, $0x00010001
-DATA onesQ4_0<>+12(SB)/4, $0x00010001
-DATA onesQ4_0<>+16(SB)/4, $0x00010001
-DATA onesQ4_0<>+20(SB)/4, $0x00010001
-DATA onesQ4_0<>+24(SB)/4, $0x00010001
-DATA onesQ4_0<>+28(SB)/4, $0x00010001
-GLOBL onesQ4_0<>(SB), RODATA|NOPTR, $32
+DATA packedOnesQ4_0<>+0(SB)/4, $0x00010001
+DATA packedOnesQ4_0<>+4(SB)/4, $0x00010001
+DATA packedOnesQ4_0<>+8(SB)/4, $0x00010001
+DATA packedOnesQ4_0<>+12(SB)/4, $0x00010001
+DATA packedOnesQ4_0<>+16(SB)/4, $0x00010001
+DATA packedOnesQ4_0<>+20(SB)/4, $0x00010001
+DATA packedOnesQ4_0<>+24(SB)/4, $0x00010001
+DATA packedOnesQ4_0<>+28(SB)/4, $0x00010001
+GLOBL packedOnesQ4_0<>(SB), RODATA|NOPTR, $32
 
-// func directQ4_0AVX512(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·directQ4_0AVX512(SB), NOSPLIT, $0-48
+// func packedQ4_0AVX512(total *float32, x *byte, src *byte, n int, bias *float32)
+// Requires: AVX, AVX512F, AVX512_VNNI, MMX+
+TEXT ·packedQ4_0AVX512(SB), NOSPLIT, $0-40
 	MOVQ         total+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         src+16(FP), DX
-	MOVQ         stride+24(FP), BX
-	MOVQ         n+32(FP), SI
-	MOVQ         BX, DI
-	SHLQ         $0x04, DI
-	ADDQ         DX, DI
-	LEAQ         (DX)(BX*2), R8
-	ADDQ         BX, R8
-	LEAQ         (R8)(BX*2), R9
-	ADDQ         BX, R9
-	LEAQ         (R9)(BX*2), R10
-	ADDQ         BX, R10
-	LEAQ         (R10)(BX*2), R11
-	ADDQ         BX, R11
-	LEAQ         (R11)(BX*2), R12
-	ADDQ         BX, R12
-	MOVL         $0x0f0f0f0f, R13
-	VPBROADCASTD R13, Z19
-	MOVL         $0xf0f0f0f0, R13
-	VPBROADCASTD R13, Z24
-	VMOVDQU64    scaleOrderQ4_0<>+0(SB), Z22
-	VMOVUPS      (AX), Z16
+	MOVQ         n+24(FP), BX
+	MOVL         $0x0f0f0f0f, SI
+	VPBROADCASTD SI, Z0
+	MOVL         $0xf0f0f0f0, SI
+	VPBROADCASTD SI, Z1
+	VMOVUPS      (AX), Z2
 
 block:
-	PREFETCHT1    (DI)
-	PREFETCHT1    64(DI)
-	PREFETCHT1    128(DI)
-	PREFETCHT1    192(DI)
-	PREFETCHT1    256(DI)
-	ADDQ          $0x00000120, DI
-	VMOVDQU       (DX), X0
-	VINSERTI128   $0x01, (R8)(BX*1), Y0, Y0
-	VMOVDQU       (R9)(BX*2), X4
-	VINSERTI128   $0x01, (R11), Y4, Y4
-	VINSERTI64X4  $0x01, Y4, Z0, Z0
-	VMOVDQU       (DX)(BX*1), X1
-	VINSERTI128   $0x01, (R8)(BX*2), Y1, Y1
-	VMOVDQU       (R10), X5
-	VINSERTI128   $0x01, (R11)(BX*1), Y5, Y5
-	VINSERTI64X4  $0x01, Y5, Z1, Z1
-	VMOVDQU       (DX)(BX*2), X2
-	VINSERTI128   $0x01, (R9), Y2, Y2
-	VMOVDQU       (R10)(BX*1), X6
-	VINSERTI128   $0x01, (R11)(BX*2), Y6, Y6
-	VINSERTI64X4  $0x01, Y6, Z2, Z2
-	VMOVDQU       (R8), X3
-	VINSERTI128   $0x01, (R9)(BX*1), Y3, Y3
-	VMOVDQU       (R10)(BX*2), X7
-	VINSERTI128   $0x01, (R12), Y7, Y7
-	VINSERTI64X4  $0x01, Y7, Z3, Z3
-	VPUNPCKLDQ    Z1, Z0, Z8
-	VPUNPCKLDQ    Z3, Z2, Z9
-	VMOVDQA64     Z22, Z10
-	VPERMI2W      Z9, Z8, Z10
-	VCVTPH2PS     Y10, Z20
-	VPBROADCASTD  40(CX), Z17
-	VPXORD        Z18, Z18, Z18
-	VMOVDQU       2(DX), X0
-	VINSERTI128   $0x01, 2(R8)(BX*1), Y0, Y0
-	VMOVDQU       2(R9)(BX*2), X4
-	VINSERTI128   $0x01, 2(R11), Y4, Y4
-	VINSERTI64X4  $0x01, Y4, Z0, Z0
-	VMOVDQU       2(DX)(BX*1), X1
-	VINSERTI128   $0x01, 2(R8)(BX*2), Y1, Y1
-	VMOVDQU       2(R10), X5
-	VINSERTI128   $0x01, 2(R11)(BX*1), Y5, Y5
-	VINSERTI64X4  $0x01, Y5, Z1, Z1
-	VMOVDQU       2(DX)(BX*2), X2
-	VINSERTI128   $0x01, 2(R9), Y2, Y2
-	VMOVDQU       2(R10)(BX*1), X6
-	VINSERTI128   $0x01, 2(R11)(BX*2), Y6, Y6
-	VINSERTI64X4  $0x01, Y6, Z2, Z2
-	VMOVDQU       2(R8), X3
-	VINSERTI128   $0x01, 2(R9)(BX*1), Y3, Y3
-	VMOVDQU       2(R10)(BX*2), X7
-	VINSERTI128   $0x01, 2(R12), Y7, Y7
-	VINSERTI64X4  $0x01, Y7, Z3, Z3
-	VPUNPCKLDQ    Z1, Z0, Z4
-	VPUNPCKHDQ    Z1, Z0, Z5
-	VPUNPCKLDQ    Z3, Z2, Z6
-	VPUNPCKHDQ    Z3, Z2, Z7
-	VPUNPCKLQDQ   Z6, Z4, Z8
-	VPUNPCKHQDQ   Z6, Z4, Z9
-	VPUNPCKLQDQ   Z7, Z5, Z10
-	VPUNPCKHQDQ   Z7, Z5, Z11
-	VPANDD        Z19, Z8, Z23
-	VPDPBUSD.BCST (CX), Z23, Z17
-	VPANDD        Z24, Z8, Z8
-	VPDPBUSD.BCST 16(CX), Z8, Z18
-	VPANDD        Z19, Z9, Z23
-	VPDPBUSD.BCST 4(CX), Z23, Z17
-	VPANDD        Z24, Z9, Z9
-	VPDPBUSD.BCST 20(CX), Z9, Z18
-	VPANDD        Z19, Z10, Z23
-	VPDPBUSD.BCST 8(CX), Z23, Z17
-	VPANDD        Z24, Z10, Z10
-	VPDPBUSD.BCST 24(CX), Z10, Z18
-	VPANDD        Z19, Z11, Z23
-	VPDPBUSD.BCST 12(CX), Z23, Z17
-	VPANDD        Z24, Z11, Z11
-	VPDPBUSD.BCST 28(CX), Z11, Z18
-	VPSRAD        $0x04, Z18, Z18
-	VPADDD        Z18, Z17, Z17
-	VCVTDQ2PS     Z17, Z17
-	VMULPS.BCST   32(CX), Z20, Z20
-	VMULPS        Z20, Z17, Z17
-	VADDPS        Z17, Z16, Z16
+	PREFETCHT0    2048(DX)
+	PREFETCHT0    2112(DX)
+	PREFETCHT0    2176(DX)
+	PREFETCHT0    2240(DX)
+	PREFETCHT0    2304(DX)
+	VPBROADCASTD  40(CX), Z3
+	VPXORD        Z4, Z4, Z4
+	VMOVDQU64     (DX), Z5
+	VPANDD        Z0, Z5, Z6
+	VPDPBUSD.BCST (CX), Z6, Z3
+	VPANDD        Z1, Z5, Z5
+	VPDPBUSD.BCST 16(CX), Z5, Z4
+	VMOVDQU64     64(DX), Z5
+	VPANDD        Z0, Z5, Z6
+	VPDPBUSD.BCST 4(CX), Z6, Z3
+	VPANDD        Z1, Z5, Z5
+	VPDPBUSD.BCST 20(CX), Z5, Z4
+	VMOVDQU64     128(DX), Z5
+	VPANDD        Z0, Z5, Z6
+	VPDPBUSD.BCST 8(CX), Z6, Z3
+	VPANDD        Z1, Z5, Z5
+	VPDPBUSD.BCST 24(CX), Z5, Z4
+	VMOVDQU64     192(DX), Z5
+	VPANDD        Z0, Z5, Z6
+	VPDPBUSD.BCST 12(CX), Z6, Z3
+	VPANDD        Z1, Z5, Z5
+	VPDPBUSD.BCST 28(CX), Z5, Z4
+	VPSRAD        $0x04, Z4, Z4
+	VPADDD        Z4, Z3, Z3
+	VCVTDQ2PS     Z3, Z3
+	VCVTPH2PS     256(DX), Z5
+	VMULPS.BCST   32(CX), Z5, Z5
+	VMULPS        Z5, Z3, Z3
+	VADDPS        Z3, Z2, Z2
 	ADDQ          $0x30, CX
-	ADDQ          $0x12, DX
-	ADDQ          $0x12, R8
-	ADDQ          $0x12, R9
-	ADDQ          $0x12, R10
-	ADDQ          $0x12, R11
-	ADDQ          $0x12, R12
-	DECQ          SI
+	ADDQ          $0x00000120, DX
+	DECQ          BX
 	JNZ           block
-	MOVQ          bias+40(FP), CX
+	MOVQ          bias+32(FP), CX
 	TESTQ         CX, CX
 	JZ            store
-	VADDPS        (CX), Z16, Z16
+	VADDPS        (CX), Z2, Z2
 
 store:
-	VMOVUPS Z16, (AX)
+	VMOVUPS Z2, (AX)
 	VZEROUPPER
 	RET
 
-DATA scaleOrderQ4_0<>+0(SB)/2, $0x0000
-DATA scaleOrderQ4_0<>+2(SB)/2, $0x0002
-DATA scaleOrderQ4_0<>+4(SB)/2, $0x0020
-DATA scaleOrderQ4_0<>+6(SB)/2, $0x0022
-DATA scaleOrderQ4_0<>+8(SB)/2, $0x0008
-DATA scaleOrderQ4_0<>+10(SB)/2, $0x000a
-DATA scaleOrderQ4_0<>+12(SB)/2, $0x0028
-DATA scaleOrderQ4_0<>+14(SB)/2, $0x002a
-DATA scaleOrderQ4_0<>+16(SB)/2, $0x0010
-DATA scaleOrderQ4_0<>+18(SB)/2, $0x0012
-DATA scaleOrderQ4_0<>+20(SB)/2, $0x0030
-DATA scaleOrderQ4_0<>+22(SB)/2, $0x0032
-DATA scaleOrderQ4_0<>+24(SB)/2, $0x0018
-DATA scaleOrderQ4_0<>+26(SB)/2, $0x001a
-DATA scaleOrderQ4_0<>+28(SB)/2, $0x0038
-DATA scaleOrderQ4_0<>+30(SB)/2, $0x003a
-DATA scaleOrderQ4_0<>+32(SB)/2, $0x0001
-DATA scaleOrderQ4_0<>+34(SB)/2, $0x0003
-DATA scaleOrderQ4_0<>+36(SB)/2, $0x0021
-DATA scaleOrderQ4_0<>+38(SB)/2, $0x0023
-DATA scaleOrderQ4_0<>+40(SB)/2, $0x0009
-DATA scaleOrderQ4_0<>+42(SB)/2, $0x000b
-DATA scaleOrderQ4_0<>+44(SB)/2, $0x0029
-DATA scaleOrderQ4_0<>+46(SB)/2, $0x002b
-DATA scaleOrderQ4_0<>+48(SB)/2, $0x0011
-DATA scaleOrderQ4_0<>+50(SB)/2, $0x0013
-DATA scaleOrderQ4_0<>+52(SB)/2, $0x0031
-DATA scaleOrderQ4_0<>+54(SB)/2, $0x0033
-DATA scaleOrderQ4_0<>+56(SB)/2, $0x0019
-DATA scaleOrderQ4_0<>+58(SB)/2, $0x001b
-DATA scaleOrderQ4_0<>+60(SB)/2, $0x0039
-DATA scaleOrderQ4_0<>+62(SB)/2, $0x003b
-GLOBL scaleOrderQ4_0<>(SB), RODATA|NOPTR, $64
-
-// func directQ4_1AVX2(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
+// func packedQ4_1AVX2(total *float32, x *byte, src *byte, n int, bias *float32)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·directQ4_1AVX2(SB), NOSPLIT, $0-48
-	MOVQ total+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ src+16(FP), DX
-	MOVQ stride+24(FP), BX
-	MOVQ n+32(FP), SI
-	MOVQ BX, DI
-	SHLQ $0x04, DI
-	ADDQ DX, DI
-	XORQ R9, R9
-
-side:
-	LEAQ     (DX)(BX*2), R10
-	ADDQ     BX, R10
-	LEAQ     (R10)(BX*2), R11
-	ADDQ     BX, R11
-	MOVQ     SI, R8
-	VMOVUPS  (AX), Y14
-	VPCMPEQB Y15, Y15, Y15
-	VPSRLW   $0x0c, Y15, Y15
-	VPSLLW   $0x08, Y15, Y0
-	VPOR     Y0, Y15, Y15
+TEXT ·packedQ4_1AVX2(SB), NOSPLIT, $0-40
+	MOVQ     total+0(FP), AX
+	MOVQ     x+8(FP), CX
+	MOVQ     src+16(FP), DX
+	MOVQ     n+24(FP), BX
+	VMOVUPS  (AX), Y0
+	VMOVUPS  32(AX), Y1
+	VPCMPEQB Y2, Y2, Y2
+	VPSRLW   $0x0c, Y2, Y2
+	VPSLLW   $0x08, Y2, Y3
+	VPOR     Y3, Y2, Y2
 
 block:
-	TESTQ      R9, R9
-	JNZ        fetched
-	PREFETCHT1 (DI)
-	PREFETCHT1 64(DI)
-	PREFETCHT1 128(DI)
-	PREFETCHT1 192(DI)
-	PREFETCHT1 256(DI)
-	ADDQ       $0x00000140, DI
-
-fetched:
-	VMOVDQU      (DX), X0
-	VINSERTI128  $0x01, (R10)(BX*1), Y0, Y0
-	VMOVDQU      (DX)(BX*1), X1
-	VINSERTI128  $0x01, (R10)(BX*2), Y1, Y1
-	VMOVDQU      (DX)(BX*2), X2
-	VINSERTI128  $0x01, (R11), Y2, Y2
-	VMOVDQU      (R10), X3
-	VINSERTI128  $0x01, (R11)(BX*1), Y3, Y3
-	VPUNPCKLDQ   Y1, Y0, Y4
-	VPUNPCKLDQ   Y3, Y2, Y5
-	VPUNPCKLQDQ  Y5, Y4, Y6
-	VPSLLD       $0x10, Y6, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VCVTPH2PS    X7, Y12
-	VEXTRACTI128 $0x01, Y7, X6
-	VCVTPH2PS    X6, Y13
-	VMOVDQU      4(DX), X0
-	VINSERTI128  $0x01, 4(R10)(BX*1), Y0, Y0
-	VMOVDQU      4(DX)(BX*1), X1
-	VINSERTI128  $0x01, 4(R10)(BX*2), Y1, Y1
-	VMOVDQU      4(DX)(BX*2), X2
-	VINSERTI128  $0x01, 4(R11), Y2, Y2
-	VMOVDQU      4(R10), X3
-	VINSERTI128  $0x01, 4(R11)(BX*1), Y3, Y3
-	VPUNPCKLDQ   Y1, Y0, Y4
-	VPUNPCKHDQ   Y1, Y0, Y5
-	VPUNPCKLDQ   Y3, Y2, Y6
-	VPUNPCKHDQ   Y3, Y2, Y7
-	VPUNPCKLQDQ  Y6, Y4, Y8
-	VPUNPCKHQDQ  Y6, Y4, Y9
-	VPUNPCKLQDQ  Y7, Y5, Y10
-	VPUNPCKHQDQ  Y7, Y5, Y11
-	VPAND        Y15, Y8, Y6
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2112(DX)
+	PREFETCHT0   2176(DX)
+	PREFETCHT0   2240(DX)
+	PREFETCHT0   2304(DX)
+	VPXOR        Y3, Y3, Y3
+	VMOVDQU      (DX), Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD (CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VMOVDQA      Y6, Y4
-	VPSRLW       $0x04, Y8, Y8
-	VPAND        Y15, Y8, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 16(CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VPADDW       Y6, Y4, Y4
-	VPAND        Y15, Y9, Y6
+	VPADDW       Y6, Y3, Y3
+	VMOVDQU      64(DX), Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 4(CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VPADDW       Y6, Y4, Y4
-	VPSRLW       $0x04, Y9, Y9
-	VPAND        Y15, Y9, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 20(CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VPADDW       Y6, Y4, Y4
-	VPAND        Y15, Y10, Y6
+	VPADDW       Y6, Y3, Y3
+	VMOVDQU      128(DX), Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 8(CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VPADDW       Y6, Y4, Y4
-	VPSRLW       $0x04, Y10, Y10
-	VPAND        Y15, Y10, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 24(CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VPADDW       Y6, Y4, Y4
-	VPAND        Y15, Y11, Y6
+	VPADDW       Y6, Y3, Y3
+	VMOVDQU      192(DX), Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 12(CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VPADDW       Y6, Y4, Y4
-	VPSRLW       $0x04, Y11, Y11
-	VPAND        Y15, Y11, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 28(CX), Y5
 	VPMADDUBSW   Y5, Y6, Y6
-	VPADDW       Y6, Y4, Y4
-	VPMADDWD     onesQ4_1<>+0(SB), Y4, Y4
+	VPADDW       Y6, Y3, Y3
+	VPMADDWD     packedOnesQ4_1<>+0(SB), Y3, Y3
 	VPBROADCASTD 40(CX), Y5
-	VPADDD       Y5, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
+	VPADDD       Y5, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VCVTPH2PS    256(DX), Y6
 	VBROADCASTSS 32(CX), Y5
-	VMULPS       Y12, Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VADDPS       Y4, Y14, Y14
+	VMULPS       Y6, Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VCVTPH2PS    288(DX), Y6
 	VBROADCASTSS 36(CX), Y5
-	VMULPS       Y13, Y5, Y5
-	VADDPS       Y5, Y14, Y14
-	ADDQ         $0x30, CX
-	ADDQ         $0x14, DX
-	ADDQ         $0x14, R10
-	ADDQ         $0x14, R11
-	DECQ         R8
-	JNZ          block
-	MOVQ         bias+40(FP), R10
-	TESTQ        R10, R10
-	JZ           store
-	IMUL3Q       $0x20, R9, R8
-	VADDPS       (R10)(R8*1), Y14, Y14
-
-store:
-	VMOVUPS Y14, (AX)
-	INCQ    R9
-	CMPQ    R9, $0x02
-	JE      done
-	ADDQ    $0x20, AX
-	IMUL3Q  $0x30, SI, R8
-	SUBQ    R8, CX
-	IMUL3Q  $0x14, SI, R8
-	SUBQ    R8, DX
-	LEAQ    (DX)(BX*8), DX
-	JMP     side
-
-done:
-	VZEROUPPER
-	RET
-
-DATA onesQ4_1<>+0(SB)/4, $0x00010001
-DATA onesQ4_1<>+4(SB)/4, $0x00010001
-DATA onesQ4_1<>+8(SB)/4, $0x00010001
-DATA onesQ4_1<>+12(SB)/4, $0x00010001
-DATA onesQ4_1<>+16(SB)/4, $0x00010001
-DATA onesQ4_1<>+20(SB)/4, $0x00010001
-DATA onesQ4_1<>+24(SB)/4, $0x00010001
-DATA onesQ4_1<>+28(SB)/4, $0x00010001
-GLOBL onesQ4_1<>(SB), RODATA|NOPTR, $32
-
-// func directQ4_1AVX512(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·directQ4_1AVX512(SB), NOSPLIT, $0-48
-	MOVQ         total+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         src+16(FP), DX
-	MOVQ         stride+24(FP), BX
-	MOVQ         n+32(FP), SI
-	MOVQ         BX, DI
-	SHLQ         $0x04, DI
-	ADDQ         DX, DI
-	LEAQ         (DX)(BX*2), R8
-	ADDQ         BX, R8
-	LEAQ         (R8)(BX*2), R9
-	ADDQ         BX, R9
-	LEAQ         (R9)(BX*2), R10
-	ADDQ         BX, R10
-	LEAQ         (R10)(BX*2), R11
-	ADDQ         BX, R11
-	LEAQ         (R11)(BX*2), R12
-	ADDQ         BX, R12
-	MOVL         $0x0f0f0f0f, R13
-	VPBROADCASTD R13, Z19
-	MOVL         $0xf0f0f0f0, R13
-	VPBROADCASTD R13, Z24
-	VMOVDQU64    scaleOrderQ4_1<>+0(SB), Z22
-	VMOVUPS      (AX), Z16
-
-block:
-	PREFETCHT1    (DI)
-	PREFETCHT1    64(DI)
-	PREFETCHT1    128(DI)
-	PREFETCHT1    192(DI)
-	PREFETCHT1    256(DI)
-	ADDQ          $0x00000140, DI
-	VMOVDQU       (DX), X0
-	VINSERTI128   $0x01, (R8)(BX*1), Y0, Y0
-	VMOVDQU       (R9)(BX*2), X4
-	VINSERTI128   $0x01, (R11), Y4, Y4
-	VINSERTI64X4  $0x01, Y4, Z0, Z0
-	VMOVDQU       (DX)(BX*1), X1
-	VINSERTI128   $0x01, (R8)(BX*2), Y1, Y1
-	VMOVDQU       (R10), X5
-	VINSERTI128   $0x01, (R11)(BX*1), Y5, Y5
-	VINSERTI64X4  $0x01, Y5, Z1, Z1
-	VMOVDQU       (DX)(BX*2), X2
-	VINSERTI128   $0x01, (R9), Y2, Y2
-	VMOVDQU       (R10)(BX*1), X6
-	VINSERTI128   $0x01, (R11)(BX*2), Y6, Y6
-	VINSERTI64X4  $0x01, Y6, Z2, Z2
-	VMOVDQU       (R8), X3
-	VINSERTI128   $0x01, (R9)(BX*1), Y3, Y3
-	VMOVDQU       (R10)(BX*2), X7
-	VINSERTI128   $0x01, (R12), Y7, Y7
-	VINSERTI64X4  $0x01, Y7, Z3, Z3
-	VPUNPCKLDQ    Z1, Z0, Z8
-	VPUNPCKLDQ    Z3, Z2, Z9
-	VMOVDQA64     Z22, Z10
-	VPERMI2W      Z9, Z8, Z10
-	VCVTPH2PS     Y10, Z20
-	VEXTRACTI64X4 $0x01, Z10, Y11
-	VCVTPH2PS     Y11, Z21
-	VPBROADCASTD  40(CX), Z17
-	VPXORD        Z18, Z18, Z18
-	VMOVDQU       4(DX), X0
-	VINSERTI128   $0x01, 4(R8)(BX*1), Y0, Y0
-	VMOVDQU       4(R9)(BX*2), X4
-	VINSERTI128   $0x01, 4(R11), Y4, Y4
-	VINSERTI64X4  $0x01, Y4, Z0, Z0
-	VMOVDQU       4(DX)(BX*1), X1
-	VINSERTI128   $0x01, 4(R8)(BX*2), Y1, Y1
-	VMOVDQU       4(R10), X5
-	VINSERTI128   $0x01, 4(R11)(BX*1), Y5, Y5
-	VINSERTI64X4  $0x01, Y5, Z1, Z1
-	VMOVDQU       4(DX)(BX*2), X2
-	VINSERTI128   $0x01, 4(R9), Y2, Y2
-	VMOVDQU       4(R10)(BX*1), X6
-	VINSERTI128   $0x01, 4(R11)(BX*2), Y6, Y6
-	VINSERTI64X4  $0x01, Y6, Z2, Z2
-	VMOVDQU       4(R8), X3
-	VINSERTI128   $0x01, 4(R9)(BX*1), Y3, Y3
-	VMOVDQU       4(R10)(BX*2), X7
-	VINSERTI128   $0x01, 4(R12), Y7, Y7
-	VINSERTI64X4  $0x01, Y7, Z3, Z3
-	VPUNPCKLDQ    Z1, Z0, Z4
-	VPUNPCKHDQ    Z1, Z0, Z5
-	VPUNPCKLDQ    Z3, Z2, Z6
-	VPUNPCKHDQ    Z3, Z2, Z7
-	VPUNPCKLQDQ   Z6, Z4, Z8
-	VPUNPCKHQDQ   Z6, Z4, Z9
-	VPUNPCKLQDQ   Z7, Z5, Z10
-	VPUNPCKHQDQ   Z7, Z5, Z11
-	VPANDD        Z19, Z8, Z23
-	VPDPBUSD.BCST (CX), Z23, Z17
-	VPANDD        Z24, Z8, Z8
-	VPDPBUSD.BCST 16(CX), Z8, Z18
-	VPANDD        Z19, Z9, Z23
-	VPDPBUSD.BCST 4(CX), Z23, Z17
-	VPANDD        Z24, Z9, Z9
-	VPDPBUSD.BCST 20(CX), Z9, Z18
-	VPANDD        Z19, Z10, Z23
-	VPDPBUSD.BCST 8(CX), Z23, Z17
-	VPANDD        Z24, Z10, Z10
-	VPDPBUSD.BCST 24(CX), Z10, Z18
-	VPANDD        Z19, Z11, Z23
-	VPDPBUSD.BCST 12(CX), Z23, Z17
-	VPANDD        Z24, Z11, Z11
-	VPDPBUSD.BCST 28(CX), Z11, Z18
-	VPSRAD        $0x04, Z18, Z18
-	VPADDD        Z18, Z17, Z17
-	VCVTDQ2PS     Z17, Z17
-	VMULPS.BCST   32(CX), Z20, Z20
-	VMULPS        Z20, Z17, Z17
-	VADDPS        Z17, Z16, Z16
-	VMULPS.BCST   36(CX), Z21, Z21
-	VADDPS        Z21, Z16, Z16
-	ADDQ          $0x30, CX
-	ADDQ          $0x14, DX
-	ADDQ          $0x14, R8
-	ADDQ          $0x14, R9
-	ADDQ          $0x14, R10
-	ADDQ          $0x14, R11
-	ADDQ          $0x14, R12
-	DECQ          SI
-	JNZ           block
-	MOVQ          bias+40(FP), CX
-	TESTQ         CX, CX
-	JZ            store
-	VADDPS        (CX), Z16, Z16
-
-store:
-	VMOVUPS Z16, (AX)
-	VZEROUPPER
-	RET
-
-DATA scaleOrderQ4_1<>+0(SB)/2, $0x0000
-DATA scaleOrderQ4_1<>+2(SB)/2, $0x0002
-DATA scaleOrderQ4_1<>+4(SB)/2, $0x0020
-DATA scaleOrderQ4_1<>+6(SB)/2, $0x0022
-DATA scaleOrderQ4_1<>+8(SB)/2, $0x0008
-DATA scaleOrderQ4_1<>+10(SB)/2, $0x000a
-DATA scaleOrderQ4_1<>+12(SB)/2, $0x0028
-DATA scaleOrderQ4_1<>+14(SB)/2, $0x002a
-DATA scaleOrderQ4_1<>+16(SB)/2, $0x0010
-DATA scaleOrderQ4_1<>+18(SB)/2, $0x0012
-DATA scaleOrderQ4_1<>+20(SB)/2, $0x0030
-DATA scaleOrderQ4_1<>+22(SB)/2, $0x0032
-DATA scaleOrderQ4_1<>+24(SB)/2, $0x0018
-DATA scaleOrderQ4_1<>+26(SB)/2, $0x001a
-DATA scaleOrderQ4_1<>+28(SB)/2, $0x0038
-DATA scaleOrderQ4_1<>+30(SB)/2, $0x003a
-DATA scaleOrderQ4_1<>+32(SB)/2, $0x0001
-DATA scaleOrderQ4_1<>+34(SB)/2, $0x0003
-DATA scaleOrderQ4_1<>+36(SB)/2, $0x0021
-DATA scaleOrderQ4_1<>+38(SB)/2, $0x0023
-DATA scaleOrderQ4_1<>+40(SB)/2, $0x0009
-DATA scaleOrderQ4_1<>+42(SB)/2, $0x000b
-DATA scaleOrderQ4_1<>+44(SB)/2, $0x0029
-DATA scaleOrderQ4_1<>+46(SB)/2, $0x002b
-DATA scaleOrderQ4_1<>+48(SB)/2, $0x0011
-DATA scaleOrderQ4_1<>+50(SB)/2, $0x0013
-DATA scaleOrderQ4_1<>+52(SB)/2, $0x0031
-DATA scaleOrderQ4_1<>+54(SB)/2, $0x0033
-DATA scaleOrderQ4_1<>+56(SB)/2, $0x0019
-DATA scaleOrderQ4_1<>+58(SB)/2, $0x001b
-DATA scaleOrderQ4_1<>+60(SB)/2, $0x0039
-DATA scaleOrderQ4_1<>+62(SB)/2, $0x003b
-GLOBL scaleOrderQ4_1<>(SB), RODATA|NOPTR, $64
-
-// func directQ8_0AVX2(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
-// Requires: AVX, AVX2, F16C, MMX+
-TEXT ·directQ8_0AVX2(SB), NOSPLIT, $0-48
-	MOVQ total+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ src+16(FP), DX
-	MOVQ stride+24(FP), BX
-	MOVQ n+32(FP), SI
-	MOVQ BX, DI
-	SHLQ $0x04, DI
-	ADDQ DX, DI
-	XORQ R9, R9
-
-side:
-	LEAQ    (DX)(BX*2), R10
-	ADDQ    BX, R10
-	LEAQ    (R10)(BX*2), R11
-	ADDQ    BX, R11
-	MOVQ    SI, R8
-	VMOVUPS (AX), Y14
-
-block:
-	TESTQ      R9, R9
-	JNZ        fetched
-	PREFETCHT1 (DI)
-	PREFETCHT1 64(DI)
-	PREFETCHT1 128(DI)
-	PREFETCHT1 192(DI)
-	PREFETCHT1 256(DI)
-	PREFETCHT1 320(DI)
-	PREFETCHT1 384(DI)
-	PREFETCHT1 448(DI)
-	PREFETCHT1 512(DI)
-	ADDQ       $0x00000220, DI
-
-fetched:
-	VMOVDQU      (DX), X0
-	VINSERTI128  $0x01, (R10)(BX*1), Y0, Y0
-	VMOVDQU      (DX)(BX*1), X1
-	VINSERTI128  $0x01, (R10)(BX*2), Y1, Y1
-	VMOVDQU      (DX)(BX*2), X2
-	VINSERTI128  $0x01, (R11), Y2, Y2
-	VMOVDQU      (R10), X3
-	VINSERTI128  $0x01, (R11)(BX*1), Y3, Y3
-	VPUNPCKLDQ   Y1, Y0, Y4
-	VPUNPCKLDQ   Y3, Y2, Y5
-	VPUNPCKLQDQ  Y5, Y4, Y6
-	VPSLLD       $0x10, Y6, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VCVTPH2PS    X7, Y12
-	VMOVDQU      2(DX), X0
-	VINSERTI128  $0x01, 2(R10)(BX*1), Y0, Y0
-	VMOVDQU      2(DX)(BX*1), X1
-	VINSERTI128  $0x01, 2(R10)(BX*2), Y1, Y1
-	VMOVDQU      2(DX)(BX*2), X2
-	VINSERTI128  $0x01, 2(R11), Y2, Y2
-	VMOVDQU      2(R10), X3
-	VINSERTI128  $0x01, 2(R11)(BX*1), Y3, Y3
-	VPUNPCKLDQ   Y1, Y0, Y4
-	VPUNPCKHDQ   Y1, Y0, Y5
-	VPUNPCKLDQ   Y3, Y2, Y6
-	VPUNPCKHDQ   Y3, Y2, Y7
-	VPUNPCKLQDQ  Y6, Y4, Y8
-	VPUNPCKHQDQ  Y6, Y4, Y9
-	VPUNPCKLQDQ  Y7, Y5, Y10
-	VPUNPCKHQDQ  Y7, Y5, Y11
+	VMULPS       Y6, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VPXOR        Y3, Y3, Y3
+	VMOVDQU      32(DX), Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD (CX), Y5
-	VPSIGNB      Y8, Y5, Y5
-	VPABSB       Y8, Y6
 	VPMADDUBSW   Y5, Y6, Y6
-	VPMADDWD     onesQ8_0<>+0(SB), Y6, Y6
-	VMOVDQA      Y6, Y4
-	VPBROADCASTD 4(CX), Y5
-	VPSIGNB      Y9, Y5, Y5
-	VPABSB       Y9, Y6
-	VPMADDUBSW   Y5, Y6, Y6
-	VPMADDWD     onesQ8_0<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VPBROADCASTD 8(CX), Y5
-	VPSIGNB      Y10, Y5, Y5
-	VPABSB       Y10, Y6
-	VPMADDUBSW   Y5, Y6, Y6
-	VPMADDWD     onesQ8_0<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VPBROADCASTD 12(CX), Y5
-	VPSIGNB      Y11, Y5, Y5
-	VPABSB       Y11, Y6
-	VPMADDUBSW   Y5, Y6, Y6
-	VPMADDWD     onesQ8_0<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VMOVDQA      Y4, Y13
-	VMOVDQU      18(DX), X0
-	VINSERTI128  $0x01, 18(R10)(BX*1), Y0, Y0
-	VMOVDQU      18(DX)(BX*1), X1
-	VINSERTI128  $0x01, 18(R10)(BX*2), Y1, Y1
-	VMOVDQU      18(DX)(BX*2), X2
-	VINSERTI128  $0x01, 18(R11), Y2, Y2
-	VMOVDQU      18(R10), X3
-	VINSERTI128  $0x01, 18(R11)(BX*1), Y3, Y3
-	VPUNPCKLDQ   Y1, Y0, Y4
-	VPUNPCKHDQ   Y1, Y0, Y5
-	VPUNPCKLDQ   Y3, Y2, Y6
-	VPUNPCKHDQ   Y3, Y2, Y7
-	VPUNPCKLQDQ  Y6, Y4, Y8
-	VPUNPCKHQDQ  Y6, Y4, Y9
-	VPUNPCKLQDQ  Y7, Y5, Y10
-	VPUNPCKHQDQ  Y7, Y5, Y11
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 16(CX), Y5
-	VPSIGNB      Y8, Y5, Y5
-	VPABSB       Y8, Y6
 	VPMADDUBSW   Y5, Y6, Y6
-	VPMADDWD     onesQ8_0<>+0(SB), Y6, Y6
-	VMOVDQA      Y6, Y4
+	VPADDW       Y6, Y3, Y3
+	VMOVDQU      96(DX), Y4
+	VPAND        Y2, Y4, Y6
+	VPBROADCASTD 4(CX), Y5
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 20(CX), Y5
-	VPSIGNB      Y9, Y5, Y5
-	VPABSB       Y9, Y6
 	VPMADDUBSW   Y5, Y6, Y6
-	VPMADDWD     onesQ8_0<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y4, Y4
+	VPADDW       Y6, Y3, Y3
+	VMOVDQU      160(DX), Y4
+	VPAND        Y2, Y4, Y6
+	VPBROADCASTD 8(CX), Y5
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 24(CX), Y5
-	VPSIGNB      Y10, Y5, Y5
-	VPABSB       Y10, Y6
 	VPMADDUBSW   Y5, Y6, Y6
-	VPMADDWD     onesQ8_0<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y4, Y4
+	VPADDW       Y6, Y3, Y3
+	VMOVDQU      224(DX), Y4
+	VPAND        Y2, Y4, Y6
+	VPBROADCASTD 12(CX), Y5
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDW       Y6, Y3, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y2, Y4, Y6
 	VPBROADCASTD 28(CX), Y5
-	VPSIGNB      Y11, Y5, Y5
-	VPABSB       Y11, Y6
 	VPMADDUBSW   Y5, Y6, Y6
-	VPMADDWD     onesQ8_0<>+0(SB), Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VPADDD       Y13, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
+	VPADDW       Y6, Y3, Y3
+	VPMADDWD     packedOnesQ4_1<>+0(SB), Y3, Y3
+	VPBROADCASTD 40(CX), Y5
+	VPADDD       Y5, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VCVTPH2PS    272(DX), Y6
 	VBROADCASTSS 32(CX), Y5
-	VMULPS       Y12, Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VADDPS       Y4, Y14, Y14
+	VMULPS       Y6, Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VCVTPH2PS    304(DX), Y6
+	VBROADCASTSS 36(CX), Y5
+	VMULPS       Y6, Y5, Y5
+	VADDPS       Y5, Y1, Y1
 	ADDQ         $0x30, CX
-	ADDQ         $0x22, DX
-	ADDQ         $0x22, R10
-	ADDQ         $0x22, R11
-	DECQ         R8
+	ADDQ         $0x00000140, DX
+	DECQ         BX
 	JNZ          block
-	MOVQ         bias+40(FP), R10
-	TESTQ        R10, R10
+	MOVQ         bias+32(FP), CX
+	TESTQ        CX, CX
 	JZ           store
-	IMUL3Q       $0x20, R9, R8
-	VADDPS       (R10)(R8*1), Y14, Y14
+	VADDPS       (CX), Y0, Y0
+	VADDPS       32(CX), Y1, Y1
 
 store:
-	VMOVUPS Y14, (AX)
-	INCQ    R9
-	CMPQ    R9, $0x02
-	JE      done
-	ADDQ    $0x20, AX
-	IMUL3Q  $0x30, SI, R8
-	SUBQ    R8, CX
-	IMUL3Q  $0x22, SI, R8
-	SUBQ    R8, DX
-	LEAQ    (DX)(BX*8), DX
-	JMP     side
-
-done:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
-DATA onesQ8_0<>+0(SB)/4, $0x00010001
-DATA onesQ8_0<>+4(SB)/4, $0x00010001
-DATA onesQ8_0<>+8(SB)/4, $0x00010001
-DATA onesQ8_0<>+12(SB)/4, $0x00010001
-DATA onesQ8_0<>+16(SB)/4, $0x00010001
-DATA onesQ8_0<>+20(SB)/4, $0x00010001
-DATA onesQ8_0<>+24(SB)/4, $0x00010001
-DATA onesQ8_0<>+28(SB)/4, $0x00010001
-GLOBL onesQ8_0<>(SB), RODATA|NOPTR, $32
+DATA packedOnesQ4_1<>+0(SB)/4, $0x00010001
+DATA packedOnesQ4_1<>+4(SB)/4, $0x00010001
+DATA packedOnesQ4_1<>+8(SB)/4, $0x00010001
+DATA packedOnesQ4_1<>+12(SB)/4, $0x00010001
+DATA packedOnesQ4_1<>+16(SB)/4, $0x00010001
+DATA packedOnesQ4_1<>+20(SB)/4, $0x00010001
+DATA packedOnesQ4_1<>+24(SB)/4, $0x00010001
+DATA packedOnesQ4_1<>+28(SB)/4, $0x00010001
+GLOBL packedOnesQ4_1<>(SB), RODATA|NOPTR, $32
 
-// func directQ8_0AVX512(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·directQ8_0AVX512(SB), NOSPLIT, $0-48
+// func packedQ4_1AVX512(total *float32, x *byte, src *byte, n int, bias *float32)
+// Requires: AVX, AVX512F, AVX512_VNNI, MMX+
+TEXT ·packedQ4_1AVX512(SB), NOSPLIT, $0-40
 	MOVQ         total+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         src+16(FP), DX
-	MOVQ         stride+24(FP), BX
-	MOVQ         n+32(FP), SI
-	MOVQ         BX, DI
-	SHLQ         $0x04, DI
-	ADDQ         DX, DI
-	LEAQ         (DX)(BX*2), R8
-	ADDQ         BX, R8
-	LEAQ         (R8)(BX*2), R9
-	ADDQ         BX, R9
-	LEAQ         (R9)(BX*2), R10
-	ADDQ         BX, R10
-	LEAQ         (R10)(BX*2), R11
-	ADDQ         BX, R11
-	LEAQ         (R11)(BX*2), R12
-	ADDQ         BX, R12
-	MOVL         $0x80808080, R13
-	VPBROADCASTD R13, Z19
-	VMOVDQU64    scaleOrderQ8_0<>+0(SB), Z22
-	VMOVUPS      (AX), Z16
+	MOVQ         n+24(FP), BX
+	MOVL         $0x0f0f0f0f, SI
+	VPBROADCASTD SI, Z0
+	MOVL         $0xf0f0f0f0, SI
+	VPBROADCASTD SI, Z1
+	VMOVUPS      (AX), Z2
 
 block:
-	PREFETCHT1    (DI)
-	PREFETCHT1    64(DI)
-	PREFETCHT1    128(DI)
-	PREFETCHT1    192(DI)
-	PREFETCHT1    256(DI)
-	PREFETCHT1    320(DI)
-	PREFETCHT1    384(DI)
-	PREFETCHT1    448(DI)
-	PREFETCHT1    512(DI)
-	ADDQ          $0x00000220, DI
-	VMOVDQU       (DX), X0
-	VINSERTI128   $0x01, (R8)(BX*1), Y0, Y0
-	VMOVDQU       (R9)(BX*2), X4
-	VINSERTI128   $0x01, (R11), Y4, Y4
-	VINSERTI64X4  $0x01, Y4, Z0, Z0
-	VMOVDQU       (DX)(BX*1), X1
-	VINSERTI128   $0x01, (R8)(BX*2), Y1, Y1
-	VMOVDQU       (R10), X5
-	VINSERTI128   $0x01, (R11)(BX*1), Y5, Y5
-	VINSERTI64X4  $0x01, Y5, Z1, Z1
-	VMOVDQU       (DX)(BX*2), X2
-	VINSERTI128   $0x01, (R9), Y2, Y2
-	VMOVDQU       (R10)(BX*1), X6
-	VINSERTI128   $0x01, (R11)(BX*2), Y6, Y6
-	VINSERTI64X4  $0x01, Y6, Z2, Z2
-	VMOVDQU       (R8), X3
-	VINSERTI128   $0x01, (R9)(BX*1), Y3, Y3
-	VMOVDQU       (R10)(BX*2), X7
-	VINSERTI128   $0x01, (R12), Y7, Y7
-	VINSERTI64X4  $0x01, Y7, Z3, Z3
-	VPUNPCKLDQ    Z1, Z0, Z8
-	VPUNPCKLDQ    Z3, Z2, Z9
-	VMOVDQA64     Z22, Z10
-	VPERMI2W      Z9, Z8, Z10
-	VCVTPH2PS     Y10, Z20
-	VPBROADCASTD  40(CX), Z17
-	VPXORD        Z18, Z18, Z18
-	VMOVDQU       2(DX), X0
-	VINSERTI128   $0x01, 2(R8)(BX*1), Y0, Y0
-	VMOVDQU       2(R9)(BX*2), X4
-	VINSERTI128   $0x01, 2(R11), Y4, Y4
-	VINSERTI64X4  $0x01, Y4, Z0, Z0
-	VMOVDQU       2(DX)(BX*1), X1
-	VINSERTI128   $0x01, 2(R8)(BX*2), Y1, Y1
-	VMOVDQU       2(R10), X5
-	VINSERTI128   $0x01, 2(R11)(BX*1), Y5, Y5
-	VINSERTI64X4  $0x01, Y5, Z1, Z1
-	VMOVDQU       2(DX)(BX*2), X2
-	VINSERTI128   $0x01, 2(R9), Y2, Y2
-	VMOVDQU       2(R10)(BX*1), X6
-	VINSERTI128   $0x01, 2(R11)(BX*2), Y6, Y6
-	VINSERTI64X4  $0x01, Y6, Z2, Z2
-	VMOVDQU       2(R8), X3
-	VINSERTI128   $0x01, 2(R9)(BX*1), Y3, Y3
-	VMOVDQU       2(R10)(BX*2), X7
-	VINSERTI128   $0x01, 2(R12), Y7, Y7
-	VINSERTI64X4  $0x01, Y7, Z3, Z3
-	VPUNPCKLDQ    Z1, Z0, Z4
-	VPUNPCKHDQ    Z1, Z0, Z5
-	VPUNPCKLDQ    Z3, Z2, Z6
-	VPUNPCKHDQ    Z3, Z2, Z7
-	VPUNPCKLQDQ   Z6, Z4, Z8
-	VPUNPCKHQDQ   Z6, Z4, Z9
-	VPUNPCKLQDQ   Z7, Z5, Z10
-	VPUNPCKHQDQ   Z7, Z5, Z11
-	VPXORD        Z19, Z8, Z8
-	VPDPBUSD.BCST (CX), Z8, Z17
-	VPXORD        Z19, Z9, Z9
-	VPDPBUSD.BCST 4(CX), Z9, Z17
-	VPXORD        Z19, Z10, Z10
-	VPDPBUSD.BCST 8(CX), Z10, Z17
-	VPXORD        Z19, Z11, Z11
-	VPDPBUSD.BCST 12(CX), Z11, Z17
-	VMOVDQU       18(DX), X0
-	VINSERTI128   $0x01, 18(R8)(BX*1), Y0, Y0
-	VMOVDQU       18(R9)(BX*2), X4
-	VINSERTI128   $0x01, 18(R11), Y4, Y4
-	VINSERTI64X4  $0x01, Y4, Z0, Z0
-	VMOVDQU       18(DX)(BX*1), X1
-	VINSERTI128   $0x01, 18(R8)(BX*2), Y1, Y1
-	VMOVDQU       18(R10), X5
-	VINSERTI128   $0x01, 18(R11)(BX*1), Y5, Y5
-	VINSERTI64X4  $0x01, Y5, Z1, Z1
-	VMOVDQU       18(DX)(BX*2), X2
-	VINSERTI128   $0x01, 18(R9), Y2, Y2
-	VMOVDQU       18(R10)(BX*1), X6
-	VINSERTI128   $0x01, 18(R11)(BX*2), Y6, Y6
-	VINSERTI64X4  $0x01, Y6, Z2, Z2
-	VMOVDQU       18(R8), X3
-	VINSERTI128   $0x01, 18(R9)(BX*1), Y3, Y3
-	VMOVDQU       18(R10)(BX*2), X7
-	VINSERTI128   $0x01, 18(R12), Y7, Y7
-	VINSERTI64X4  $0x01, Y7, Z3, Z3
-	VPUNPCKLDQ    Z1, Z0, Z4
-	VPUNPCKHDQ    Z1, Z0, Z5
-	VPUNPCKLDQ    Z3, Z2, Z6
-	VPUNPCKHDQ    Z3, Z2, Z7
-	VPUNPCKLQDQ   Z6, Z4, Z8
-	VPUNPCKHQDQ   Z6, Z4, Z9
-	VPUNPCKLQDQ   Z7, Z5, Z10
-	VPUNPCKHQDQ   Z7, Z5, Z11
-	VPXORD        Z19, Z8, Z8
-	VPDPBUSD.BCST 16(CX), Z8, Z18
-	VPXORD        Z19, Z9, Z9
-	VPDPBUSD.BCST 20(CX), Z9, Z18
-	VPXORD        Z19, Z10, Z10
-	VPDPBUSD.BCST 24(CX), Z10, Z18
-	VPXORD        Z19, Z11, Z11
-	VPDPBUSD.BCST 28(CX), Z11, Z18
-	VPADDD        Z18, Z17, Z17
-	VCVTDQ2PS     Z17, Z17
-	VMULPS.BCST   32(CX), Z20, Z20
-	VMULPS        Z20, Z17, Z17
-	VADDPS        Z17, Z16, Z16
+	PREFETCHT0    2048(DX)
+	PREFETCHT0    2112(DX)
+	PREFETCHT0    2176(DX)
+	PREFETCHT0    2240(DX)
+	PREFETCHT0    2304(DX)
+	VPBROADCASTD  40(CX), Z3
+	VPXORD        Z4, Z4, Z4
+	VMOVDQU64     (DX), Z5
+	VPANDD        Z0, Z5, Z6
+	VPDPBUSD.BCST (CX), Z6, Z3
+	VPANDD        Z1, Z5, Z5
+	VPDPBUSD.BCST 16(CX), Z5, Z4
+	VMOVDQU64     64(DX), Z5
+	VPANDD        Z0, Z5, Z6
+	VPDPBUSD.BCST 4(CX), Z6, Z3
+	VPANDD        Z1, Z5, Z5
+	VPDPBUSD.BCST 20(CX), Z5, Z4
+	VMOVDQU64     128(DX), Z5
+	VPANDD        Z0, Z5, Z6
+	VPDPBUSD.BCST 8(CX), Z6, Z3
+	VPANDD        Z1, Z5, Z5
+	VPDPBUSD.BCST 24(CX), Z5, Z4
+	VMOVDQU64     192(DX), Z5
+	VPANDD        Z0, Z5, Z6
+	VPDPBUSD.BCST 12(CX), Z6, Z3
+	VPANDD        Z1, Z5, Z5
+	VPDPBUSD.BCST 28(CX), Z5, Z4
+	VPSRAD        $0x04, Z4, Z4
+	VPADDD        Z4, Z3, Z3
+	VCVTDQ2PS     Z3, Z3
+	VCVTPH2PS     256(DX), Z5
+	VMULPS.BCST   32(CX), Z5, Z5
+	VMULPS        Z5, Z3, Z3
+	VADDPS        Z3, Z2, Z2
+	VCVTPH2PS     288(DX), Z3
+	VMULPS.BCST   36(CX), Z3, Z3
+	VADDPS        Z3, Z2, Z2
 	ADDQ          $0x30, CX
-	ADDQ          $0x22, DX
-	ADDQ          $0x22, R8
-	ADDQ          $0x22, R9
-	ADDQ          $0x22, R10
-	ADDQ          $0x22, R11
-	ADDQ          $0x22, R12
-	DECQ          SI
+	ADDQ          $0x00000140, DX
+	DECQ          BX
 	JNZ           block
-	MOVQ          bias+40(FP), CX
+	MOVQ          bias+32(FP), CX
 	TESTQ         CX, CX
 	JZ            store
-	VADDPS        (CX), Z16, Z16
+	VADDPS        (CX), Z2, Z2
 
 store:
-	VMOVUPS Z16, (AX)
+	VMOVUPS Z2, (AX)
 	VZEROUPPER
 	RET
 
-DATA scaleOrderQ8_0<>+0(SB)/2, $0x0000
-DATA scaleOrderQ8_0<>+2(SB)/2, $0x0002
-DATA scaleOrderQ8_0<>+4(SB)/2, $0x0020
-DATA scaleOrderQ8_0<>+6(SB)/2, $0x0022
-DATA scaleOrderQ8_0<>+8(SB)/2, $0x0008
-DATA scaleOrderQ8_0<>+10(SB)/2, $0x000a
-DATA scaleOrderQ8_0<>+12(SB)/2, $0x0028
-DATA scaleOrderQ8_0<>+14(SB)/2, $0x002a
-DATA scaleOrderQ8_0<>+16(SB)/2, $0x0010
-DATA scaleOrderQ8_0<>+18(SB)/2, $0x0012
-DATA scaleOrderQ8_0<>+20(SB)/2, $0x0030
-DATA scaleOrderQ8_0<>+22(SB)/2, $0x0032
-DATA scaleOrderQ8_0<>+24(SB)/2, $0x0018
-DATA scaleOrderQ8_0<>+26(SB)/2, $0x001a
-DATA scaleOrderQ8_0<>+28(SB)/2, $0x0038
-DATA scaleOrderQ8_0<>+30(SB)/2, $0x003a
-DATA scaleOrderQ8_0<>+32(SB)/2, $0x0001
-DATA scaleOrderQ8_0<>+34(SB)/2, $0x0003
-DATA scaleOrderQ8_0<>+36(SB)/2, $0x0021
-DATA scaleOrderQ8_0<>+38(SB)/2, $0x0023
-DATA scaleOrderQ8_0<>+40(SB)/2, $0x0009
-DATA scaleOrderQ8_0<>+42(SB)/2, $0x000b
-DATA scaleOrderQ8_0<>+44(SB)/2, $0x0029
-DATA scaleOrderQ8_0<>+46(SB)/2, $0x002b
-DATA scaleOrderQ8_0<>+48(SB)/2, $0x0011
-DATA scaleOrderQ8_0<>+50(SB)/2, $0x0013
-DATA scaleOrderQ8_0<>+52(SB)/2, $0x0031
-DATA scaleOrderQ8_0<>+54(SB)/2, $0x0033
-DATA scaleOrderQ8_0<>+56(SB)/2, $0x0019
-DATA scaleOrderQ8_0<>+58(SB)/2, $0x001b
-DATA scaleOrderQ8_0<>+60(SB)/2, $0x0039
-DATA scaleOrderQ8_0<>+62(SB)/2, $0x003b
-GLOBL scaleOrderQ8_0<>(SB), RODATA|NOPTR, $64
+// func packedQ8_0AVX2(total *float32, x *byte, src *byte, n int, bias *float32)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·packedQ8_0AVX2(SB), NOSPLIT, $0-40
+	MOVQ    total+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    n+24(FP), BX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+
+block:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2112(DX)
+	PREFETCHT0   2176(DX)
+	PREFETCHT0   2240(DX)
+	PREFETCHT0   2304(DX)
+	PREFETCHT0   2368(DX)
+	PREFETCHT0   2432(DX)
+	PREFETCHT0   2496(DX)
+	PREFETCHT0   2560(DX)
+	VPXOR        Y2, Y2, Y2
+	VMOVDQU      (DX), Y3
+	VPBROADCASTD (CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      64(DX), Y3
+	VPBROADCASTD 4(CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPBROADCASTD 8(CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      192(DX), Y3
+	VPBROADCASTD 12(CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      256(DX), Y3
+	VPBROADCASTD 16(CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      320(DX), Y3
+	VPBROADCASTD 20(CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      384(DX), Y3
+	VPBROADCASTD 24(CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      448(DX), Y3
+	VPBROADCASTD 28(CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VCVTPH2PS    512(DX), Y3
+	VBROADCASTSS 32(CX), Y4
+	VMULPS       Y3, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VADDPS       Y2, Y0, Y0
+	VPXOR        Y2, Y2, Y2
+	VMOVDQU      32(DX), Y3
+	VPBROADCASTD (CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      96(DX), Y3
+	VPBROADCASTD 4(CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      160(DX), Y3
+	VPBROADCASTD 8(CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      224(DX), Y3
+	VPBROADCASTD 12(CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      288(DX), Y3
+	VPBROADCASTD 16(CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      352(DX), Y3
+	VPBROADCASTD 20(CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      416(DX), Y3
+	VPBROADCASTD 24(CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      480(DX), Y3
+	VPBROADCASTD 28(CX), Y4
+	VPSIGNB      Y3, Y4, Y4
+	VPABSB       Y3, Y3
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VCVTPH2PS    528(DX), Y3
+	VBROADCASTSS 32(CX), Y4
+	VMULPS       Y3, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	ADDQ         $0x30, CX
+	ADDQ         $0x00000220, DX
+	DECQ         BX
+	JNZ          block
+	MOVQ         bias+32(FP), CX
+	TESTQ        CX, CX
+	JZ           store
+	VADDPS       (CX), Y0, Y0
+	VADDPS       32(CX), Y1, Y1
+
+store:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VZEROUPPER
+	RET
+
+DATA packedOnesQ8_0<>+0(SB)/4, $0x00010001
+DATA packedOnesQ8_0<>+4(SB)/4, $0x00010001
+DATA packedOnesQ8_0<>+8(SB)/4, $0x00010001
+DATA packedOnesQ8_0<>+12(SB)/4, $0x00010001
+DATA packedOnesQ8_0<>+16(SB)/4, $0x00010001
+DATA packedOnesQ8_0<>+20(SB)/4, $0x00010001
+DATA packedOnesQ8_0<>+24(SB)/4, $0x00010001
+DATA packedOnesQ8_0<>+28(SB)/4, $0x00010001
+GLOBL packedOnesQ8_0<>(SB), RODATA|NOPTR, $32
+
+// func packedQ8_0AVX512(total *float32, x *byte, src *byte, n int, bias *float32)
+// Requires: AVX, AVX512F, AVX512_VNNI, MMX+
+TEXT ·packedQ8_0AVX512(SB), NOSPLIT, $0-40
+	MOVQ         total+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVL         $0x80808080, SI
+	VPBROADCASTD SI, Z0
+	VMOVUPS      (AX), Z1
+
+block:
+	PREFETCHT0    2048(DX)
+	PREFETCHT0    2112(DX)
+	PREFETCHT0    2176(DX)
+	PREFETCHT0    2240(DX)
+	PREFETCHT0    2304(DX)
+	PREFETCHT0    2368(DX)
+	PREFETCHT0    2432(DX)
+	PREFETCHT0    2496(DX)
+	PREFETCHT0    2560(DX)
+	VPBROADCASTD  40(CX), Z2
+	VPXORD        Z3, Z3, Z3
+	VMOVDQU64     (DX), Z4
+	VPXORD        Z0, Z4, Z4
+	VPDPBUSD.BCST (CX), Z4, Z2
+	VMOVDQU64     64(DX), Z4
+	VPXORD        Z0, Z4, Z4
+	VPDPBUSD.BCST 4(CX), Z4, Z2
+	VMOVDQU64     128(DX), Z4
+	VPXORD        Z0, Z4, Z4
+	VPDPBUSD.BCST 8(CX), Z4, Z2
+	VMOVDQU64     192(DX), Z4
+	VPXORD        Z0, Z4, Z4
+	VPDPBUSD.BCST 12(CX), Z4, Z2
+	VMOVDQU64     256(DX), Z4
+	VPXORD        Z0, Z4, Z4
+	VPDPBUSD.BCST 16(CX), Z4, Z3
+	VMOVDQU64     320(DX), Z4
+	VPXORD        Z0, Z4, Z4
+	VPDPBUSD.BCST 20(CX), Z4, Z3
+	VMOVDQU64     384(DX), Z4
+	VPXORD        Z0, Z4, Z4
+	VPDPBUSD.BCST 24(CX), Z4, Z3
+	VMOVDQU64     448(DX), Z4
+	VPXORD        Z0, Z4, Z4
+	VPDPBUSD.BCST 28(CX), Z4, Z3
+	VPADDD        Z3, Z2, Z2
+	VCVTDQ2PS     Z2, Z2
+	VCVTPH2PS     512(DX), Z4
+	VMULPS.BCST   32(CX), Z4, Z4
+	VMULPS        Z4, Z2, Z2
+	VADDPS        Z2, Z1, Z1
+	ADDQ          $0x30, CX
+	ADDQ          $0x00000220, DX
+	DECQ          BX
+	JNZ           block
+	MOVQ          bias+32(FP), CX
+	TESTQ         CX, CX
+	JZ            store
+	VADDPS        (CX), Z1, Z1
+
+store:
+	VMOVUPS Z1, (AX)
+	VZEROUPPER
+	RET
 
 // func unpackQ4_KAVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
 // Requires: AVX, AVX2, F16C, MMX+

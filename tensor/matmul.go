@@ -57,6 +57,9 @@ func (c *CPU) multiply(p product) {
 	if c.precision == Int8 {
 		p.w = c.eightBits(p.w)
 		p.form = forms[p.w.format]
+		if p.rows <= directRows && c.kernels.packed[p.w.format] != nil {
+			p.w.pack(c)
+		}
 	}
 	p.layOut()
 	c.product = p

@@ -96,9 +96,9 @@ func (p *product) floatPanel(s *scratch, first, n int) {
 // integerPanel computes n outputs from the first on, with quantized activations.
 func (p *product) integerPanel(s *scratch, first, n int) {
 	k, out := p.kernels, p.w.out
-	if p.rows <= directRows && n == panel && k.direct[p.w.format] != nil {
+	if p.rows <= directRows && n == panel && first%panel == 0 && k.packed[p.w.format] != nil {
 		for r := range p.rows {
-			p.directPanel(k.direct[p.w.format], s, r, first)
+			p.packedPanel(s, r, first)
 		}
 		return
 	}
@@ -123,22 +123,8 @@ func (p *product) integerPanel(s *scratch, first, n int) {
 	}
 }
 
-// directRows is how many rows are multiplied without weaving the weights: weaving costs as much as three rows do.
+// directRows is how many rows are multiplied one by one with packed weights: weaving costs as much as three rows do.
 const directRows = 3
-
-// directPanel computes 16 outputs of row r without weaving the weights.
-func (p *product) directPanel(direct func(total *float32, x, src *byte, stride, n int, bias *float32), s *scratch, r, first int) {
-	dst, x := p.dst[r*p.w.out+first:][:panel], p.c.integers[r*p.blocks*activationBytes:]
-	clear(dst)
-	p.eachRun(func(at, block, blocks int) {
-		var bias *float32
-		if at+blocks == p.blocks {
-			bias = &s.bias[0]
-		}
-		src := p.w.data[first*p.w.rowBytes+block*p.w.format.BlockBytes():]
-		direct(&dst[0], &x[at*activationBytes], &src[0], p.w.rowBytes, blocks, bias)
-	})
-}
 
 // copyTile copies the n outputs of a tile that was computed apart, since the kernel writes more.
 func (p *product) copyTile(s *scratch, r, rows, first, n int) {

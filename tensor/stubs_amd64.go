@@ -229,35 +229,35 @@ func unpackQ5_1AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n in
 //go:noescape
 func unpackQ8_0AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
 
-// adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+// adds the products of n blocks of one row of activations with a packed panel of 16 rows of weights to total, and then the bias unless it is nil.
 //
 //go:noescape
-func directQ4_0AVX2(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
+func packedQ4_0AVX2(total *float32, x *byte, src *byte, n int, bias *float32)
 
-// adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+// adds the products of n blocks of one row of activations with a packed panel of 16 rows of weights to total, and then the bias unless it is nil.
 //
 //go:noescape
-func directQ4_0AVX512(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
+func packedQ4_0AVX512(total *float32, x *byte, src *byte, n int, bias *float32)
 
-// adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+// adds the products of n blocks of one row of activations with a packed panel of 16 rows of weights to total, and then the bias unless it is nil.
 //
 //go:noescape
-func directQ4_1AVX2(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
+func packedQ4_1AVX2(total *float32, x *byte, src *byte, n int, bias *float32)
 
-// adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+// adds the products of n blocks of one row of activations with a packed panel of 16 rows of weights to total, and then the bias unless it is nil.
 //
 //go:noescape
-func directQ4_1AVX512(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
+func packedQ4_1AVX512(total *float32, x *byte, src *byte, n int, bias *float32)
 
-// adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+// adds the products of n blocks of one row of activations with a packed panel of 16 rows of weights to total, and then the bias unless it is nil.
 //
 //go:noescape
-func directQ8_0AVX2(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
+func packedQ8_0AVX2(total *float32, x *byte, src *byte, n int, bias *float32)
 
-// adds the products of n blocks of one row of activations with 16 rows of weights to total, and then the bias unless it is nil; rows start stride bytes apart.
+// adds the products of n blocks of one row of activations with a packed panel of 16 rows of weights to total, and then the bias unless it is nil.
 //
 //go:noescape
-func directQ8_0AVX512(total *float32, x *byte, src *byte, stride int, n int, bias *float32)
+func packedQ8_0AVX512(total *float32, x *byte, src *byte, n int, bias *float32)
 
 // unpacks n super-blocks to 256 bytes each; scales and minima go stride bytes apart.
 //

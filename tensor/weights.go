@@ -18,6 +18,10 @@ type Weights struct {
 
 	once  sync.Once
 	copy8 *Weights // a plain matrix quantized to 8 bits, see CPU.eightBits
+
+	packing sync.Once
+	packed  []byte // whole panels as decoding reads them, see pack
+	release func()
 }
 
 // NewWeights wraps the bytes of a matrix of out rows of in elements.

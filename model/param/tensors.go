@@ -67,7 +67,9 @@ func (t *Tensors) Matrix(name string, out, in int) *tensor.Weights {
 	w, err := tensor.NewWeights(x.Type, out, in, x.Data)
 	if err != nil {
 		t.fail(name, "cannot be used: %v", err)
+		return nil
 	}
+	w.OnPack(func() { t.c.Forget(x) })
 	return w
 }
 

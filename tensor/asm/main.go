@@ -36,8 +36,8 @@ func main() {
 	}
 	for _, f := range layouts {
 		if f.bits != 5 {
-			direct(avx2, f)
-			direct(avx512, f)
+			packed(avx2, f)
+			packed(avx512, f)
 		}
 	}
 	unpackK("Q4_K", 144, false)

@@ -1,0 +1,79 @@
+package tensor
+
+import (
+	"encoding/binary"
+
+	"spatten/checkpoint/dtype"
+)
+
+// A packed matrix holds 16 rows together as the kernels for one row of activations read them, in the bytes that it takes as
+// stored: of every block of 32 columns first the codes, four columns of each row side by side (of 4-bit codes column k
+// and column k+16 in one byte), then the 16 scales, then the 16 minima where the format has them. A token's decoding
+// reads every weight once and no more; turning 16 rows in registers each time costs more than the products.
+
+// packs reports whether a format can be packed, and how: the bytes before a block's codes, and those of the codes.
+func packs(t dtype.Type) (head, codes int, ok bool) {
+	switch t {
+	case dtype.Q4_0, dtype.Q8_0:
+		return 2, t.BlockBytes() - 2, true
+	case dtype.Q4_1:
+		return 4, t.BlockBytes() - 4, true
+	}
+	return 0, 0, false
+}
+
+// packing is the task that packs a matrix, a panel an item.
+type packing struct{ w *Weights }
+
+// OnPack names what is called once the matrix has a packed copy for decoding: its stored bytes are hardly read any more then,
+// and the memory of pages that come from a file can be given back.
+func (w *Weights) OnPack(release func()) { w.release = release }
+
+// pack makes the packed copy, at the first call.
+func (w *Weights) pack(c *CPU) {
+	w.packing.Do(func() {
+		panels := w.out / panel // what is left over is multiplied as stored
+		w.packed = alignedBytes(panels * panel * w.rowBytes)
+		c.Do(panels, packing{w})
+		if w.release != nil {
+			w.release()
+		}
+	})
+}
+
+// alignedBytes returns n bytes from the start of a cache line on.
+func alignedBytes(n int) []byte { return aligned[byte](nil, n) }
+
+// Run implements Task.
+func (p packing) Run(_, i int) {
+	w := p.w
+	head, codes, _ := packs(w.format)
+	size := head + codes
+	src, dst := w.data[i*panel*w.rowBytes:], w.packed[i*panel*w.rowBytes:][:panel*w.rowBytes]
+	for len(dst) > 0 {
+		for r := range panel {
+			b := src[r*w.rowBytes:][:size]
+			for k := 0; k < codes; k += 4 {
+				binary.LittleEndian.PutUint32(dst[panel*k+4*r:], binary.LittleEndian.Uint32(b[head+k:]))
+			}
+			for k := 0; k < head; k += 2 {
+				binary.LittleEndian.PutUint16(dst[panel*(codes+k)+2*r:], binary.LittleEndian.Uint16(b[k:]))
+			}
+		}
+		src, dst = src[size:], dst[panel*size:]
+	}
+}
+
+// packedPanel computes 16 outputs of row r from a packed matrix.
+func (p *product) packedPanel(s *scratch, r, first int) {
+	dst, x := p.dst[r*p.w.out+first:][:panel], p.c.integers[r*p.blocks*activationBytes:]
+	multiply, size := p.kernels.packed[p.w.format], panel*p.w.format.BlockBytes()
+	clear(dst)
+	p.eachRun(func(at, block, blocks int) {
+		var bias *float32
+		if at+blocks == p.blocks {
+			bias = &s.bias[0]
+		}
+		multiply(&dst[0], &x[at*activationBytes], &p.w.packed[first*p.w.rowBytes+block*size], blocks, bias)
+	})
+}
