@@ -204,11 +204,11 @@ func (c *Checkpoint) File(name string) ([]byte, error) {
 	return data, nil
 }
 
-// Forget gives back the memory that the pages of a tensor's mapped bytes take. The tensor stays readable: its pages come
-// from the file again when they are touched.
-func (c *Checkpoint) Forget(t Tensor) {
+// Forget gives back the memory that the pages of some mapped bytes of a tensor take. They stay readable: the pages come from
+// the file again when they are touched.
+func (c *Checkpoint) Forget(data []byte) {
 	for _, m := range c.maps {
-		m.forget(t.Data)
+		m.forget(data)
 	}
 }
 

@@ -22,21 +22,30 @@ func packs(t dtype.Type) (head, codes int, ok bool) {
 	return 0, 0, false
 }
 
-// packing is the task that packs a matrix, a panel an item.
-type packing struct{ w *Weights }
+// packing is the task that packs a matrix from some panel on, a panel an item.
+type packing struct {
+	w     *Weights
+	first int
+}
 
-// OnPack names what is called once the matrix has a packed copy for decoding: its stored bytes are hardly read any more then,
-// and the memory of pages that come from a file can be given back.
-func (w *Weights) OnPack(release func()) { w.release = release }
+// packTogether is the number of panels after which stored bytes are given back.
+const packTogether = 64
+
+// OnPack names what is called with stored bytes of which the matrix has a packed copy for decoding: they are hardly read any more
+// then, and the memory of pages that come from a file can be given back.
+func (w *Weights) OnPack(release func(stored []byte)) { w.release = release }
 
 // pack makes the packed copy, at the first call.
 func (w *Weights) pack(c *CPU) {
 	w.packing.Do(func() {
 		panels := w.out / panel // what is left over is multiplied as stored
 		w.packed = alignedBytes(panels * panel * w.rowBytes)
-		c.Do(panels, packing{w})
-		if w.release != nil {
-			w.release()
+		for first := 0; first < panels; first += packTogether {
+			last := min(first+packTogether, panels)
+			c.Do(last-first, packing{w, first})
+			if w.release != nil {
+				w.release(w.data[:last*panel*w.rowBytes])
+			}
 		}
 	})
 }
@@ -47,6 +56,7 @@ func alignedBytes(n int) []byte { return aligned[byte](nil, n) }
 // Run implements Task.
 func (p packing) Run(_, i int) {
 	w := p.w
+	i += p.first
 	head, codes, _ := packs(w.format)
 	size := head + codes
 	src, dst := w.data[i*panel*w.rowBytes:], w.packed[i*panel*w.rowBytes:][:panel*w.rowBytes]

@@ -21,7 +21,7 @@ type Weights struct {
 
 	packing sync.Once
 	packed  []byte // whole panels as decoding reads them, see pack
-	release func()
+	release func([]byte)
 }
 
 // NewWeights wraps the bytes of a matrix of out rows of in elements.

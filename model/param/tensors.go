@@ -69,7 +69,7 @@ func (t *Tensors) Matrix(name string, out, in int) *tensor.Weights {
 		t.fail(name, "cannot be used: %v", err)
 		return nil
 	}
-	w.OnPack(func() { t.c.Forget(x) })
+	w.OnPack(t.c.Forget)
 	return w
 }
 
