@@ -34,13 +34,19 @@ func log2(n int) uint8 { return uint8(bits.Len(uint(n)) - 1) }
 
 // Place decodes a channel-local byte address; bits above the row are ignored.
 func (m *AddressMap) Place(addr uint64) Place {
+	var r request
+	m.place(addr, &r)
+	return r.place()
+}
+
+func (m *AddressMap) place(addr uint64, r *request) {
 	a := addr >> m.low
-	p := int32(a & (1<<m.pseudo - 1))
+	p := a & (1<<m.pseudo - 1)
 	a >>= m.pseudo
-	g := p<<m.group | int32(a&(1<<m.group-1))
+	g := p<<m.group | a&(1<<m.group-1)
 	a >>= m.group
-	b := g<<m.bank | int32(a&(1<<m.bank-1))
-	return Place{Pseudo: p, Group: g, Bank: b, Row: int32(a >> m.bank & m.rowMask)}
+	b := g<<m.bank | a&(1<<m.bank-1)
+	r.pseudo, r.group, r.bank, r.row = uint8(p), uint8(g), uint8(b), int32(a>>m.bank&m.rowMask)
 }
 
 // Interleave spreads a global byte address over channels: the low bits above a 32-byte line choose the channel.

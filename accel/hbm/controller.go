@@ -30,13 +30,6 @@ type Sent struct {
 	Place   Place
 }
 
-type request struct {
-	Place
-	tag     uint32
-	write   bool
-	counted bool
-}
-
 // Controller is one channel: it takes requests, sends commands and tells when each read is complete.
 //
 // In each cycle the caller may Push and Pop, then calls Step. Cycles before Next may be left out: nothing
@@ -44,10 +37,11 @@ type request struct {
 type Controller struct {
 	standard Standard
 	addr     AddressMap
-	timing   *timing
+	timing   timing
 	log      func(Sent)
 
-	open   []int32 // per bank: the open row, or closed
+	open   [maxBanks]int32 // per bank: the open row, or closed
+	banks  int
 	reads  queue
 	writes queue
 
@@ -84,12 +78,12 @@ func NewController(s Standard, o Options) (*Controller, error) {
 	}
 	c := &Controller{
 		standard: s, addr: NewAddressMap(s.Org), timing: newTiming(&s),
-		open:  make([]int32, s.Org.Pseudo*s.Org.Groups*s.Org.Banks),
+		banks: s.Org.Pseudo * s.Org.Groups * s.Org.Banks,
 		limit: o.Outstanding, writeLimit: o.Writes,
 		answers: make([]answer, o.Outstanding),
 		next:    never, refreshAt: never,
 		readDelay: int64(s.ReadLatency()),
-		reads:     queue{pseudos: s.Org.Pseudo}, writes: queue{pseudos: s.Org.Pseudo},
+		reads:     queue{pseudos: s.Org.Pseudo, column: RD}, writes: queue{pseudos: s.Org.Pseudo, column: WR},
 	}
 	for i := range c.open {
 		c.open[i] = closed
@@ -113,22 +107,35 @@ func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
 	if write && c.writes.n >= c.writeLimit || !write && c.outstanding >= c.limit {
 		return false
 	}
-	r := request{Place: c.addr.Place(addr), tag: tag, write: write}
-	open := c.open[r.Bank]
+	q := &c.reads
 	if write {
-		c.writes.push(r, open)
+		q = &c.writes
+	}
+	r := q.push(&c.addr, addr, tag)
+	bit := uint64(1) << (q.tail - 1)
+	open, w := c.open[r.bank&(maxBanks-1)], &q.wants[r.pseudo&(maxPseudo-1)]
+	cmd := PRE
+	switch open {
+	case r.row:
+		cmd = RD
+		w.column |= bit
+	case closed:
+		cmd = ACT
+		w.act |= bit
+	default:
+		w.pre |= bit
+	}
+	if write {
 		c.next = min(c.next, now)
 		return true
 	}
-	c.reads.push(r, open)
 	c.outstanding++
-	if c.next > now {
-		cmd, s, t := c.command(&r), r.slot(), c.timing
-		at := max(t.at(&s, Channel, cmd), t.at(&s, Pseudo, cmd), t.at(&s, Bank, cmd), now)
+	if c.writes.n > 0 {
+		c.next = min(c.next, now) // whose turn it is may change
+	} else if c.next > now {
+		t := &c.timing
+		at := max(t.nodes[0][cmd], t.node(pseudoSlots + int(r.pseudo))[cmd], t.node(bankSlots + int(r.bank))[cmd], now)
 		c.next = min(c.next, at)
-		if c.writes.n > 0 {
-			c.next = now // whose turn it is may change
-		}
 	}
 	return true
 }
@@ -169,8 +176,8 @@ func (c *Controller) QueuedWrites() int { return c.writes.n }
 func (c *Controller) Room() bool { return c.outstanding < c.limit }
 
 // issue sends a command and keeps the books.
-func (c *Controller) issue(now int64, cmd Command, p *Place) {
-	c.timing.issue(cmd, p, now)
+func (c *Controller) issue(now int64, cmd Command, r *request) {
+	c.timing.issue(cmd, r, now)
 	c.stats.LastCycle = now
 	switch cmd {
 	case RD:
@@ -181,28 +188,28 @@ func (c *Controller) issue(now int64, cmd Command, p *Place) {
 		c.stats.DataCycles += int64(c.standard.Timing.BL)
 	case ACT:
 		c.stats.Activations++
-		c.turn(p.Bank, p.Row)
+		c.turn(r.bank, r.row)
 	case PRE:
 		c.stats.Precharges++
-		c.turn(p.Bank, closed)
+		c.turn(r.bank, closed)
 	case PREA:
-		for bank, row := range c.open {
+		for bank, row := range c.open[:c.banks] {
 			if row != closed {
 				c.stats.Precharges++
-				c.turn(int32(bank), closed)
+				c.turn(uint8(bank), closed)
 			}
 		}
 	case REF:
 		c.stats.Refreshes++
 	}
 	if c.log != nil {
-		c.log(Sent{now, cmd, *p})
+		c.log(Sent{now, cmd, r.place()})
 	}
 }
 
 // turn opens a row of a bank or closes it.
-func (c *Controller) turn(bank, row int32) {
-	c.open[bank] = row
+func (c *Controller) turn(bank uint8, row int32) {
+	c.open[bank&(maxBanks-1)] = row
 	c.reads.changed(bank, row)
 	c.writes.changed(bank, row)
 }

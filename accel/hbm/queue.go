@@ -5,104 +5,150 @@ import "math/bits"
 // maxQueue is the most requests of a queue: one bit each.
 const maxQueue = 64
 
-// queue holds requests by age: bit i of every mask is the i-th oldest. Requests are classed by the command they
-// wait for and by pseudo-channel, so that a scheduler looks at those only whose bus is free.
-type queue struct {
-	n        int
-	pseudos  int
-	requests [maxQueue]request
-	wants    [maxPseudo][3]uint64 // by pseudo-channel: ACT, PRE, column command
-	active   uint64               // those whose row was opened for them
+// request is a read or write that waits. Its nodes are as in Place.
+type request struct {
+	row                 int32
+	tag                 uint32
+	pseudo, group, bank uint8
+	counted             bool
 }
 
-// class is the index in wants of the command that a request needs.
-const (
-	wantACT = iota
-	wantPRE
-	wantColumn
-)
+func (r *request) place() Place {
+	return Place{Pseudo: int32(r.pseudo), Group: int32(r.group), Bank: int32(r.bank), Row: r.row}
+}
 
-func class(open, row int32) int {
+// wants is requests by the command that they wait for.
+type wants struct{ act, pre, column uint64 }
+
+// queue holds requests by age: the lower the place, the older; bit i of every mask is the request at place i. Places
+// of requests that have left stay empty until the places run out. Requests are classed by the command they wait
+// for and by pseudo-channel, so that a scheduler looks at those only whose bus is free.
+type queue struct {
+	n, tail  int
+	pseudos  int
+	column   Command // RD or WR
+	wants    [maxPseudo]wants
+	active   uint64           // those whose row was opened for them
+	banks    [maxBanks]uint64 // by bank
+	requests [maxQueue]request
+}
+
+// class moves requests of a bank to the mask of the command that they wait for.
+func (w *wants) class(bit uint64, open, row int32) {
 	switch open {
 	case row:
-		return wantColumn
+		w.column |= bit
 	case closed:
-		return wantACT
+		w.act |= bit
+	default:
+		w.pre |= bit
 	}
-	return wantPRE
 }
 
-func (q *queue) push(r request, open int32) {
-	q.requests[q.n] = r
-	q.wants[r.Pseudo][class(open, r.Row)] |= 1 << q.n
+// push files a request for an address.
+func (q *queue) push(m *AddressMap, addr uint64, tag uint32) *request {
+	if q.tail == maxQueue {
+		q.compact()
+	}
+	i := q.tail & (maxQueue - 1)
+	r := &q.requests[i]
+	m.place(addr, r)
+	r.tag, r.counted = tag, false
+	q.banks[r.bank&(maxBanks-1)] |= 1 << i
+	q.tail++
 	q.n++
+	return r
+}
+
+// compact moves the requests to the lowest places.
+func (q *queue) compact() {
+	var live uint64
+	for p := range q.pseudos {
+		w := &q.wants[p]
+		live |= w.act | w.pre | w.column
+	}
+	to := 0
+	for ; live != 0; live &= live - 1 {
+		from := bits.TrailingZeros64(live)
+		if from != to {
+			r := &q.requests[from]
+			q.requests[to] = *r
+			w := &q.wants[r.pseudo]
+			for _, mask := range []*uint64{&w.act, &w.pre, &w.column, &q.active, &q.banks[r.bank]} {
+				*mask = *mask&^(1<<from|1<<to) | *mask>>from&1<<to
+			}
+		}
+		to++
+	}
+	q.tail = to
 }
 
 func (q *queue) remove(i int) {
-	copy(q.requests[i:q.n-1], q.requests[i+1:q.n])
-	q.n--
-	low := uint64(1)<<i - 1
-	for p := range q.pseudos {
-		w := &q.wants[p&(maxPseudo-1)]
-		w[0] = w[0]&low | w[0]>>1&^low
-		w[1] = w[1]&low | w[1]>>1&^low
-		w[2] = w[2]&low | w[2]>>1&^low
+	i &= maxQueue - 1
+	r, bit := &q.requests[i], uint64(1)<<i
+	q.wants[r.pseudo&(maxPseudo-1)].column &^= bit
+	q.active &^= bit
+	q.banks[r.bank&(maxBanks-1)] &^= bit
+	if q.n--; q.n == 0 {
+		q.tail = 0
 	}
-	q.active = q.active&low | q.active>>1&^low
 }
 
 // changed classes the requests to a bank anew after its row was opened or closed.
-func (q *queue) changed(bank, open int32) {
-	for i := range q.n {
-		r := &q.requests[i]
-		if r.Bank != bank {
-			continue
-		}
-		w, bit := &q.wants[r.Pseudo], uint64(1)<<i
-		for k := range w {
-			w[k] &^= bit
-		}
-		w[class(open, r.Row)] |= bit
+func (q *queue) changed(bank uint8, open int32) {
+	all := q.banks[bank&(maxBanks-1)]
+	if all == 0 {
+		return
+	}
+	w := &q.wants[q.requests[bits.TrailingZeros64(all)].pseudo]
+	w.act &^= all
+	w.pre &^= all
+	w.column &^= all
+	for ; all != 0; all &= all - 1 {
+		i := bits.TrailingZeros64(all)
+		w.class(1<<i, open, q.requests[i].row)
 	}
 }
 
 // holds reports whether the row of a bank is open for a request not yet served.
-func (q *queue) holds(bank int32) bool {
-	for m := q.active; m != 0; m &= m - 1 {
-		if q.requests[bits.TrailingZeros64(m)].Bank == bank {
-			return true
-		}
-	}
-	return false
-}
+func (q *queue) holds(bank uint8) bool { return q.active&q.banks[bank&(maxBanks-1)] != 0 }
 
-// ready is the requests whose command the widest levels allow at now, and when the first of the others can be.
-func (q *queue) ready(t *timing, column Command, now int64) (mask uint64, next int64) {
+// ready is the requests, by command, that the widest levels allow at now, and when the first of the others can be.
+func (q *queue) ready(t *timing, now int64) (act, pre, column uint64, next int64) {
 	next = never
 	for p := range q.pseudos {
 		w := &q.wants[p&(maxPseudo-1)]
-		local := pseudoSlots + 8*(p&(maxPseudo-1))
-		if m := w[wantColumn]; m != 0 {
-			if at := max(t.ready[column&7], t.ready[local+int(column&7)]); at <= now {
-				mask |= m
+		n := t.node(pseudoSlots + p&(maxPseudo-1))
+		if m := w.column; m != 0 {
+			if at := max(t.nodes[0][q.column&7], n[q.column&7]); at <= now {
+				column |= m
 			} else {
 				next = min(next, at)
 			}
 		}
-		if m := w[wantACT]; m != 0 {
-			if at := max(t.ready[ACT], t.ready[local+int(ACT)]); at <= now {
-				mask |= m
+		if m := w.act; m != 0 {
+			if at := max(t.nodes[0][ACT], n[ACT]); at <= now {
+				act |= m
 			} else {
 				next = min(next, at)
 			}
 		}
-		if m := w[wantPRE]; m != 0 {
-			if at := max(t.ready[PRE], t.ready[local+int(PRE)]); at <= now {
-				mask |= m
+		if m := w.pre; m != 0 {
+			if at := max(t.nodes[0][PRE], n[PRE]); at <= now {
+				pre |= m
 			} else {
 				next = min(next, at)
 			}
 		}
 	}
-	return mask, next
+	return act, pre, column, next
+}
+
+// soonest is when the widest levels allow the first command, or now.
+func (q *queue) soonest(t *timing, now int64) int64 {
+	act, pre, column, next := q.ready(t, now)
+	if act|pre|column != 0 {
+		return now
+	}
+	return next
 }

@@ -2,20 +2,6 @@ package hbm
 
 import "math/bits"
 
-// command is the next command that a request waits for, as its bank stands.
-func (c *Controller) command(r *request) Command {
-	switch class(c.open[r.Bank], r.Row) {
-	case wantACT:
-		return ACT
-	case wantPRE:
-		return PRE
-	}
-	if r.write {
-		return WR
-	}
-	return RD
-}
-
 // Step sends at most one command at cycle now: first a request whose row was opened for it, then a due refresh,
 // then the oldest request that is ready (FR-FCFS: "ready first, then oldest"). A PRE that would close a row
 // opened for a request not yet served is held back, and nothing else goes in its place.
@@ -23,33 +9,50 @@ func (c *Controller) Step(now int64) {
 	if now < c.next {
 		return
 	}
-	if !c.send(now) {
+	if c.writes.n > 0 || now >= c.refreshAt {
+		if c.send(now) {
+			c.next = now + 1
+		}
 		return
 	}
+	// Reads only, which is nearly always.
+	q := &c.reads
+	act, pre, column, next := q.ready(&c.timing, now)
+	i, cmd, at := q.oldest(&c.timing, act, pre, column, q.active, now)
+	if i < 0 {
+		next = min(next, at)
+		if i, cmd, at = q.oldest(&c.timing, act, pre, column, ^q.active, now); i < 0 {
+			c.next = min(next, at, c.refreshAt)
+			return
+		}
+		if cmd == PRE && q.holds(q.requests[i].bank) {
+			c.next = now + 1
+			return
+		}
+	}
+	c.serve(now, q, i, cmd)
 	// Look ahead, so that cycles in which nothing can be sent are not stepped.
 	c.next = now + 1
-	if c.refreshAt > now+1 && c.writes.n == 0 {
-		if ready, next := c.reads.ready(c.timing, RD, now+1); ready == 0 {
-			c.next = min(next, c.refreshAt)
-		}
+	if c.refreshAt > now+1 {
+		c.next = min(q.soonest(&c.timing, now+1), c.refreshAt)
 	}
 }
 
 // send sends the command of a cycle and reports whether there was one; if not, it says when to look again.
 func (c *Controller) send(now int64) bool {
-	ready, next := c.reads.ready(c.timing, RD, now)
-	i, at := c.oldest(&c.reads, ready&c.reads.active, now)
+	act, pre, column, next := c.reads.ready(&c.timing, now)
+	i, cmd, at := c.reads.oldest(&c.timing, act, pre, column, c.reads.active, now)
 	if i >= 0 {
-		c.serve(now, &c.reads, i)
+		c.serve(now, &c.reads, i, cmd)
 		return true
 	}
 	next = min(next, at)
-	var readyWrites uint64
+	var actW, preW, columnW uint64
 	if c.writes.n > 0 {
-		readyWrites, at = c.writes.ready(c.timing, WR, now)
+		actW, preW, columnW, at = c.writes.ready(&c.timing, now)
 		next = min(next, at)
-		if i, at = c.oldest(&c.writes, readyWrites&c.writes.active, now); i >= 0 {
-			c.serve(now, &c.writes, i)
+		if i, cmd, at = c.writes.oldest(&c.timing, actW, preW, columnW, c.writes.active, now); i >= 0 {
+			c.serve(now, &c.writes, i, cmd)
 			return true
 		}
 		next = min(next, at)
@@ -59,36 +62,41 @@ func (c *Controller) send(now int64) bool {
 	}
 	q := &c.reads
 	if c.writesTurn() {
-		q, ready = &c.writes, readyWrites
+		q = &c.writes
+		act, pre, column = actW, preW, columnW
 	}
-	if i, at = c.oldest(q, ready&^q.active, now); i < 0 {
+	if i, cmd, at = q.oldest(&c.timing, act, pre, column, ^q.active, now); i < 0 {
 		c.next = min(next, at, c.refreshAt)
 		return false
 	}
-	r := &q.requests[i]
-	if c.command(r) == PRE && (c.reads.holds(r.Bank) || c.writes.holds(r.Bank)) {
+	if bank := q.requests[i].bank; cmd == PRE && (c.reads.holds(bank) || c.writes.holds(bank)) {
 		c.next = now + 1
 		return false
 	}
-	c.serve(now, q, i)
+	c.serve(now, q, i, cmd)
 	return true
 }
 
-// oldest is the first of some requests that its group and bank allow at now, or -1 and when the first will be.
-func (c *Controller) oldest(q *queue, mask uint64, now int64) (int, int64) {
+// oldest is the first of the ready requests among some that its group and bank allow at now, with its command; or -1
+// and when the first will be.
+func (q *queue) oldest(t *timing, act, pre, column, among uint64, now int64) (int, Command, int64) {
 	next := never
-	for ; mask != 0; mask &= mask - 1 {
+	for mask := (act | pre | column) & among; mask != 0; mask &= mask - 1 {
 		i := bits.TrailingZeros64(mask)
 		r := &q.requests[i]
-		cmd := c.command(r)
-		s := r.slot()
-		at := max(c.timing.at(&s, Group, cmd), c.timing.at(&s, Bank, cmd))
+		cmd := PRE
+		if column>>i&1 != 0 {
+			cmd = q.column
+		} else if act>>i&1 != 0 {
+			cmd = ACT
+		}
+		at := max(t.node(groupSlots + int(r.group))[cmd&7], t.node(bankSlots + int(r.bank))[cmd&7])
 		if at <= now {
-			return i, at
+			return i, cmd, at
 		}
 		next = min(next, at)
 	}
-	return -1, next
+	return -1, 0, next
 }
 
 // writesTurn reports whether writes are drained: reads have the turn until writes pile up or reads run out.
@@ -104,9 +112,8 @@ func (c *Controller) writesTurn() bool {
 }
 
 // serve sends a request's next command and moves the request on.
-func (c *Controller) serve(now int64, q *queue, i int) {
-	r := &q.requests[i]
-	cmd := c.command(r)
+func (c *Controller) serve(now int64, q *queue, i int, cmd Command) {
+	r := &q.requests[i&(maxQueue-1)]
 	if !r.counted {
 		r.counted = true
 		switch cmd {
@@ -118,7 +125,7 @@ func (c *Controller) serve(now int64, q *queue, i int) {
 			c.stats.RowConflicts++
 		}
 	}
-	c.issue(now, cmd, &r.Place)
+	c.issue(now, cmd, r)
 	switch cmd {
 	case RD:
 		c.complete(now, r.tag)
@@ -133,7 +140,7 @@ func (c *Controller) serve(now int64, q *queue, i int) {
 // refresh closes all banks, then refreshes them.
 func (c *Controller) refresh(now, next int64) bool {
 	cmd := REF
-	for _, row := range c.open {
+	for _, row := range c.open[:c.banks] {
 		if row != closed {
 			cmd = PREA
 			break
@@ -143,11 +150,11 @@ func (c *Controller) refresh(now, next int64) bool {
 		c.next = max(now+1, next)
 		return false
 	}
-	if at := c.timing.ready[cmd]; at > now {
+	if at := c.timing.nodes[0][cmd]; at > now {
 		c.next = at
 		return false
 	}
-	c.issue(now, cmd, &Place{})
+	c.issue(now, cmd, new(request))
 	if cmd == REF {
 		c.refreshAt += int64(c.standard.Timing.REFI)
 	}

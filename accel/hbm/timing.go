@@ -28,34 +28,26 @@ const (
 	maxBanks  = 64
 )
 
-// slot is the place in timing.ready of a node's commands: eight for each node, the channel's first.
-type slot [numLevels]uint16
-
+// The places of the nodes in timing.nodes: the channel's is first.
 const (
-	pseudoSlots = 8
-	groupSlots  = pseudoSlots + 8*maxPseudo
-	bankSlots   = groupSlots + 8*maxGroups
-	readySlots  = 1024 // a power of two from bankSlots + 8*maxBanks
+	pseudoSlots = 1
+	groupSlots  = pseudoSlots + maxPseudo
+	bankSlots   = groupSlots + maxGroups
+	nodeSlots   = 128 // a power of two from bankSlots + maxBanks
 )
-
-func (p *Place) slot() slot {
-	return slot{0, pseudoSlots + 8*uint16(p.Pseudo), groupSlots + 8*uint16(p.Group), bankSlots + 8*uint16(p.Bank)}
-}
 
 // timing is the earliest cycle of each command at each node of a channel, kept up to date from the table.
 type timing struct {
-	ready   [readySlots]int64
+	nodes   [nodeSlots][8]int64 // by command
 	effects [numCommands][]effect
 	windows [numCommands][]window
 }
 
-// at is the earliest cycle that a level allows a command.
-func (t *timing) at(s *slot, l Level, cmd Command) int64 {
-	return t.ready[(int(s[l])+int(cmd))&(readySlots-1)]
-}
+// node is the earliest cycles of the commands at the node with a slot.
+func (t *timing) node(slot int) *[8]int64 { return &t.nodes[slot&(nodeSlots-1)] }
 
-func newTiming(s *Standard) *timing {
-	t := new(timing)
+func newTiming(s *Standard) timing {
+	var t timing
 	nodes := [numLevels]int{1, s.Org.Pseudo, s.Org.Pseudo * s.Org.Groups, s.Org.Pseudo * s.Org.Groups * s.Org.Banks}
 	// longest[before][after] is the longest constraint of the levels looked at so far, which are wider: a
 	// shorter one within a narrower level never binds.
@@ -101,26 +93,26 @@ func newWindow(c Constraint, after Command, nodes int) window {
 	return w
 }
 
-// issue records that cmd was sent to a place at now.
-func (t *timing) issue(cmd Command, p *Place, now int64) {
-	s := p.slot()
+// issue records that cmd was sent to a request's place at now.
+func (t *timing) issue(cmd Command, r *request, now int64) {
+	slots := [numLevels]int{0, pseudoSlots + int(r.pseudo), groupSlots + int(r.group), bankSlots + int(r.bank)}
 	effects := t.effects[cmd]
 	for i := range effects {
 		e := &effects[i]
-		ready := &t.ready[(int(s[e.level&3])+int(e.after))&(readySlots-1)]
+		ready := &t.node(slots[e.level&3])[e.after&7]
 		*ready = max(*ready, now+e.cycles)
 	}
 	for i := range t.windows[cmd] {
 		w := &t.windows[cmd][i]
 		// The ring holds the last n commands; after this one, its oldest is the n-th last.
-		n := [numLevels]int32{0, p.Pseudo, p.Group, p.Bank}[w.level]
+		n := [numLevels]uint8{0, r.pseudo, r.group, r.bank}[w.level]
 		ring, at := w.last[n], w.at[n]
 		ring[at] = now
 		if at++; at == w.n {
 			at = 0
 		}
 		w.at[n] = at
-		ready := &t.ready[(int(s[w.level])+int(w.after))&(readySlots-1)]
+		ready := &t.node(slots[w.level&3])[w.after&7]
 		*ready = max(*ready, ring[at]+w.cycles)
 	}
 }
