@@ -9,69 +9,86 @@ import (
 // channel is one DRAM channel with the testbench's driver around it: a request register that holds what the
 // DRAM refused, and a response register of one entry.
 type channel struct {
-	dram     *hbm.Controller
-	ids      [64]uint8 // ports of the requests under way, in the order of issue: answers are handed out so
-	idHead   int
-	idCount  int
-	pending  bool
-	refused  uint64
-	since    int64 // cycle of the refusal
-	response bool
-	taken    int64 // cycle at which the response register was last emptied
-	locked   int8  // port whose address was chosen and not taken; -1: none
-	reads    int64
+	dram    *hbm.Controller
+	ready   int64 // cycle in which the response register is filled with the oldest answer; never: there is none
+	taken   int64 // cycle in which it was last emptied
+	ids     [64]uint8
+	idHead  int // ids are the ports of the requests under way, in the order of issue: answers are handed out so
+	idCount int
+	refused uint64
+	since   int64 // cycle of the refusal
+	pending bool
+	locked  int8 // port whose address was chosen and not taken; -1: none
+	reads   int64
+}
+
+// crossbar moves a cycle of what lies between the ports' address FIFOs and their response FIFOs: answers to the
+// ports, addresses to the channels, the channels themselves, and addresses out of the FIFOs. It has itself stepped
+// again when something can move.
+func (s *sim) crossbar(now int64) {
+	next := min(s.answers(now), s.memory(now))
+	s.wake(uCrossbar, min(next, s.addresses(now)))
 }
 
 // answers gives the channels' response registers to the ports, lowest channel first, one a cycle and port, and
 // lets padding slots answer themselves.
-func (s *sim) answers(now int64) {
-	f := s.fetch
+func (s *sim) answers(now int64) int64 {
+	f, next := s.fetch, never
 	var busy uint64
 	for m := f.padding; m != 0; m &= m - 1 {
-		p := bits.TrailingZeros64(m)
-		at := f.ports[p].takenAt[f.ports[p].answered&127] + paddingDelay
-		if now < at {
-			s.wake(uAnswers, at)
-			continue
-		}
-		if s.responseRoom(now, p) {
+		p := bits.TrailingZeros64(m) & (maxPorts - 1)
+		if at := f.paddedAt[p][f.answered[p]&127] + paddingDelay; now < at {
+			next = min(next, at)
+		} else if s.responseRoom(now, p) {
 			s.answer(now, p)
 			busy |= 1 << p
+			next = now + 1
 		}
 	}
-	for c := range s.channels {
+	for m := s.answering; m != 0; m &= m - 1 {
+		c := bits.TrailingZeros64(m) & (maxChannels - 1)
 		ch := &s.channels[c]
-		if !ch.response && !s.popped(now, c) {
+		if ch.ready >= now {
+			next = min(next, ch.ready+1)
 			continue
 		}
-		p := int(ch.ids[ch.idHead])
-		port := &f.ports[p]
-		if busy>>p&1 != 0 || port.locked >= 0 && int(port.locked) != c {
-			continue
-		}
-		if f.padding>>p&1 != 0 || !s.responseRoom(now, p) {
-			port.locked = int8(c)
-			busy |= 1 << p
+		p := int(ch.ids[ch.idHead&63]) & (maxPorts - 1)
+		if busy>>p&1 != 0 || f.lockedOn[p] >= 0 && int(f.lockedOn[p]) != c {
+			next = now + 1
 			continue
 		}
 		busy |= 1 << p
-		port.locked = -1
-		ch.response = false
-		ch.taken = now
-		s.wake(uAnswers, ch.dram.NextAnswer()+1)
-		if ch.pending {
-			s.wake(uChannel+unit(c), max(ch.dram.NextAnswer(), now)+1)
+		if f.padding>>p&1 != 0 || !s.responseRoom(now, p) {
+			f.lockedOn[p] = int8(c)
+			continue
 		}
-		ch.idHead = (ch.idHead + 1) & 63
+		f.lockedOn[p] = -1
+		if s.obs.DRAM != nil {
+			s.obs.DRAM(ch.ready, c, 0, true)
+		}
+		ch.dram.Pop(now)
+		ch.taken = now
+		ch.idHead++
 		ch.idCount--
+		if at := ch.dram.NextAnswer(); at < never {
+			ch.ready = max(at, now)
+			next = min(next, ch.ready+1)
+		} else {
+			ch.ready = never
+			s.answering &^= 1 << c
+		}
 		s.answer(now, p)
+		if f.padding>>p&1 != 0 {
+			next = now + 1
+		}
 	}
+	return next
 }
 
 // responseRoom reports whether a port's response FIFO takes an answer.
 func (s *sim) responseRoom(now int64, p int) bool {
 	f := s.fetch
-	n := f.ports[p].answered - responseFIFO
+	n := f.answered[p] - responseFIFO
 	if n < 0 {
 		return true
 	}
@@ -82,7 +99,7 @@ func (s *sim) responseRoom(now int64, p int) bool {
 	if at == never {
 		f.roomWait = true
 	} else {
-		s.wake(uAnswers, at+1)
+		s.wake(uCrossbar, at+1)
 	}
 	return false
 }
@@ -90,141 +107,134 @@ func (s *sim) responseRoom(now int64, p int) bool {
 // answer files the next answer of a port.
 func (s *sim) answer(now int64, p int) {
 	f := s.fetch
-	port := &f.ports[p]
-	row := f.row(port.answered)
-	row.unanswered--
+	row := f.row(f.answered[p])
+	f.answered[p]++
+	f.paddingNext(p)
 	row.answeredAt = now
-	if row.unanswered == 0 {
+	if row.unanswered--; row.unanswered == 0 {
 		s.respond()
 	}
-	if port.taken-port.answered > responseFIFO {
-		s.same(uAddress)
-	}
-	port.answered++
-	s.moved = true
-	f.paddingNext(p)
 }
 
 // paddingNext notes whether the next answer of a port is padding.
 func (f *fetch) paddingNext(p int) {
-	port := &f.ports[p]
-	if port.answered < port.taken && f.row(port.answered).n <= p {
+	f.padding &^= 1 << p
+	if n := f.answered[p]; n < f.taken[p] && f.row(n).n <= p {
 		f.padding |= 1 << p
-	} else {
-		f.padding &^= 1 << p
 	}
 }
 
-// popped fills a channel's response register with an answer that was there before this cycle. The register takes
-// the next answer in the cycle in which it is emptied.
-func (s *sim) popped(now int64, c int) bool {
+// memory gives each DRAM channel the address of the lowest port that wants it, then moves the DRAM.
+func (s *sim) memory(now int64) int64 {
+	f, next := s.fetch, never
+	for c := range s.channels {
+		want := f.wants[c&(maxChannels-1)]
+		due := s.dramNext[c&(maxChannels-1)]
+		ch := &s.channels[c]
+		if want == 0 && !ch.pending && due > now {
+			next = min(next, due)
+			continue
+		}
+		if ch.pending {
+			if s.push(now, c, ch.refused) {
+				ch.pending = false
+				s.stalls[StallDRAMQueue] += now - ch.since
+			}
+			if want != 0 && ch.locked < 0 {
+				ch.locked = int8(bits.TrailingZeros64(want))
+			}
+		} else if want != 0 {
+			p := bits.TrailingZeros64(want)
+			if ch.locked >= 0 {
+				p = int(ch.locked)
+			}
+			ch.locked = -1
+			want &^= 1 << p
+			f.wants[c] = want
+			f.idle |= 1 << p
+			ch.ids[(ch.idHead+ch.idCount)&63] = uint8(p)
+			ch.idCount++
+			addr := uint64(f.line[p&(maxPorts-1)]>>f.channelBits) * transaction
+			if !s.push(now, c, addr) {
+				ch.pending, ch.refused, ch.since = true, addr, now
+			}
+		}
+		if ch.dram.Next() <= now {
+			ch.dram.Step(now)
+			if ch.ready == never {
+				if at := ch.dram.NextAnswer(); at < never {
+					ch.ready = max(at, ch.taken)
+					s.answering |= 1 << c
+					next = min(next, ch.ready+1)
+				}
+			}
+		}
+		due = ch.dram.Next()
+		s.dramNext[c] = due
+		next = min(next, due)
+		if ch.pending {
+			next = min(next, max(ch.ready, now)+1)
+		} else if want != 0 {
+			next = now + 1
+		}
+	}
+	return next
+}
+
+// push offers a request to a channel. Its driver takes a new one in the cycle after a response was taken out.
+func (s *sim) push(now int64, c int, addr uint64) bool {
 	ch := &s.channels[c]
-	at := max(ch.dram.NextAnswer(), ch.taken)
-	if at >= now {
+	under := ch.dram.Outstanding()
+	if ch.ready < now {
+		under--
+	}
+	if under >= outstanding {
 		return false
 	}
-	ch.dram.Pop(at)
-	ch.response = true
+	ch.dram.Push(now, addr, 0, false)
+	s.reads++
+	ch.reads++
 	if s.obs.DRAM != nil {
-		s.obs.DRAM(at, c, 0, true)
+		s.obs.DRAM(now, c, addr, false)
 	}
 	return true
 }
 
-// memory gives a DRAM channel the address of the lowest port that wants it, then moves the DRAM.
-func (s *sim) memory(now int64, c int) {
-	f, ch := s.fetch, &s.channels[c]
-	if !ch.response {
-		s.popped(now, c)
-	}
-	if want := f.addressReady[c]; ch.pending {
-		if ch.dram.Push(now, ch.refused, 0, false) {
-			ch.pending = false
-			s.pushed(now, c, ch.refused)
-			s.stalls[StallDRAMQueue] += now - ch.since
-		}
-		if want != 0 && ch.locked < 0 {
-			ch.locked = int8(bits.TrailingZeros64(want))
-		}
-	} else if want != 0 {
-		p := bits.TrailingZeros64(want)
-		if ch.locked >= 0 {
-			p = int(ch.locked)
-		}
-		ch.locked = -1
-		f.addressReady[c] &^= 1 << p
-		f.idle |= 1 << p
-		s.same(uAddress)
-		ch.ids[(ch.idHead+ch.idCount)&63] = uint8(p)
-		ch.idCount++
-		s.moved = true
-		addr := uint64(f.row(f.ports[p].taken - 1).addr[p])
-		if ch.dram.Push(now, addr, 0, false) {
-			s.pushed(now, c, addr)
-		} else {
-			ch.pending, ch.refused, ch.since = true, addr, now
-		}
-	}
-	idle := ch.dram.NextAnswer() >= never
-	ch.dram.Step(now)
-	u := uChannel + unit(c)
-	s.wake(u, ch.dram.Next())
-	answer := ch.dram.NextAnswer()
-	if idle {
-		s.wake(uAnswers, answer+1)
-	}
-	if ch.pending && !ch.response {
-		s.wake(u, max(answer, ch.taken)+1)
-	}
-	if f.addressReady[c] != 0 && (!ch.pending || ch.locked < 0) {
-		s.after(u) // to take one, or to settle on one
-	}
-	s.moved = false // it has said when it must be stepped again
-}
-
-func (s *sim) pushed(now int64, c int, addr uint64) {
-	s.moved = true
-	s.reads++
-	s.channels[c].reads++
-	if s.obs.DRAM != nil {
-		s.obs.DRAM(now, c, addr, false)
-	}
-}
-
 // addresses moves the next row of each idle port from its address FIFO to its address register.
-func (s *sim) addresses(now int64) {
-	f := s.fetch
-	for m := f.idle; m != 0; m &= m - 1 {
-		p := bits.TrailingZeros64(m)
-		port := &f.ports[p]
-		if port.taken == f.pushed {
-			continue
-		}
-		row := f.row(port.taken)
+func (s *sim) addresses(now int64) int64 {
+	f, next := s.fetch, never
+	for m := f.idle & f.behind; m != 0; m &= m - 1 {
+		p := bits.TrailingZeros64(m) & (maxPorts - 1)
+		n := f.taken[p]
+		row := f.row(n)
 		if now < row.pushedAt+2 {
-			s.wake(uAddress, row.pushedAt+2)
+			next = min(next, row.pushedAt+2)
 			continue
 		}
 		// The FIFO that keeps the order has 64 places and a register before it.
-		if port.taken-port.answered > responseFIFO {
+		if n-f.answered[p] > responseFIFO {
 			continue
 		}
-		s.moved = true
+		next = now + 1
 		if p < row.n {
-			f.addressReady[row.channel[p]] |= 1 << p
-			s.after(uChannel + unit(row.channel[p]))
+			line := row.line[p]
+			c := line & uint32(f.channels-1) & (maxChannels - 1)
+			f.line[p] = line
+			f.wants[c] |= 1 << p
 			f.idle &^= 1 << p
 		} else {
-			port.takenAt[port.taken&127] = now
-			s.wake(uAnswers, now+paddingDelay)
+			f.paddedAt[p][n&127] = now
 		}
-		port.taken++
+		f.taken[p] = n + 1
+		if n+1 == f.pushed {
+			f.behind &^= 1 << p
+		}
 		f.paddingNext(p)
-		row.untaken--
-		if row.untaken == 0 {
-			f.taken++
+		if row.untaken--; row.untaken == 0 {
+			f.takenRows++
 			f.takenAt = now
 			s.after(uLoad)
 		}
 	}
+	return next
 }

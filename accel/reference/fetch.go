@@ -11,33 +11,47 @@ const maxPorts = 32
 // side, a whole matrix at a time (round robin, locked until the last); each is split into rows of F addresses,
 // one row a cycle, which enter the F ports in lock step. realign.go takes the answers out.
 type fetch struct {
-	g        *geometry
-	table    [][]int32
-	requests [2]fetchRequest // registers in front of the arbiter: key side, value side
-	full     [2]bool
-	granted  int
-	locked   bool
+	g           *geometry
+	channels    int
+	channelBits int
+	table       [][]int32
+	requests    [2]fetchRequest // registers in front of the arbiter: key side, value side
+	full        [2]bool
+	granted     int
+	locked      bool
 
-	fragment    int // next row of the request being split
-	split, sent fetchRow
-	splitFull   bool
-	sentFull    bool
-	inMatrix    bool // the next row of the loader is not its matrix's first
+	fragment  int // next row of the request being split
+	split     fetchRow
+	sent      fetchRow
+	splitFull bool
+	sentFull  bool
+	inMatrix  bool // the next row of the loader is not its matrix's first
 	// The matrices whose answers are not out: a FIFO of which a place is free again in the cycle after the pop.
 	contexts                [contexts]context
 	contextPopped           [contexts]int64
 	contextsIn, contextsOut int64
-	rows                    [256]portRow // rows in the ports, by row number
-	pushed                  int64        // rows pushed into the ports
-	taken                   int64        // rows that all ports have taken from their address FIFOs
-	takenAt                 int64
-	consumed                int64 // rows whose answers have left in lock step
-	roomWait                bool  // a port waits for a row to leave that is not known to
-	ports                   [maxPorts]port
-	idle                    uint64     // ports whose address register is empty or emptied in this cycle
-	padding                 uint64     // ports whose next answer is a padding slot
-	addressReady            [16]uint64 // per channel: ports whose address register wants it
-	fetched                 int64
+
+	rows      [256]portRow // rows in the ports, by row number
+	pushed    int64        // rows pushed into the ports
+	takenRows int64        // rows that all ports have taken from their address FIFOs
+	takenAt   int64
+	consumed  int64 // rows whose answers have left in lock step, or will
+	roomWait  bool  // a port waits for a row to leave that is not known to
+	ports
+}
+
+// ports are the channels of the fetcher: each an address FIFO, an address register towards the crossbar, a FIFO of
+// requests that keeps the order, and a response FIFO. All are positions in the sequence of rows.
+type ports struct {
+	taken    [maxPorts]int64      // rows taken from the address FIFO
+	answered [maxPorts]int64      // rows whose answer is in the response FIFO
+	line     [maxPorts]uint32     // address register, in bursts
+	lockedOn [maxPorts]int8       // DRAM channel whose answer was chosen and not taken; -1: none
+	paddedAt [maxPorts][128]int64 // by row: when its padding was taken
+	idle     uint64               // ports whose address register is empty or emptied in this cycle
+	behind   uint64               // ports that have not taken all rows
+	padding  uint64               // ports whose next answer is a padding slot
+	wants    [maxChannels]uint64  // per channel: ports whose address register wants it
 }
 
 // matrix is what the fetcher keeps of a request until its answers are out.
@@ -82,18 +96,8 @@ type portRow struct {
 	untaken    int
 	unanswered int
 	answeredAt int64
-	consumedAt int64 // cycle in which the answers leave; never: not known yet
-	channel    [maxPorts]uint8
-	addr       [maxPorts]uint32
-}
-
-// port is one channel of the fetcher: an address FIFO, an address register towards the crossbar, a FIFO of
-// requests that keeps the order, and a response FIFO. All are positions in the sequence of rows.
-type port struct {
-	taken    int64 // rows taken from the address FIFO
-	answered int64 // rows whose answer is in the response FIFO
-	takenAt  [128]int64
-	locked   int8 // DRAM channel whose answer was chosen and not taken; -1: none
+	consumedAt int64            // cycle in which the answers leave; never: not known yet
+	line       [maxPorts]uint32 // addresses, in bursts
 }
 
 const (
@@ -104,12 +108,13 @@ const (
 )
 
 func newFetch(g *geometry) *fetch {
-	f := &fetch{g: g, table: KeyIndexTable(g.ports, g.lines, g.keyCap)}
+	f := &fetch{g: g, channels: g.channels, channelBits: bits.Len(uint(g.channels)) - 1,
+		table: KeyIndexTable(g.ports, g.lines, g.keyCap)}
 	f.granted = valueSide // so that keys are first
 	f.idle = 1<<g.ports - 1
 	f.takenAt = -1
-	for i := range f.ports {
-		f.ports[i].locked = -1
+	for i := range f.lockedOn {
+		f.lockedOn[i] = -1
 	}
 	return f
 }
@@ -171,7 +176,7 @@ func (s *sim) arbitrate(now int64) {
 func (s *sim) load(now int64) {
 	f := s.fetch
 	if f.sentFull {
-		waiting := f.pushed - f.taken
+		waiting := f.pushed - f.takenRows
 		if f.takenAt == now {
 			waiting++
 		}
@@ -179,7 +184,7 @@ func (s *sim) load(now int64) {
 			s.moved = true
 			s.loaded(now, &f.sent)
 			f.sentFull = false
-			s.wake(uAddress, now+2)
+			s.wake(uCrossbar, now+2)
 		}
 	}
 	if f.splitFull && !f.sentFull {
@@ -203,16 +208,14 @@ func (s *sim) loaded(now int64, r *fetchRow) {
 	row.untaken, row.unanswered, row.consumedAt = g.ports, g.ports, never
 	base := f.base(req)
 	record, offset := skipped/t, skipped%t
-	channelBits := bits.Len(uint(g.channels)) - 1
 	for k := range row.n {
-		line := (base + uint32(f.index(req, record))*uint32(t*transaction) + uint32(offset*transaction)) / transaction
-		row.channel[k] = uint8(line & uint32(g.channels-1))
-		row.addr[k] = line >> channelBits * transaction
+		row.line[k] = base/transaction + uint32(f.index(req, record))*uint32(t) + uint32(offset)
 		if offset++; offset == t {
 			record, offset = record+1, 0
 		}
 	}
 	f.pushed++
+	f.behind = 1<<g.ports - 1
 	if !f.inMatrix {
 		f.contexts[f.contextsIn%contexts] = context{req.matrix, now}
 		f.contextPopped[f.contextsIn%contexts] = never

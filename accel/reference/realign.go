@@ -73,7 +73,7 @@ func (s *sim) enterRow() bool {
 	f.consumed++
 	if f.roomWait {
 		f.roomWait = false
-		s.wake(uAnswers, row.consumedAt+1)
+		s.wake(uCrossbar, row.consumedAt+1)
 	}
 	unit := s.g.unit
 	for i := range r.push {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math/bits"
 
 	"spatten/accel/hbm"
 )
@@ -50,18 +49,20 @@ type sim struct {
 	batch              int32
 	free               []*job
 
-	keys     keyStage
-	fetch    *fetch
-	channels []channel
-	realign  realign
-	key      buffer
-	value    buffer
-	dot      dotTree
-	decision decision
-	pass     streamed
-	requant  requantBuffer
-	topk     topK
-	values   valuePath
+	keys      keyStage
+	fetch     *fetch
+	channels  []channel
+	dramNext  [maxChannels]int64 // when each DRAM has something to do
+	answering uint64             // channels with answers
+	realign   realign
+	key       buffer
+	value     buffer
+	dot       dotTree
+	decision  decision
+	pass      streamed
+	requant   requantBuffer
+	topk      topK
+	values    valuePath
 
 	events       emitted
 	reads        int64
@@ -109,14 +110,15 @@ func newSim(m Machine, obs Observer) (*sim, error) {
 	s.values.scores = newWords(g.ports / g.lanes * maxFused * 8)
 	s.channels = make([]channel, g.channels)
 	for i := range s.channels {
-		c, err := hbm.NewController(standard(), hbm.Options{Outstanding: outstanding})
+		c, err := hbm.NewController(standard(), hbm.Options{Outstanding: outstanding + 1})
 		if err != nil {
 			return nil, err
 		}
 		if obs.Command != nil {
 			c.SetLog(func(sent hbm.Sent) { obs.Command(i, sent) })
 		}
-		s.channels[i] = channel{dram: c, locked: -1}
+		s.channels[i] = channel{dram: c, ready: never, locked: -1}
+		s.dramNext[i] = never
 	}
 	return s, nil
 }
@@ -217,13 +219,9 @@ func (s *sim) cycle(now int64) error {
 		s.step(uMultiply, now, (*sim).multiply)
 		s.step(uValueReader, now, (*sim).readValues)
 	}
-	s.step(uAnswers, now, (*sim).answers)
-	for m := s.due >> uChannel & (1<<maxChannels - 1); m != 0; m &= m - 1 {
-		if c := bits.TrailingZeros64(m); c < len(s.channels) {
-			s.memory(now, c)
-		}
+	if s.due>>uCrossbar&1 != 0 {
+		s.crossbar(now)
 	}
-	s.step(uAddress, now, (*sim).addresses)
 	s.step(uLoad, now, (*sim).load)
 	s.step(uArbitrate, now, (*sim).arbitrate)
 	if s.due&words != 0 {

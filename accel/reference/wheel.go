@@ -9,13 +9,8 @@ type unit uint8
 const (
 	uMultiply unit = iota
 	uValueReader
-	uAnswers
-	uChannel // the first of maxChannels
-	uAddress = uChannel + maxChannels
-)
-
-const (
-	uLoad unit = uAddress + 1 + iota
+	uCrossbar
+	uLoad
 	uArbitrate
 	uValueFork
 	uTopK
