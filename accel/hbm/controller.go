@@ -134,7 +134,7 @@ func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
 		c.next = min(c.next, now) // whose turn it is may change
 	} else if c.next > now {
 		t := &c.timing
-		at := max(t.nodes[0][cmd], t.node(pseudoSlots + int(r.pseudo))[cmd], t.node(bankSlots + int(r.bank))[cmd], now)
+		at := max(t.pseudo[r.pseudo&(maxPseudo-1)][cmd], t.bank[r.bank&(maxBanks-1)][cmd], now)
 		c.next = min(c.next, at)
 	}
 	return true

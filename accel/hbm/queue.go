@@ -118,23 +118,23 @@ func (q *queue) ready(t *timing, now int64) (act, pre, column uint64, next int64
 	next = never
 	for p := range q.pseudos {
 		w := &q.wants[p&(maxPseudo-1)]
-		n := t.node(pseudoSlots + p&(maxPseudo-1))
+		n := &t.pseudo[p&(maxPseudo-1)]
 		if m := w.column; m != 0 {
-			if at := max(t.nodes[0][q.column&7], n[q.column&7]); at <= now {
+			if at := n[q.column&7]; at <= now {
 				column |= m
 			} else {
 				next = min(next, at)
 			}
 		}
 		if m := w.act; m != 0 {
-			if at := max(t.nodes[0][ACT], n[ACT]); at <= now {
+			if at := n[ACT]; at <= now {
 				act |= m
 			} else {
 				next = min(next, at)
 			}
 		}
 		if m := w.pre; m != 0 {
-			if at := max(t.nodes[0][PRE], n[PRE]); at <= now {
+			if at := n[PRE]; at <= now {
 				pre |= m
 			} else {
 				next = min(next, at)

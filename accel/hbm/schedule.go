@@ -90,7 +90,7 @@ func (q *queue) oldest(t *timing, act, pre, column, among uint64, now int64) (in
 		} else if act>>i&1 != 0 {
 			cmd = ACT
 		}
-		at := max(t.node(groupSlots + int(r.group))[cmd&7], t.node(bankSlots + int(r.bank))[cmd&7])
+		at := t.bank[r.bank&(maxBanks-1)][cmd&7]
 		if at <= now {
 			return i, cmd, at
 		}
@@ -150,7 +150,7 @@ func (c *Controller) refresh(now, next int64) bool {
 		c.next = max(now+1, next)
 		return false
 	}
-	if at := c.timing.nodes[0][cmd]; at > now {
+	if at := c.timing.channel[cmd]; at > now {
 		c.next = at
 		return false
 	}

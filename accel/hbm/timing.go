@@ -28,26 +28,24 @@ const (
 	maxBanks  = 64
 )
 
-// The places of the nodes in timing.nodes: the channel's is first.
-const (
-	pseudoSlots = 1
-	groupSlots  = pseudoSlots + maxPseudo
-	bankSlots   = groupSlots + maxGroups
-	nodeSlots   = 128 // a power of two from bankSlots + maxBanks
-)
+// earliest is the earliest cycle of each command.
+type earliest [8]int64
 
-// timing is the earliest cycle of each command at each node of a channel, kept up to date from the table.
+// timing is the earliest cycle of each command, kept up to date from the table: of ACT, PRE, RD and WR for each
+// pseudo-channel, what holds for the channel included, and for each bank, what holds for its group included; of the
+// commands to all banks for the channel.
 type timing struct {
-	nodes   [nodeSlots][8]int64 // by command
+	pseudo  [maxPseudo]earliest
+	channel earliest
+	bank    [maxBanks]earliest
 	effects [numCommands][]effect
 	windows [numCommands][]window
+	pseudos int
+	banks   int // of a group
 }
 
-// node is the earliest cycles of the commands at the node with a slot.
-func (t *timing) node(slot int) *[8]int64 { return &t.nodes[slot&(nodeSlots-1)] }
-
 func newTiming(s *Standard) timing {
-	var t timing
+	t := timing{pseudos: s.Org.Pseudo, banks: s.Org.Banks}
 	nodes := [numLevels]int{1, s.Org.Pseudo, s.Org.Pseudo * s.Org.Groups, s.Org.Pseudo * s.Org.Groups * s.Org.Banks}
 	// longest[before][after] is the longest constraint of the levels looked at so far, which are wider: a
 	// shorter one within a narrower level never binds.
@@ -95,15 +93,13 @@ func newWindow(c Constraint, after Command, nodes int) window {
 
 // issue records that cmd was sent to a request's place at now.
 func (t *timing) issue(cmd Command, r *request, now int64) {
-	slots := [numLevels]int{0, pseudoSlots + int(r.pseudo), groupSlots + int(r.group), bankSlots + int(r.bank)}
-	effects := t.effects[cmd]
+	effects := t.effects[cmd&7]
 	for i := range effects {
 		e := &effects[i]
-		ready := &t.node(slots[e.level&3])[e.after&7]
-		*ready = max(*ready, now+e.cycles)
+		t.forbid(e.level, e.after, r, now+e.cycles)
 	}
-	for i := range t.windows[cmd] {
-		w := &t.windows[cmd][i]
+	for i := range t.windows[cmd&7] {
+		w := &t.windows[cmd&7][i]
 		// The ring holds the last n commands; after this one, its oldest is the n-th last.
 		n := [numLevels]uint8{0, r.pseudo, r.group, r.bank}[w.level]
 		ring, at := w.last[n], w.at[n]
@@ -112,7 +108,30 @@ func (t *timing) issue(cmd Command, r *request, now int64) {
 			at = 0
 		}
 		w.at[n] = at
-		ready := &t.node(slots[w.level&3])[w.after&7]
-		*ready = max(*ready, ring[at]+w.cycles)
+		t.forbid(w.level, w.after, r, ring[at]+w.cycles)
+	}
+}
+
+// forbid keeps a command from a request's node of a level until a cycle.
+func (t *timing) forbid(level Level, cmd Command, r *request, until int64) {
+	cmd &= 7
+	switch level {
+	case Bank:
+		n := &t.bank[r.bank&(maxBanks-1)]
+		n[cmd] = max(n[cmd], until)
+	case Pseudo:
+		n := &t.pseudo[r.pseudo&(maxPseudo-1)]
+		n[cmd] = max(n[cmd], until)
+	case Group:
+		for i := range t.banks {
+			n := &t.bank[(int(r.group)*t.banks+i)&(maxBanks-1)]
+			n[cmd] = max(n[cmd], until)
+		}
+	default:
+		t.channel[cmd] = max(t.channel[cmd], until)
+		for i := range t.pseudos {
+			n := &t.pseudo[i&(maxPseudo-1)]
+			n[cmd] = max(n[cmd], until)
+		}
 	}
 }
