@@ -40,13 +40,13 @@ func (m *AddressMap) Place(addr uint64) Place {
 }
 
 func (m *AddressMap) place(addr uint64, r *request) {
-	a := addr >> m.low
-	p := a & (1<<m.pseudo - 1)
-	a >>= m.pseudo
-	g := p<<m.group | a&(1<<m.group-1)
-	a >>= m.group
-	b := g<<m.bank | a&(1<<m.bank-1)
-	r.pseudo, r.group, r.bank, r.row = uint8(p), uint8(g), uint8(b), int32(a>>m.bank&m.rowMask)
+	a := addr >> (m.low & 63)
+	p := a & (1<<(m.pseudo&63) - 1)
+	a >>= m.pseudo & 63
+	g := p<<(m.group&63) | a&(1<<(m.group&63)-1)
+	a >>= m.group & 63
+	b := g<<(m.bank&63) | a&(1<<(m.bank&63)-1)
+	r.pseudo, r.group, r.bank, r.row = uint8(p), uint8(g), uint8(b), int32(a>>(m.bank&63)&m.rowMask)
 }
 
 // Interleave spreads a global byte address over channels: the low bits above a 32-byte line choose the channel.

@@ -99,7 +99,11 @@ func NewController(s Standard, o Options) (*Controller, error) {
 func (c *Controller) SetLog(f func(Sent)) { c.log = f }
 
 // Stats is what the channel has done so far.
-func (c *Controller) Stats() Stats { return c.stats }
+func (c *Controller) Stats() Stats {
+	s := c.stats
+	s.DataCycles = (s.Reads + s.Writes) * int64(c.standard.Timing.BL)
+	return s
+}
 
 // Push offers a request for a channel-local byte address at cycle now; it reports whether there was room.
 // tag comes back from Pop; writes are posted and have no answer.
@@ -111,8 +115,16 @@ func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
 	if write {
 		q = &c.writes
 	}
-	r := q.push(&c.addr, addr, tag)
-	bit := uint64(1) << (q.tail - 1)
+	if q.tail == maxQueue {
+		q.compact()
+	}
+	i := q.tail & (maxQueue - 1)
+	r, bit := &q.requests[i], uint64(1)<<i
+	c.addr.place(addr, r)
+	r.tag, r.counted = tag, false
+	q.banks[r.bank&(maxBanks-1)] |= bit
+	q.tail++
+	q.n++
 	open, w := c.open[r.bank&(maxBanks-1)], &q.wants[r.pseudo&(maxPseudo-1)]
 	cmd := PRE
 	switch open {
@@ -180,12 +192,8 @@ func (c *Controller) issue(now int64, cmd Command, r *request) {
 	c.timing.issue(cmd, r, now)
 	c.stats.LastCycle = now
 	switch cmd {
-	case RD:
-		c.stats.Reads++
-		c.stats.DataCycles += int64(c.standard.Timing.BL)
 	case WR:
 		c.stats.Writes++
-		c.stats.DataCycles += int64(c.standard.Timing.BL)
 	case ACT:
 		c.stats.Activations++
 		c.turn(r.bank, r.row)

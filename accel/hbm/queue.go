@@ -45,21 +45,6 @@ func (w *wants) class(bit uint64, open, row int32) {
 	}
 }
 
-// push files a request for an address.
-func (q *queue) push(m *AddressMap, addr uint64, tag uint32) *request {
-	if q.tail == maxQueue {
-		q.compact()
-	}
-	i := q.tail & (maxQueue - 1)
-	r := &q.requests[i]
-	m.place(addr, r)
-	r.tag, r.counted = tag, false
-	q.banks[r.bank&(maxBanks-1)] |= 1 << i
-	q.tail++
-	q.n++
-	return r
-}
-
 // compact moves the requests to the lowest places.
 func (q *queue) compact() {
 	var live uint64

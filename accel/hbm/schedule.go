@@ -18,24 +18,36 @@ func (c *Controller) Step(now int64) {
 	// Reads only, which is nearly always.
 	q := &c.reads
 	act, pre, column, next := q.ready(&c.timing, now)
-	i, cmd, at := q.oldest(&c.timing, act, pre, column, q.active, now)
-	if i < 0 {
-		next = min(next, at)
-		if i, cmd, at = q.oldest(&c.timing, act, pre, column, ^q.active, now); i < 0 {
-			c.next = min(next, at, c.refreshAt)
-			return
-		}
-		if cmd == PRE && q.holds(q.requests[i].bank) {
+	ready := act | pre | column
+	for k, m := range [2]uint64{ready & q.active, ready &^ q.active} {
+		for ; m != 0; m &= m - 1 {
+			i := bits.TrailingZeros64(m) & (maxQueue - 1)
+			r := &q.requests[i]
+			cmd := RD
+			if column>>i&1 == 0 {
+				cmd = PRE
+				if act>>i&1 != 0 {
+					cmd = ACT
+				}
+			}
+			if at := c.timing.bank[r.bank&(maxBanks-1)][cmd&7]; at > now {
+				next = min(next, at)
+				continue
+			}
+			if k == 1 && cmd == PRE && q.holds(r.bank) {
+				c.next = now + 1
+				return
+			}
+			c.serve(now, q, i, cmd)
+			// Look ahead, so that cycles in which nothing can be sent are not stepped.
 			c.next = now + 1
+			if c.refreshAt > now+1 {
+				c.next = min(q.soonest(&c.timing, now+1), c.refreshAt)
+			}
 			return
 		}
 	}
-	c.serve(now, q, i, cmd)
-	// Look ahead, so that cycles in which nothing can be sent are not stepped.
-	c.next = now + 1
-	if c.refreshAt > now+1 {
-		c.next = min(q.soonest(&c.timing, now+1), c.refreshAt)
-	}
+	c.next = min(next, c.refreshAt)
 }
 
 // send sends the command of a cycle and reports whether there was one; if not, it says when to look again.
@@ -125,14 +137,21 @@ func (c *Controller) serve(now int64, q *queue, i int, cmd Command) {
 			c.stats.RowConflicts++
 		}
 	}
-	c.issue(now, cmd, r)
-	switch cmd {
-	case RD:
+	if cmd == RD {
+		c.timing.issue(RD, r, now)
+		c.stats.LastCycle = now
+		c.stats.Reads++
+		if c.log != nil {
+			c.log(Sent{now, RD, r.place()})
+		}
 		c.complete(now, r.tag)
 		q.remove(i)
-	case WR:
+		return
+	}
+	c.issue(now, cmd, r)
+	if cmd == WR {
 		q.remove(i)
-	case ACT:
+	} else if cmd == ACT {
 		q.active |= 1 << i
 	}
 }
