@@ -25,7 +25,7 @@ type decision struct {
 // offerScore is the dot product's output: the event, then the tree or, for one lane, the FIFO itself.
 func (s *sim) offerScore(now int64, b *beat) bool {
 	d := &s.decision
-	layers := int64(s.g.laneBits())
+	layers := int64(s.g.laneBits)
 	if layers == 0 {
 		if !s.storeScore(now, b) {
 			return false

@@ -21,6 +21,8 @@ type fetch struct {
 	locked      bool
 
 	fragment  int // next row of the request being split
+	record    int // of it, the record and transaction that the next row of addresses starts with
+	offset    int
 	split     fetchRow
 	sent      fetchRow
 	splitFull bool
@@ -206,14 +208,17 @@ func (s *sim) loaded(now int64, r *fetchRow) {
 	row.last = req.last && r.part == t-1
 	row.pushedAt = now
 	row.untaken, row.unanswered, row.consumedAt = g.ports, g.ports, never
-	base := f.base(req)
-	record, offset := skipped/t, skipped%t
-	for k := range row.n {
-		row.line[k] = base/transaction + uint32(f.index(req, record))*uint32(t) + uint32(offset)
+	if r.part == 0 {
+		f.record, f.offset = 0, 0
+	}
+	base, record, offset := f.base(req)/transaction, f.record, f.offset
+	for k := range row.line[:row.n] {
+		row.line[k] = base + uint32(f.index(req, record))*uint32(t) + uint32(offset)
 		if offset++; offset == t {
 			record, offset = record+1, 0
 		}
 	}
+	f.record, f.offset = record, offset
 	f.pushed++
 	f.behind = 1<<g.ports - 1
 	if !f.inMatrix {
@@ -253,12 +258,11 @@ func (f *fetch) index(req *fetchRequest, k int) int32 {
 	if !req.value {
 		return line[k]
 	}
-	p := f.g.lanes
-	perLine := f.g.ports / p
-	w := req.firstWord + k/p
-	slot := (w%perLine + 1) % perLine
+	lane := f.g.laneBits
+	w := req.firstWord + k>>lane
+	slot := (w + 1) & (f.g.ports>>lane - 1)
 	if w == req.j.words-1 {
 		slot = 0
 	}
-	return line[slot*p+k%p]
+	return line[slot<<lane+k&(f.g.lanes-1)]
 }

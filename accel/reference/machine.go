@@ -49,12 +49,15 @@ const (
 
 // geometry is what follows from the configuration.
 type geometry struct {
-	lanes    int // P: scores, hence vectors, a cycle
-	channels int // C: DRAM channels
-	ports    int // F: channels of the matrix fetcher
-	lines    int // N
-	unit     int // 32-byte transactions in one unit of the realign FIFO
-	keyCap   int // P*N: most keys or values of a row
+	lanes    int    // P: scores, hence vectors, a cycle
+	laneBits int    // log2 of the lanes: layers of the trees that reduce over them
+	channels int    // C: DRAM channels
+	ports    int    // F: channels of the matrix fetcher
+	lines    int    // N
+	unit     int    // 32-byte transactions in one unit of the realign FIFO
+	keyCap   int    // P*N: most keys or values of a row
+	pop      [9]int // by bits: units of the realign FIFO that make two buffer lines
+	pushBits int    // log2 of the units of a row of F
 }
 
 func (m Machine) geometry() (geometry, error) {
@@ -72,6 +75,7 @@ func (m Machine) geometry() (geometry, error) {
 		return g, fmt.Errorf("fetch_rounding must be at least 1, not %d", m.FetchRounding)
 	}
 	g.lanes = m.Multipliers / sizeD
+	g.laneBits = bits.Len(uint(g.lanes)) - 1
 	g.channels = 16 / m.BandwidthDownsample
 	g.ports = max(32/m.BandwidthDownsample, g.lanes)
 	g.lines = m.BufferLines
@@ -82,6 +86,10 @@ func (m Machine) geometry() (geometry, error) {
 		unit = gcd(unit, b*m.Multipliers*maxFused)
 	}
 	g.unit = unit / (transaction * 8)
+	g.pushBits = bits.TrailingZeros(uint(g.ports / g.unit))
+	for _, b := range []int{4, 6, 8} {
+		g.pop[b] = b * g.lanes * sizeD * maxFused / (8 * transaction) / g.unit
+	}
 	return g, nil
 }
 
@@ -101,9 +109,6 @@ func (g *geometry) bufferLines(n int) int {
 
 // words is the words of P scores that n vectors make.
 func (g *geometry) words(n int) int { return (n + g.lanes - 1) / g.lanes }
-
-// log2 of the lanes: layers of the trees that reduce over them.
-func (g *geometry) laneBits() int { return bits.Len(uint(g.lanes)) - 1 }
 
 // standard is the DRAM behind the measured design.
 func standard() hbm.Standard { return hbm.HBM2Reference() }

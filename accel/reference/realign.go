@@ -75,14 +75,13 @@ func (s *sim) enterRow() bool {
 		f.roomWait = false
 		s.wake(uCrossbar, row.consumedAt+1)
 	}
-	unit := s.g.unit
-	for i := range r.push {
-		bit := uint64(1) << (r.size + i)
-		if i*unit >= row.n {
-			r.pad |= bit
-		} else if (i+1 < r.push && (i+1)*unit >= row.n) || (i+1 == r.push && row.last) {
-			r.last |= bit
-		}
+	full := r.push // units that are not padding
+	if row.n < s.g.ports {
+		full = (row.n + s.g.unit - 1) / s.g.unit
+		r.pad |= (1<<(r.push-full) - 1) << (r.size + full)
+	}
+	if full < r.push && full > 0 || row.last && full > 0 {
+		r.last |= 1 << (r.size + full - 1)
 	}
 	r.size += r.push
 	return true
@@ -95,12 +94,12 @@ func (s *sim) popLines() bool {
 		return false
 	}
 	c := &f.contexts[f.contextsOut%contexts]
-	n := c.bits * s.g.lanes * sizeD * maxFused / (8 * transaction) / s.g.unit
+	n := s.g.pop[c.bits]
 	if r.size < n {
 		return false
 	}
 	r.left += int64(n)
-	row := (r.left - 1) / int64(r.push)
+	row := (r.left - 1) >> s.g.pushBits
 	at := max(r.poppedAt+1, r.enteredAt[row&63]+1, c.pushedAt+2)
 	if r.pad&1 == 0 {
 		b := &s.key

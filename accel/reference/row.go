@@ -42,7 +42,7 @@ func fused(bits int) int {
 }
 
 // transactions is the 32-byte bursts of one record.
-func transactions(bits int) int { return sizeD * bits * fused(bits) / 8 / transaction }
+func transactions(bits int) int { return bits * fused(bits) * (sizeD / 8) / transaction }
 
 // job is a row on its way through the machine.
 type job struct {

@@ -28,13 +28,13 @@ func (s *sim) streams(now int64, lines int) bool {
 	if s.every || !idle || e.scores.holds(now)+e.n+d.n+lines > e.scores.depth || !s.drainTree(now) || e.maxima.n > 0 {
 		return false
 	}
-	last := now + announceToIssue + issueToDot + dotToScore + int64(lines-1+s.g.laneBits())
+	last := now + announceToIssue + issueToDot + dotToScore + int64(lines-1+s.g.laneBits)
 	return e.maximumFree <= last
 }
 
 // drainTree stores the scores under way in the cycles to come, if nothing can stop them.
 func (s *sim) drainTree(now int64) bool {
-	d, e, layers := &s.dot, &s.decision, int64(s.g.laneBits())
+	d, e, layers := &s.dot, &s.decision, int64(s.g.laneBits)
 	if e.stood {
 		return false
 	}
@@ -105,7 +105,7 @@ func (s *sim) streamLines() {
 		}
 	}
 	p.active = false
-	j, d, layers := p.beat.j, &s.decision, int64(s.g.laneBits())
+	j, d, layers := p.beat.j, &s.decision, int64(s.g.laneBits)
 	j.stamps.Dot[p.beat.pass()] = Span{p.first + dotToScore, p.read + dotToScore}
 	s.keys.readAt = p.read
 	s.wake(uKeyStage, p.read)

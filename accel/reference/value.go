@@ -189,7 +189,7 @@ func (s *sim) multiply(now int64) {
 	b.j.stamps.ValueRead.at(now)
 	s.event(now, ValueRead, b.j, b.flags())
 	if b.last {
-		v.products.push(product{b.j, now + int64(productStages+s.g.laneBits())})
+		v.products.push(product{b.j, now + int64(productStages+s.g.laneBits)})
 	}
 }
 
