@@ -10,24 +10,45 @@ import (
 // DRAM refused, and a response register of one entry.
 type channel struct {
 	dram    *hbm.Controller
-	ready   int64 // cycle in which the response register is filled with the oldest answer; never: there is none
-	taken   int64 // cycle in which it was last emptied
-	ids     [64]uint8
-	idHead  int // ids are the ports of the requests under way, in the order of issue: answers are handed out so
-	idCount int
+	ready   int64     // cycle in which the response register is filled with the oldest answer; never: there is none
+	taken   int64     // cycle in which it was last emptied
+	ids     [64]uint8 // ports of the requests under way, in the order of issue: answers are handed out so
+	idHead  int
+	idTail  int
 	refused uint64
 	since   int64 // cycle of the refusal
-	pending bool
-	locked  int8 // port whose address was chosen and not taken; -1: none
 	reads   int64
+	locked  int8 // port whose address was chosen and not taken; -1: none
 }
 
-// crossbar moves a cycle of what lies between the ports' address FIFOs and their response FIFOs: answers to the
-// ports, addresses to the channels, the channels themselves, and addresses out of the FIFOs. It has itself stepped
-// again when something can move.
-func (s *sim) crossbar(now int64) {
+// crossbar is what the channels do as a whole.
+type crossbar struct {
+	channels  []channel
+	next      [maxChannels]int64 // when each DRAM has something to do
+	answering uint64             // channels with answers
+	pending   uint64             // channels with a refused request
+}
+
+// cross moves a cycle of what lies between the ports' address FIFOs and their response FIFOs: answers to the
+// ports, addresses to the channels, the channels themselves, and addresses out of the FIFOs. It returns when
+// something can move next.
+func (s *sim) cross(now int64) int64 {
 	next := min(s.answers(now), s.memory(now))
-	s.wake(uCrossbar, min(next, s.addresses(now)))
+	return min(next, s.addresses(now))
+}
+
+// crossOn moves the crossbar alone for as long as nothing else is due.
+func (s *sim) crossOn(now int64) {
+	next := s.cross(now)
+	for s.due == 1<<uCrossbar && next < s.soonest() {
+		s.now = next
+		s.stepped++
+		if s.obs.Event != nil {
+			s.emit(next)
+		}
+		next = s.cross(next)
+	}
+	s.wake(uCrossbar, next)
 }
 
 // answers gives the channels' response registers to the ports, lowest channel first, one a cycle and port, and
@@ -53,12 +74,13 @@ func (s *sim) answers(now int64) int64 {
 			continue
 		}
 		p := int(ch.ids[ch.idHead&63]) & (maxPorts - 1)
-		if busy>>p&1 != 0 || f.lockedOn[p] >= 0 && int(f.lockedOn[p]) != c {
+		bit := uint64(1) << p
+		if busy&bit != 0 || f.lockedOn[p] >= 0 && int(f.lockedOn[p]) != c {
 			next = now + 1
 			continue
 		}
-		busy |= 1 << p
-		if f.padding>>p&1 != 0 || !s.responseRoom(now, p) {
+		busy |= bit
+		if f.padding&bit != 0 || f.answered[p] >= f.gone+responseFIFO && !s.responseRoom(now, p) {
 			f.lockedOn[p] = int8(c)
 			continue
 		}
@@ -69,7 +91,6 @@ func (s *sim) answers(now int64) int64 {
 		ch.dram.Pop(now)
 		ch.taken = now
 		ch.idHead++
-		ch.idCount--
 		if at := ch.dram.NextAnswer(); at < never {
 			ch.ready = max(at, now)
 			next = min(next, ch.ready+1)
@@ -78,7 +99,7 @@ func (s *sim) answers(now int64) int64 {
 			s.answering &^= 1 << c
 		}
 		s.answer(now, p)
-		if f.padding>>p&1 != 0 {
+		if f.padding&bit != 0 {
 			next = now + 1
 		}
 	}
@@ -89,11 +110,12 @@ func (s *sim) answers(now int64) int64 {
 func (s *sim) responseRoom(now int64, p int) bool {
 	f := s.fetch
 	n := f.answered[p] - responseFIFO
-	if n < 0 {
+	if n < f.gone {
 		return true
 	}
 	at := f.row(n).consumedAt
 	if at < now {
+		f.gone = n + 1
 		return true
 	}
 	if at == never {
@@ -107,11 +129,15 @@ func (s *sim) responseRoom(now int64, p int) bool {
 // answer files the next answer of a port.
 func (s *sim) answer(now int64, p int) {
 	f := s.fetch
-	row := f.row(f.answered[p])
-	f.answered[p]++
-	f.paddingNext(p)
-	row.answeredAt = now
-	if row.unanswered--; row.unanswered == 0 {
+	n := f.answered[p]
+	row := f.row(n)
+	row.unanswered--
+	f.answered[p] = n + 1
+	if f.padded || f.padding != 0 {
+		f.paddingNext(p)
+	}
+	if row.unanswered == 0 {
+		row.answeredAt = now
 		s.respond()
 	}
 }
@@ -129,15 +155,17 @@ func (s *sim) memory(now int64) int64 {
 	f, next := s.fetch, never
 	for c := range s.channels {
 		want := f.wants[c&(maxChannels-1)]
-		due := s.dramNext[c&(maxChannels-1)]
-		ch := &s.channels[c]
-		if want == 0 && !ch.pending && due > now {
+		due := s.crossbar.next[c&(maxChannels-1)]
+		pending := s.pending>>c&1 != 0
+		if due > now && want == 0 && !pending {
 			next = min(next, due)
 			continue
 		}
-		if ch.pending {
+		ch := &s.channels[c]
+		if pending {
 			if s.push(now, c, ch.refused) {
-				ch.pending = false
+				pending = false
+				s.pending &^= 1 << c
 				s.stalls[StallDRAMQueue] += now - ch.since
 			}
 			if want != 0 && ch.locked < 0 {
@@ -147,20 +175,25 @@ func (s *sim) memory(now int64) int64 {
 			p := bits.TrailingZeros64(want)
 			if ch.locked >= 0 {
 				p = int(ch.locked)
+				ch.locked = -1
 			}
-			ch.locked = -1
+			p &= maxPorts - 1
 			want &^= 1 << p
-			f.wants[c] = want
+			f.wants[c&(maxChannels-1)] = want
 			f.idle |= 1 << p
-			ch.ids[(ch.idHead+ch.idCount)&63] = uint8(p)
-			ch.idCount++
-			addr := uint64(f.line[p&(maxPorts-1)]>>f.channelBits) * transaction
+			ch.ids[ch.idTail&63] = uint8(p)
+			ch.idTail++
+			addr := uint64(f.line[p]>>(f.channelBits&31)) * transaction
 			if !s.push(now, c, addr) {
-				ch.pending, ch.refused, ch.since = true, addr, now
+				pending = true
+				s.pending |= 1 << c
+				ch.refused, ch.since = addr, now
 			}
 		}
-		if ch.dram.Next() <= now {
+		due = ch.dram.Next()
+		if due <= now {
 			ch.dram.Step(now)
+			due = ch.dram.Next()
 			if ch.ready == never {
 				if at := ch.dram.NextAnswer(); at < never {
 					ch.ready = max(at, ch.taken)
@@ -169,10 +202,9 @@ func (s *sim) memory(now int64) int64 {
 				}
 			}
 		}
-		due = ch.dram.Next()
-		s.dramNext[c] = due
+		s.crossbar.next[c&(maxChannels-1)] = due
 		next = min(next, due)
-		if ch.pending {
+		if pending {
 			next = min(next, max(ch.ready, now)+1)
 		} else if want != 0 {
 			next = now + 1
@@ -184,11 +216,7 @@ func (s *sim) memory(now int64) int64 {
 // push offers a request to a channel. Its driver takes a new one in the cycle after a response was taken out.
 func (s *sim) push(now int64, c int, addr uint64) bool {
 	ch := &s.channels[c]
-	under := ch.dram.Outstanding()
-	if ch.ready < now {
-		under--
-	}
-	if under >= outstanding {
+	if n := ch.dram.Outstanding(); n >= outstanding && (n > outstanding || ch.ready >= now) {
 		return false
 	}
 	ch.dram.Push(now, addr, 0, false)
@@ -216,20 +244,21 @@ func (s *sim) addresses(now int64) int64 {
 			continue
 		}
 		next = now + 1
-		if p < row.n {
-			line := row.line[p]
-			c := line & uint32(f.channels-1) & (maxChannels - 1)
-			f.line[p] = line
-			f.wants[c] |= 1 << p
-			f.idle &^= 1 << p
-		} else {
-			f.paddedAt[p][n&127] = now
-		}
 		f.taken[p] = n + 1
 		if n+1 == f.pushed {
 			f.behind &^= 1 << p
 		}
-		f.paddingNext(p)
+		if p < row.n {
+			line := f.lines[(int(n)&(portRows-1))<<f.portBits|p]
+			f.line[p] = line
+			f.wants[line&uint32(f.channels-1)&(maxChannels-1)] |= 1 << p
+			f.idle &^= 1 << p
+		} else {
+			f.paddedAt[p][n&127] = now
+		}
+		if f.padded {
+			f.paddingNext(p)
+		}
 		if row.untaken--; row.untaken == 0 {
 			f.takenRows++
 			f.takenAt = now

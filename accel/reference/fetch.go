@@ -33,9 +33,13 @@ type fetch struct {
 	contextPopped           [contexts]int64
 	contextsIn, contextsOut int64
 
-	rows      [256]portRow // rows in the ports, by row number
-	pushed    int64        // rows pushed into the ports
-	takenRows int64        // rows that all ports have taken from their address FIFOs
+	rows      [portRows]portRow // rows in the ports, by row number
+	lines     []uint32          // of rows and ports: addresses in bursts
+	portBits  int
+	padded    bool  // a row in the ports may have padding
+	gone      int64 // rows that have left the response FIFOs, at least
+	pushed    int64 // rows pushed into the ports
+	takenRows int64 // rows that all ports have taken from their address FIFOs
 	takenAt   int64
 	consumed  int64 // rows whose answers have left in lock step, or will
 	roomWait  bool  // a port waits for a row to leave that is not known to
@@ -98,11 +102,12 @@ type portRow struct {
 	untaken    int
 	unanswered int
 	answeredAt int64
-	consumedAt int64            // cycle in which the answers leave; never: not known yet
-	line       [maxPorts]uint32 // addresses, in bursts
+	consumedAt int64 // cycle in which the answers leave; never: not known yet
 }
 
 const (
+	// portRows is the places for rows in the ports: more than the FIFOs have on the way.
+	portRows  = 256
 	keySide   = 0
 	valueSide = 1
 	// paddingDelay: a padding slot is taken, registered, and in the request FIFO two cycles later.
@@ -111,6 +116,7 @@ const (
 
 func newFetch(g *geometry) *fetch {
 	f := &fetch{g: g, channels: g.channels, channelBits: bits.Len(uint(g.channels)) - 1,
+		lines: make([]uint32, portRows*g.ports), portBits: bits.Len(uint(g.ports)) - 1,
 		table: KeyIndexTable(g.ports, g.lines, g.keyCap)}
 	f.granted = valueSide // so that keys are first
 	f.idle = 1<<g.ports - 1
@@ -122,7 +128,7 @@ func newFetch(g *geometry) *fetch {
 }
 
 // row is the place of a row number.
-func (f *fetch) row(i int64) *portRow { return &f.rows[i&255] }
+func (f *fetch) row(i int64) *portRow { return &f.rows[i&(portRows-1)] }
 
 // arbitrate moves a fragment of the chosen request into the splitter; it reports whether one moved and, if the
 // request was used up by it, which side's.
@@ -212,8 +218,12 @@ func (s *sim) loaded(now int64, r *fetchRow) {
 		f.record, f.offset = 0, 0
 	}
 	base, record, offset := f.base(req)/transaction, f.record, f.offset
-	for k := range row.line[:row.n] {
-		row.line[k] = base + uint32(f.index(req, record))*uint32(t) + uint32(offset)
+	lines := f.lines[(int(f.pushed)&(portRows-1))<<f.portBits:][:row.n]
+	if row.n < g.ports {
+		f.padded = true
+	}
+	for k := range lines {
+		lines[k] = base + uint32(f.index(req, record))*uint32(t) + uint32(offset)
 		if offset++; offset == t {
 			record, offset = record+1, 0
 		}

@@ -49,20 +49,19 @@ type sim struct {
 	batch              int32
 	free               []*job
 
-	keys      keyStage
-	fetch     *fetch
-	channels  []channel
-	dramNext  [maxChannels]int64 // when each DRAM has something to do
-	answering uint64             // channels with answers
-	realign   realign
-	key       buffer
-	value     buffer
-	dot       dotTree
-	decision  decision
-	pass      streamed
-	requant   requantBuffer
-	topk      topK
-	values    valuePath
+	keys     keyStage
+	fetch    *fetch
+	channels []channel
+	crossbar
+	realign  realign
+	key      buffer
+	value    buffer
+	dot      dotTree
+	decision decision
+	pass     streamed
+	requant  requantBuffer
+	topk     topK
+	values   valuePath
 
 	events       emitted
 	reads        int64
@@ -118,7 +117,7 @@ func newSim(m Machine, obs Observer) (*sim, error) {
 			c.SetLog(func(sent hbm.Sent) { obs.Command(i, sent) })
 		}
 		s.channels[i] = channel{dram: c, ready: never, locked: -1}
-		s.dramNext[i] = never
+		s.crossbar.next[i] = never
 	}
 	return s, nil
 }
@@ -220,7 +219,7 @@ func (s *sim) cycle(now int64) error {
 		s.step(uValueReader, now, (*sim).readValues)
 	}
 	if s.due>>uCrossbar&1 != 0 {
-		s.crossbar(now)
+		s.crossOn(now)
 	}
 	s.step(uLoad, now, (*sim).load)
 	s.step(uArbitrate, now, (*sim).arbitrate)

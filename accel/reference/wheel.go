@@ -58,6 +58,15 @@ func (w *wheel) after(u unit) {
 	w.used |= 1 << slot
 }
 
+// soonest is the next cycle in which a unit is due, or never.
+func (w *wheel) soonest() int64 {
+	if w.used == 0 {
+		return never
+	}
+	slot := uint64(w.now) % wheelSize
+	return w.now + int64(bits.TrailingZeros64(bits.RotateLeft64(w.used, -int(slot+1)))) + 1
+}
+
 // advance moves to the next cycle in which a unit is due; it reports whether there is one.
 func (w *wheel) advance() bool {
 	if w.used == 0 {
