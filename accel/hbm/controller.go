@@ -35,26 +35,24 @@ type Sent struct {
 // In each cycle the caller may Push and Pop, then calls Step. Cycles before Next may be left out: nothing
 // happens in them.
 type Controller struct {
-	standard Standard
-	addr     AddressMap
-	timing   timing
-	log      func(Sent)
-
-	open   [maxBanks]int32 // per bank: the open row, or closed
-	banks  int
-	reads  queue
-	writes queue
-
-	answers     []answer // ring of completed reads, in the order of their RD
-	head, count int
+	next        int64
+	refreshAt   int64
+	readDelay   int64
 	outstanding int // reads pushed and not yet popped
 	limit       int
-	writeLimit  int
-	draining    bool
-	refreshAt   int64
-	next        int64
-	readDelay   int64
+	head, count int
+	answers     []answer // ring of completed reads, in the order of their RD
 	stats       Stats
+	addr        AddressMap
+	log         func(Sent)
+	reads       queue
+	timing      timing
+	writes      queue
+
+	standard   Standard
+	banks      int
+	writeLimit int
+	draining   bool
 }
 
 type answer struct {
@@ -83,10 +81,10 @@ func NewController(s Standard, o Options) (*Controller, error) {
 		answers: make([]answer, o.Outstanding),
 		next:    never, refreshAt: never,
 		readDelay: int64(s.ReadLatency()),
-		reads:     queue{pseudos: s.Org.Pseudo, column: RD}, writes: queue{pseudos: s.Org.Pseudo, column: WR},
+		reads:     queue{pseudos: int32(s.Org.Pseudo), column: RD}, writes: queue{pseudos: int32(s.Org.Pseudo), column: WR},
 	}
-	for i := range c.open {
-		c.open[i] = closed
+	for i := range c.timing.bank {
+		c.timing.bank[i].open = closed
 	}
 	if s.Timing.REFI > 0 {
 		c.refreshAt = int64(s.Timing.REFI)
@@ -108,7 +106,7 @@ func (c *Controller) Stats() Stats {
 // Push offers a request for a channel-local byte address at cycle now; it reports whether there was room.
 // tag comes back from Pop; writes are posted and have no answer.
 func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
-	if write && c.writes.n >= c.writeLimit || !write && c.outstanding >= c.limit {
+	if write && int(c.writes.n) >= c.writeLimit || !write && c.outstanding >= c.limit {
 		return false
 	}
 	q := &c.reads
@@ -116,18 +114,18 @@ func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
 		q = &c.writes
 	}
 	if q.tail == maxQueue {
-		q.compact()
+		q.compact(&c.timing)
 	}
 	i := q.tail & (maxQueue - 1)
 	r, bit := &q.requests[i], uint64(1)<<i
 	c.addr.place(addr, r)
 	r.tag, r.counted = tag, false
-	q.banks[r.bank&(maxBanks-1)] |= bit
+	b, w := &c.timing.bank[r.bank&(maxBanks-1)], &q.wants[r.pseudo&(maxPseudo-1)]
+	*q.of(b) |= bit
 	q.tail++
 	q.n++
-	open, w := c.open[r.bank&(maxBanks-1)], &q.wants[r.pseudo&(maxPseudo-1)]
 	cmd := PRE
-	switch open {
+	switch b.open {
 	case r.row:
 		cmd = RD
 		w.column |= bit
@@ -145,9 +143,8 @@ func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
 	if c.writes.n > 0 {
 		c.next = min(c.next, now) // whose turn it is may change
 	} else if c.next > now {
-		t := &c.timing
-		at := max(t.pseudo[r.pseudo&(maxPseudo-1)][cmd], t.bank[r.bank&(maxBanks-1)][cmd], now)
-		c.next = min(c.next, at)
+		cmd &= bankCommands - 1
+		c.next = min(c.next, max(c.timing.pseudo[r.pseudo&(maxPseudo-1)][cmd], b.earliest[cmd], now))
 	}
 	return true
 }
@@ -182,7 +179,7 @@ func (c *Controller) Next() int64 { return c.next }
 func (c *Controller) Outstanding() int { return c.outstanding }
 
 // QueuedWrites is the number of writes that have not been sent to the DRAM.
-func (c *Controller) QueuedWrites() int { return c.writes.n }
+func (c *Controller) QueuedWrites() int { return int(c.writes.n) }
 
 // Room reports whether a read can be pushed.
 func (c *Controller) Room() bool { return c.outstanding < c.limit }
@@ -201,10 +198,10 @@ func (c *Controller) issue(now int64, cmd Command, r *request) {
 		c.stats.Precharges++
 		c.turn(r.bank, closed)
 	case PREA:
-		for bank, row := range c.open[:c.banks] {
-			if row != closed {
+		for i := range c.banks {
+			if c.timing.bank[i].open != closed {
 				c.stats.Precharges++
-				c.turn(uint8(bank), closed)
+				c.turn(uint8(i), closed)
 			}
 		}
 	case REF:
@@ -216,10 +213,11 @@ func (c *Controller) issue(now int64, cmd Command, r *request) {
 }
 
 // turn opens a row of a bank or closes it.
-func (c *Controller) turn(bank uint8, row int32) {
-	c.open[bank&(maxBanks-1)] = row
-	c.reads.changed(bank, row)
-	c.writes.changed(bank, row)
+func (c *Controller) turn(i uint8, row int32) {
+	b := &c.timing.bank[i&(maxBanks-1)]
+	b.open = row
+	c.reads.changed(b)
+	c.writes.changed(b)
 }
 
 // complete files the answer of a read whose RD is sent at now. Its last data arrive after the read latency; it

@@ -22,15 +22,23 @@ type wants struct{ act, pre, column uint64 }
 
 // queue holds requests by age: the lower the place, the older; bit i of every mask is the request at place i. Places
 // of requests that have left stay empty until the places run out. Requests are classed by the command they wait
-// for and by pseudo-channel, so that a scheduler looks at those only whose bus is free.
+// for and by pseudo-channel, so that a scheduler looks at those only whose bus is free. Those of a bank are with the
+// bank.
 type queue struct {
-	n, tail  int
-	pseudos  int
+	active   uint64 // those whose row was opened for them
+	n, tail  int32
+	pseudos  int32
 	column   Command // RD or WR
 	wants    [maxPseudo]wants
-	active   uint64           // those whose row was opened for them
-	banks    [maxBanks]uint64 // by bank
 	requests [maxQueue]request
+}
+
+// of is the requests of the queue to a bank.
+func (q *queue) of(b *bank) *uint64 {
+	if q.column == RD {
+		return &b.reads
+	}
+	return &b.writes
 }
 
 // class moves requests of a bank to the mask of the command that they wait for.
@@ -46,20 +54,20 @@ func (w *wants) class(bit uint64, open, row int32) {
 }
 
 // compact moves the requests to the lowest places.
-func (q *queue) compact() {
+func (q *queue) compact(t *timing) {
 	var live uint64
 	for p := range q.pseudos {
 		w := &q.wants[p]
 		live |= w.act | w.pre | w.column
 	}
-	to := 0
+	to := int32(0)
 	for ; live != 0; live &= live - 1 {
-		from := bits.TrailingZeros64(live)
+		from := int32(bits.TrailingZeros64(live))
 		if from != to {
 			r := &q.requests[from]
 			q.requests[to] = *r
 			w := &q.wants[r.pseudo]
-			for _, mask := range []*uint64{&w.act, &w.pre, &w.column, &q.active, &q.banks[r.bank]} {
+			for _, mask := range []*uint64{&w.act, &w.pre, &w.column, &q.active, q.of(&t.bank[r.bank])} {
 				*mask = *mask&^(1<<from|1<<to) | *mask>>from&1<<to
 			}
 		}
@@ -68,20 +76,20 @@ func (q *queue) compact() {
 	q.tail = to
 }
 
-func (q *queue) remove(i int) {
+func (q *queue) remove(t *timing, i int) {
 	i &= maxQueue - 1
 	r, bit := &q.requests[i], uint64(1)<<i
 	q.wants[r.pseudo&(maxPseudo-1)].column &^= bit
 	q.active &^= bit
-	q.banks[r.bank&(maxBanks-1)] &^= bit
+	*q.of(&t.bank[r.bank&(maxBanks-1)]) &^= bit
 	if q.n--; q.n == 0 {
 		q.tail = 0
 	}
 }
 
 // changed classes the requests to a bank anew after its row was opened or closed.
-func (q *queue) changed(bank uint8, open int32) {
-	all := q.banks[bank&(maxBanks-1)]
+func (q *queue) changed(b *bank) {
+	all := *q.of(b)
 	if all == 0 {
 		return
 	}
@@ -91,12 +99,12 @@ func (q *queue) changed(bank uint8, open int32) {
 	w.column &^= all
 	for ; all != 0; all &= all - 1 {
 		i := bits.TrailingZeros64(all)
-		w.class(1<<i, open, q.requests[i].row)
+		w.class(1<<i, b.open, q.requests[i].row)
 	}
 }
 
 // holds reports whether the row of a bank is open for a request not yet served.
-func (q *queue) holds(bank uint8) bool { return q.active&q.banks[bank&(maxBanks-1)] != 0 }
+func (q *queue) holds(b *bank) bool { return q.active&*q.of(b) != 0 }
 
 // ready is the requests, by command, that the widest levels allow at now, and when the first of the others can be.
 func (q *queue) ready(t *timing, now int64) (act, pre, column uint64, next int64) {
@@ -105,7 +113,7 @@ func (q *queue) ready(t *timing, now int64) (act, pre, column uint64, next int64
 		w := &q.wants[p&(maxPseudo-1)]
 		n := &t.pseudo[p&(maxPseudo-1)]
 		if m := w.column; m != 0 {
-			if at := n[q.column&7]; at <= now {
+			if at := n[q.column&(bankCommands-1)]; at <= now {
 				column |= m
 			} else {
 				next = min(next, at)

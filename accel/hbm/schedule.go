@@ -30,11 +30,11 @@ func (c *Controller) Step(now int64) {
 					cmd = ACT
 				}
 			}
-			if at := c.timing.bank[r.bank&(maxBanks-1)][cmd&7]; at > now {
+			if at := c.timing.bank[r.bank&(maxBanks-1)].earliest[cmd&(bankCommands-1)]; at > now {
 				next = min(next, at)
 				continue
 			}
-			if k == 1 && cmd == PRE && q.holds(r.bank) {
+			if k == 1 && cmd == PRE && q.holds(&c.timing.bank[r.bank&(maxBanks-1)]) {
 				c.next = now + 1
 				return
 			}
@@ -81,7 +81,7 @@ func (c *Controller) send(now int64) bool {
 		c.next = min(next, at, c.refreshAt)
 		return false
 	}
-	if bank := q.requests[i].bank; cmd == PRE && (c.reads.holds(bank) || c.writes.holds(bank)) {
+	if b := &c.timing.bank[q.requests[i].bank]; cmd == PRE && (c.reads.holds(b) || c.writes.holds(b)) {
 		c.next = now + 1
 		return false
 	}
@@ -102,7 +102,7 @@ func (q *queue) oldest(t *timing, act, pre, column, among uint64, now int64) (in
 		} else if act>>i&1 != 0 {
 			cmd = ACT
 		}
-		at := t.bank[r.bank&(maxBanks-1)][cmd&7]
+		at := t.bank[r.bank&(maxBanks-1)].earliest[cmd&(bankCommands-1)]
 		if at <= now {
 			return i, cmd, at
 		}
@@ -114,10 +114,10 @@ func (q *queue) oldest(t *timing, act, pre, column, among uint64, now int64) (in
 // writesTurn reports whether writes are drained: reads have the turn until writes pile up or reads run out.
 func (c *Controller) writesTurn() bool {
 	if c.draining {
-		if c.writes.n*5 < c.writeLimit && c.reads.n > 0 || c.writes.n == 0 {
+		if int(c.writes.n)*5 < c.writeLimit && c.reads.n > 0 || c.writes.n == 0 {
 			c.draining = false
 		}
-	} else if c.writes.n*5 > c.writeLimit*4 || c.reads.n == 0 && c.writes.n > 0 {
+	} else if int(c.writes.n)*5 > c.writeLimit*4 || c.reads.n == 0 && c.writes.n > 0 {
 		c.draining = true
 	}
 	return c.draining
@@ -126,18 +126,10 @@ func (c *Controller) writesTurn() bool {
 // serve sends a request's next command and moves the request on.
 func (c *Controller) serve(now int64, q *queue, i int, cmd Command) {
 	r := &q.requests[i&(maxQueue-1)]
-	if !r.counted {
-		r.counted = true
-		switch cmd {
-		case RD, WR:
-			c.stats.RowHits++
-		case ACT:
-			c.stats.RowMisses++
-		default:
-			c.stats.RowConflicts++
-		}
-	}
 	if cmd == RD {
+		if !r.counted {
+			c.stats.RowHits++
+		}
 		c.timing.issue(RD, r, now)
 		c.stats.LastCycle = now
 		c.stats.Reads++
@@ -145,12 +137,23 @@ func (c *Controller) serve(now int64, q *queue, i int, cmd Command) {
 			c.log(Sent{now, RD, r.place()})
 		}
 		c.complete(now, r.tag)
-		q.remove(i)
+		q.remove(&c.timing, i)
 		return
+	}
+	if !r.counted {
+		r.counted = true
+		switch cmd {
+		case WR:
+			c.stats.RowHits++
+		case ACT:
+			c.stats.RowMisses++
+		default:
+			c.stats.RowConflicts++
+		}
 	}
 	c.issue(now, cmd, r)
 	if cmd == WR {
-		q.remove(i)
+		q.remove(&c.timing, i)
 	} else if cmd == ACT {
 		q.active |= 1 << i
 	}
@@ -159,8 +162,8 @@ func (c *Controller) serve(now int64, q *queue, i int, cmd Command) {
 // refresh closes all banks, then refreshes them.
 func (c *Controller) refresh(now, next int64) bool {
 	cmd := REF
-	for _, row := range c.open[:c.banks] {
-		if row != closed {
+	for i := range c.banks {
+		if c.timing.bank[i].open != closed {
 			cmd = PREA
 			break
 		}
@@ -169,7 +172,7 @@ func (c *Controller) refresh(now, next int64) bool {
 		c.next = max(now+1, next)
 		return false
 	}
-	if at := c.timing.channel[cmd]; at > now {
+	if at := c.timing.allBanks[cmd]; at > now {
 		c.next = at
 		return false
 	}

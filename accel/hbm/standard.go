@@ -16,9 +16,9 @@ type Command uint8
 const (
 	ACT  Command = iota // open a row of a bank
 	PRE                 // close the row of a bank
-	PREA                // close the rows of all banks of the channel
 	RD                  // read a burst from the open row
 	WR                  // write a burst to the open row
+	PREA                // close the rows of all banks of the channel
 	REF                 // refresh all banks of the channel, which must be closed
 	numCommands
 )
@@ -28,7 +28,7 @@ func (c Command) String() string {
 	if c >= numCommands {
 		return fmt.Sprintf("command %d", uint8(c))
 	}
-	return [...]string{"ACT", "PRE", "PREA", "RD", "WR", "REFab"}[c]
+	return [...]string{"ACT", "PRE", "RD", "WR", "PREA", "REFab"}[c]
 }
 
 // Level is the part of a channel within which a constraint holds.

@@ -6,9 +6,9 @@ const never = int64(1) << 62
 // effect is one constraint as the controller applies it: issuing a command forbids after, at the node of a
 // level, until now + cycles.
 type effect struct {
+	cycles int32
 	level  Level
 	after  Command
-	cycles int64
 }
 
 // window is a constraint that counts commands, as tFAW does.
@@ -28,20 +28,30 @@ const (
 	maxBanks  = 64
 )
 
-// earliest is the earliest cycle of each command.
-type earliest [8]int64
+// bankCommands are the commands to one bank: ACT, PRE, RD and WR.
+const bankCommands = 4
 
-// timing is the earliest cycle of each command, kept up to date from the table: of ACT, PRE, RD and WR for each
-// pseudo-channel, what holds for the channel included, and for each bank, what holds for its group included; of the
-// commands to all banks for the channel.
+// earliest is the earliest cycle of each command to a bank.
+type earliest [bankCommands]int64
+
+// bank is what is known of a bank. Its fields are together because they are used together.
+type bank struct {
+	earliest        // what holds for its group included
+	reads    uint64 // requests to it in the queue of reads
+	writes   uint64
+	open     int32 // row, or closed
+}
+
+// timing is the earliest cycle of each command, kept up to date from the table: of commands to a bank for each
+// pseudo-channel, what holds for the channel included, and for each bank; of the commands to all banks for the channel.
 type timing struct {
-	pseudo  [maxPseudo]earliest
-	channel earliest
-	bank    [maxBanks]earliest
-	effects [numCommands][]effect
-	windows [numCommands][]window
-	pseudos int
-	banks   int // of a group
+	pseudo   [maxPseudo]earliest
+	bank     [maxBanks]bank
+	effects  [numCommands][]effect
+	windows  [numCommands][]window
+	allBanks [numCommands]int64
+	pseudos  int
+	banks    int // of a group
 }
 
 func newTiming(s *Standard) timing {
@@ -70,7 +80,7 @@ func newTiming(s *Standard) timing {
 						continue
 					}
 					longest[before][after] = max(longest[before][after], c.Cycles)
-					t.effects[before] = append(t.effects[before], effect{level, after, int64(c.Cycles)})
+					t.effects[before] = append(t.effects[before], effect{int32(c.Cycles), level, after})
 				}
 			}
 		}
@@ -96,7 +106,7 @@ func (t *timing) issue(cmd Command, r *request, now int64) {
 	effects := t.effects[cmd&7]
 	for i := range effects {
 		e := &effects[i]
-		t.forbid(e.level, e.after, r, now+e.cycles)
+		t.forbid(e.level, e.after, r, now+int64(e.cycles))
 	}
 	for i := range t.windows[cmd&7] {
 		w := &t.windows[cmd&7][i]
@@ -114,21 +124,23 @@ func (t *timing) issue(cmd Command, r *request, now int64) {
 
 // forbid keeps a command from a request's node of a level until a cycle.
 func (t *timing) forbid(level Level, cmd Command, r *request, until int64) {
-	cmd &= 7
+	if cmd >= bankCommands {
+		t.allBanks[cmd] = max(t.allBanks[cmd], until) // such constraints hold for the channel
+		return
+	}
 	switch level {
 	case Bank:
-		n := &t.bank[r.bank&(maxBanks-1)]
+		n := &t.bank[r.bank&(maxBanks-1)].earliest
 		n[cmd] = max(n[cmd], until)
 	case Pseudo:
 		n := &t.pseudo[r.pseudo&(maxPseudo-1)]
 		n[cmd] = max(n[cmd], until)
 	case Group:
 		for i := range t.banks {
-			n := &t.bank[(int(r.group)*t.banks+i)&(maxBanks-1)]
+			n := &t.bank[(int(r.group)*t.banks+i)&(maxBanks-1)].earliest
 			n[cmd] = max(n[cmd], until)
 		}
 	default:
-		t.channel[cmd] = max(t.channel[cmd], until)
 		for i := range t.pseudos {
 			n := &t.pseudo[i&(maxPseudo-1)]
 			n[cmd] = max(n[cmd], until)
