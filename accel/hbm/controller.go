@@ -37,6 +37,7 @@ type Sent struct {
 type Controller struct {
 	next        int64
 	refreshAt   int64
+	rowsAt      int64 // before it no read needs its row opened or closed, and none that has opened its row can be served
 	readDelay   int64
 	outstanding int // reads pushed and not yet popped
 	limit       int
@@ -142,9 +143,13 @@ func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
 	c.outstanding++
 	if c.writes.n > 0 {
 		c.next = min(c.next, now) // whose turn it is may change
-	} else if c.next > now {
+	} else if cmd != RD || c.next > now {
 		cmd &= bankCommands - 1
-		c.next = min(c.next, max(c.timing.pseudo[r.pseudo&(maxPseudo-1)][cmd], b.earliest[cmd], now))
+		at := max(c.timing.pseudo[r.pseudo&(maxPseudo-1)][cmd], b.earliest[cmd], now)
+		c.next = min(c.next, at)
+		if cmd != RD {
+			c.rowsAt = min(c.rowsAt, at)
+		}
 	}
 	return true
 }
@@ -218,15 +223,4 @@ func (c *Controller) turn(i uint8, row int32) {
 	b.open = row
 	c.reads.changed(b)
 	c.writes.changed(b)
-}
-
-// complete files the answer of a read whose RD is sent at now. Its last data arrive after the read latency; it
-// can be popped in the cycle after (the reference's driver pops before it ticks its DRAM).
-func (c *Controller) complete(now int64, tag uint32) {
-	i := c.head + c.count
-	if i >= len(c.answers) {
-		i -= len(c.answers)
-	}
-	c.answers[i] = answer{tag, now + c.readDelay + 1}
-	c.count++
 }

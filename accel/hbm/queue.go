@@ -137,6 +137,21 @@ func (q *queue) ready(t *timing, now int64) (act, pre, column uint64, next int64
 	return act, pre, column, next
 }
 
+// rows is when the first of those that want a row opened or closed, or have opened theirs, can be served.
+func (q *queue) rows(t *timing) int64 {
+	next := never
+	for p := range q.pseudos {
+		w, n := &q.wants[p&(maxPseudo-1)], &t.pseudo[p&(maxPseudo-1)]
+		for cmd, m := range [...]uint64{w.act, w.pre, w.column & q.active} {
+			for ; m != 0; m &= m - 1 {
+				r := &q.requests[bits.TrailingZeros64(m)]
+				next = min(next, max(n[cmd], t.bank[r.bank&(maxBanks-1)].earliest[cmd]))
+			}
+		}
+	}
+	return next
+}
+
 // soonest is when the widest levels allow the first command, or now.
 func (q *queue) soonest(t *timing, now int64) int64 {
 	act, pre, column, next := q.ready(t, now)

@@ -13,9 +13,47 @@ func (c *Controller) Step(now int64) {
 		if c.send(now) {
 			c.next = now + 1
 		}
+		c.rowsAt = 0
 		return
 	}
-	// Reads only, which is nearly always.
+	if now >= c.rowsAt {
+		c.stepRows(now)
+		return
+	}
+	// Only reads of open rows can be sent, which is nearly always so.
+	q, t := &c.reads, &c.timing
+	next := min(c.rowsAt, c.refreshAt)
+	var ready uint64
+	for p := range q.pseudos {
+		if w := q.wants[p&(maxPseudo-1)].column &^ q.active; w != 0 {
+			if at := t.pseudo[p&(maxPseudo-1)][RD]; at <= now {
+				ready |= w
+			} else {
+				next = min(next, at)
+			}
+		}
+	}
+	for ; ready != 0; ready &= ready - 1 {
+		i := bits.TrailingZeros64(ready) & (maxQueue - 1)
+		r := &q.requests[i]
+		if at := t.bank[r.bank&(maxBanks-1)].earliest[RD]; at > now {
+			next = min(next, at)
+			continue
+		}
+		c.read(now, i, r)
+		next = min(c.rowsAt, c.refreshAt)
+		for p := range q.pseudos {
+			if q.wants[p&(maxPseudo-1)].column&^q.active != 0 {
+				next = min(next, max(t.pseudo[p&(maxPseudo-1)][RD], now+1))
+			}
+		}
+		break
+	}
+	c.next = next
+}
+
+// stepRows is Step when rows may have to be opened or closed, with reads only.
+func (c *Controller) stepRows(now int64) {
 	q := &c.reads
 	act, pre, column, next := q.ready(&c.timing, now)
 	ready := act | pre | column
@@ -30,23 +68,23 @@ func (c *Controller) Step(now int64) {
 					cmd = ACT
 				}
 			}
-			if at := c.timing.bank[r.bank&(maxBanks-1)].earliest[cmd&(bankCommands-1)]; at > now {
+			b := &c.timing.bank[r.bank&(maxBanks-1)]
+			if at := b.earliest[cmd&(bankCommands-1)]; at > now {
 				next = min(next, at)
 				continue
 			}
-			if k == 1 && cmd == PRE && q.holds(&c.timing.bank[r.bank&(maxBanks-1)]) {
+			if k == 1 && cmd == PRE && q.holds(b) {
 				c.next = now + 1
 				return
 			}
 			c.serve(now, q, i, cmd)
 			// Look ahead, so that cycles in which nothing can be sent are not stepped.
-			c.next = now + 1
-			if c.refreshAt > now+1 {
-				c.next = min(q.soonest(&c.timing, now+1), c.refreshAt)
-			}
+			c.rowsAt = q.rows(&c.timing)
+			c.next = max(now+1, min(q.soonest(&c.timing, now+1), c.refreshAt))
 			return
 		}
 	}
+	c.rowsAt = q.rows(&c.timing)
 	c.next = min(next, c.refreshAt)
 }
 
@@ -123,21 +161,33 @@ func (c *Controller) writesTurn() bool {
 	return c.draining
 }
 
+// read sends the RD of a request and files its answer: its last data arrive after the read latency; it can be popped
+// in the cycle after (the reference's driver pops before it ticks its DRAM).
+func (c *Controller) read(now int64, i int, r *request) {
+	t, q, s := &c.timing, &c.reads, &c.stats
+	s.LastCycle = now
+	s.Reads++
+	if !r.counted {
+		s.RowHits++
+	}
+	t.issue(RD, r, now)
+	if c.log != nil {
+		c.log(Sent{now, RD, r.place()})
+	}
+	k := c.head + c.count
+	if k >= len(c.answers) {
+		k -= len(c.answers)
+	}
+	c.answers[k] = answer{r.tag, now + c.readDelay + 1}
+	c.count++
+	q.remove(t, i)
+}
+
 // serve sends a request's next command and moves the request on.
 func (c *Controller) serve(now int64, q *queue, i int, cmd Command) {
 	r := &q.requests[i&(maxQueue-1)]
 	if cmd == RD {
-		if !r.counted {
-			c.stats.RowHits++
-		}
-		c.timing.issue(RD, r, now)
-		c.stats.LastCycle = now
-		c.stats.Reads++
-		if c.log != nil {
-			c.log(Sent{now, RD, r.place()})
-		}
-		c.complete(now, r.tag)
-		q.remove(&c.timing, i)
+		c.read(now, i, r)
 		return
 	}
 	if !r.counted {
