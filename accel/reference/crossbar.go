@@ -19,22 +19,39 @@ type channel struct {
 	since   int64 // cycle of the refusal
 	reads   int64
 	locked  int8 // port whose address was chosen and not taken; -1: none
+	pending bool
 }
 
 // crossbar is what the channels do as a whole.
 type crossbar struct {
-	channels  []channel
-	next      [maxChannels]int64 // when each DRAM has something to do
-	answering uint64             // channels with answers
-	pending   uint64             // channels with a refused request
+	channels []channel
+	next     [maxChannels]int64 // when each can move
+	blocked  uint64             // channels with an answer that its port does not take
 }
 
-// cross moves a cycle of what lies between the ports' address FIFOs and their response FIFOs: answers to the
-// ports, addresses to the channels, the channels themselves, and addresses out of the FIFOs. It returns when
+// cross moves a cycle of what lies between the ports' address FIFOs and their response FIFOs: padding, answers to
+// the ports, addresses to the channels, the channels themselves, and addresses out of the FIFOs. It returns when
 // something can move next.
+//
+// The channels' response registers are given to the ports lowest channel first, one a cycle and port; each channel
+// takes the address of the lowest port that wants it.
 func (s *sim) cross(now int64) int64 {
-	next := min(s.answers(now), s.memory(now))
-	return min(next, s.addresses(now))
+	x, next, busy := &s.crossbar, never, uint64(0)
+	if s.fetch.padding != 0 {
+		busy, next = s.answerPadding(now)
+	}
+	for c := range x.channels {
+		due := x.next[c&(maxChannels-1)]
+		if due <= now || x.blocked>>c&1 != 0 {
+			due = s.channel(now, c, &busy)
+			x.next[c&(maxChannels-1)] = due
+		}
+		next = min(next, due)
+	}
+	if s.fetch.idle&s.fetch.behind != 0 {
+		next = min(next, s.addresses(now))
+	}
+	return next
 }
 
 // crossOn moves the crossbar alone for as long as nothing else is due.
@@ -51,11 +68,10 @@ func (s *sim) crossOn(now int64) {
 	s.wake(uCrossbar, next)
 }
 
-// answers gives the channels' response registers to the ports, lowest channel first, one a cycle and port, and
-// lets padding slots answer themselves.
-func (s *sim) answers(now int64) int64 {
-	f, next := s.fetch, never
-	var busy uint64
+// answerPadding lets padding slots answer themselves; it returns the ports that it has kept busy.
+func (s *sim) answerPadding(now int64) (busy uint64, next int64) {
+	f := s.fetch
+	next = never
 	for m := f.padding; m != 0; m &= m - 1 {
 		p := bits.TrailingZeros64(m) & (maxPorts - 1)
 		if at := f.paddedAt[p][f.answered[p]&127] + paddingDelay; now < at {
@@ -66,44 +82,92 @@ func (s *sim) answers(now int64) int64 {
 			next = now + 1
 		}
 	}
-	for m := s.answering; m != 0; m &= m - 1 {
-		c := bits.TrailingZeros64(m) & (maxChannels - 1)
-		ch := &s.channels[c]
-		if ch.ready >= now {
-			next = min(next, ch.ready+1)
-			continue
+	return busy, next
+}
+
+// channel moves a channel: its answer to the port, an address to it, and the DRAM. It returns when it can move next.
+func (s *sim) channel(now int64, c int, busy *uint64) int64 {
+	x, f := &s.crossbar, s.fetch
+	ch := &x.channels[c]
+	next := never
+	if ch.ready < now {
+		next = s.giveAnswer(now, c, busy)
+	}
+	want := f.wants[c&(maxChannels-1)]
+	if ch.pending {
+		if s.push(now, ch, c, ch.refused) {
+			ch.pending = false
+			s.stalls[StallDRAMQueue] += now - ch.since
 		}
-		p := int(ch.ids[ch.idHead&63]) & (maxPorts - 1)
-		bit := uint64(1) << p
-		if busy&bit != 0 || f.lockedOn[p] >= 0 && int(f.lockedOn[p]) != c {
-			next = now + 1
-			continue
+		if want != 0 && ch.locked < 0 {
+			ch.locked = int8(bits.TrailingZeros64(want))
 		}
-		busy |= bit
-		if f.padding&bit != 0 || f.answered[p] >= f.gone+responseFIFO && !s.responseRoom(now, p) {
-			f.lockedOn[p] = int8(c)
-			continue
+	} else if want != 0 {
+		p := bits.TrailingZeros64(want)
+		if ch.locked >= 0 {
+			p = int(ch.locked)
+			ch.locked = -1
 		}
-		f.lockedOn[p] = -1
-		if s.obs.DRAM != nil {
-			s.obs.DRAM(ch.ready, c, 0, true)
-		}
-		ch.dram.Pop(now)
-		ch.taken = now
-		ch.idHead++
-		if at := ch.dram.NextAnswer(); at < never {
-			ch.ready = max(at, now)
-			next = min(next, ch.ready+1)
-		} else {
-			ch.ready = never
-			s.answering &^= 1 << c
-		}
-		s.answer(now, p)
-		if f.padding&bit != 0 {
-			next = now + 1
+		p &= maxPorts - 1
+		want &^= 1 << p
+		f.wants[c&(maxChannels-1)] = want
+		f.idle |= 1 << p
+		ch.ids[ch.idTail&63] = uint8(p)
+		ch.idTail++
+		addr := uint64(f.line[p]>>(f.channelBits&31)) * transaction
+		if !s.push(now, ch, c, addr) {
+			ch.pending, ch.refused, ch.since = true, addr, now
 		}
 	}
-	return next
+	ch.dram.Step(now)
+	if ch.ready == never {
+		if at := ch.dram.NextAnswer(); at < never {
+			ch.ready = max(at, ch.taken)
+		}
+	}
+	if ch.ready >= now {
+		next = min(next, ch.ready+1)
+	}
+	if want != 0 && (!ch.pending || ch.locked < 0) {
+		next = now + 1 // to take one, or to settle on one
+	}
+	return min(next, ch.dram.Next())
+}
+
+// giveAnswer gives what is in a channel's response register to its port. If the port does not take it, it is blocked,
+// and looked at again whenever anything moves.
+func (s *sim) giveAnswer(now int64, c int, busy *uint64) int64 {
+	x, f := &s.crossbar, s.fetch
+	ch := &x.channels[c]
+	p := int(ch.ids[ch.idHead&63]) & (maxPorts - 1)
+	bit := uint64(1) << p
+	if *busy&bit != 0 || f.lockedOn[p] >= 0 && int(f.lockedOn[p]) != c {
+		x.blocked |= 1 << c
+		return now + 1
+	}
+	*busy |= bit
+	if f.padding&bit != 0 || f.answered[p] >= f.gone+responseFIFO && !s.responseRoom(now, p) {
+		f.lockedOn[p] = int8(c)
+		x.blocked |= 1 << c
+		return never
+	}
+	f.lockedOn[p] = -1
+	x.blocked &^= 1 << c
+	if s.obs.DRAM != nil {
+		s.obs.DRAM(ch.ready, c, 0, true)
+	}
+	ch.dram.Pop(now)
+	ch.taken = now
+	ch.idHead++
+	ch.ready = never
+	if at := ch.dram.NextAnswer(); at < never {
+		ch.ready = max(at, now)
+	}
+	s.answer(now, p)
+	if f.padding&bit != 0 {
+		return now + 1
+	}
+	return never
 }
 
 // responseRoom reports whether a port's response FIFO takes an answer.
@@ -150,72 +214,8 @@ func (f *fetch) paddingNext(p int) {
 	}
 }
 
-// memory gives each DRAM channel the address of the lowest port that wants it, then moves the DRAM.
-func (s *sim) memory(now int64) int64 {
-	f, next := s.fetch, never
-	for c := range s.channels {
-		want := f.wants[c&(maxChannels-1)]
-		due := s.crossbar.next[c&(maxChannels-1)]
-		pending := s.pending>>c&1 != 0
-		if due > now && want == 0 && !pending {
-			next = min(next, due)
-			continue
-		}
-		ch := &s.channels[c]
-		if pending {
-			if s.push(now, c, ch.refused) {
-				pending = false
-				s.pending &^= 1 << c
-				s.stalls[StallDRAMQueue] += now - ch.since
-			}
-			if want != 0 && ch.locked < 0 {
-				ch.locked = int8(bits.TrailingZeros64(want))
-			}
-		} else if want != 0 {
-			p := bits.TrailingZeros64(want)
-			if ch.locked >= 0 {
-				p = int(ch.locked)
-				ch.locked = -1
-			}
-			p &= maxPorts - 1
-			want &^= 1 << p
-			f.wants[c&(maxChannels-1)] = want
-			f.idle |= 1 << p
-			ch.ids[ch.idTail&63] = uint8(p)
-			ch.idTail++
-			addr := uint64(f.line[p]>>(f.channelBits&31)) * transaction
-			if !s.push(now, c, addr) {
-				pending = true
-				s.pending |= 1 << c
-				ch.refused, ch.since = addr, now
-			}
-		}
-		due = ch.dram.Next()
-		if due <= now {
-			ch.dram.Step(now)
-			due = ch.dram.Next()
-			if ch.ready == never {
-				if at := ch.dram.NextAnswer(); at < never {
-					ch.ready = max(at, ch.taken)
-					s.answering |= 1 << c
-					next = min(next, ch.ready+1)
-				}
-			}
-		}
-		s.crossbar.next[c&(maxChannels-1)] = due
-		next = min(next, due)
-		if pending {
-			next = min(next, max(ch.ready, now)+1)
-		} else if want != 0 {
-			next = now + 1
-		}
-	}
-	return next
-}
-
 // push offers a request to a channel. Its driver takes a new one in the cycle after a response was taken out.
-func (s *sim) push(now int64, c int, addr uint64) bool {
-	ch := &s.channels[c]
+func (s *sim) push(now int64, ch *channel, c int, addr uint64) bool {
 	if n := ch.dram.Outstanding(); n >= outstanding && (n > outstanding || ch.ready >= now) {
 		return false
 	}
@@ -251,7 +251,9 @@ func (s *sim) addresses(now int64) int64 {
 		if p < row.n {
 			line := f.lines[(int(n)&(portRows-1))<<f.portBits|p]
 			f.line[p] = line
-			f.wants[line&uint32(f.channels-1)&(maxChannels-1)] |= 1 << p
+			c := line & uint32(f.channels-1) & (maxChannels - 1)
+			f.wants[c] |= 1 << p
+			s.crossbar.next[c] = min(s.crossbar.next[c], now+1)
 			f.idle &^= 1 << p
 		} else {
 			f.paddedAt[p][n&127] = now

@@ -49,9 +49,8 @@ type sim struct {
 	batch              int32
 	free               []*job
 
-	keys     keyStage
-	fetch    *fetch
-	channels []channel
+	keys  keyStage
+	fetch *fetch
 	crossbar
 	realign  realign
 	key      buffer
