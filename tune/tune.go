@@ -22,6 +22,7 @@ type Options struct {
 	Layers   int
 	Ladder   []Rung // nil: Ladder()
 	Goal     Goal
+	Together int    // layers that move together; 0 is 1
 	Mutation int    // schedules tried after the structured part
 	Seed     uint64 // of those
 	Progress func(done string, p *Point)
@@ -42,6 +43,7 @@ func Run(ctx context.Context, judge Judge, state *State, o Options) ([]Point, er
 	if o.Ladder == nil {
 		o.Ladder = Ladder()
 	}
+	o.Together = max(1, o.Together)
 	if o.Layers < 1 || len(o.Ladder) < 2 {
 		return nil, fmt.Errorf("tune: %d layers and %d rungs; there is nothing to search", o.Layers, len(o.Ladder))
 	}
@@ -127,26 +129,30 @@ func (s *Search) limit() float64 {
 	return 1
 }
 
-// mutate changes points near the goal, a few layers up and a few down, and keeps what pays.
+// mutate changes points near the goal, a few blocks of layers up and a few down, and keeps what pays.
 func (s *Search) mutate(ctx context.Context) error {
 	r := rand.New(rand.NewPCG(s.o.Seed, 0))
 	for i := range s.o.Mutation {
 		from := s.parent(r)
 		levels := append([]int(nil), from.Levels...)
 		for range 1 + r.IntN(3) {
-			up, down := r.IntN(len(levels)), r.IntN(len(levels))
-			levels[up] = max(0, levels[up]-1)
-			levels[down] = min(len(s.o.Ladder)-1, levels[down]+1)
+			s.shift(levels, r.IntN(s.blocks()), -1)
+			s.shift(levels, r.IntN(s.blocks()), 1)
 		}
 		if r.IntN(2) == 0 {
-			at := r.IntN(len(levels))
-			levels[at] = min(len(s.o.Ladder)-1, levels[at]+1)
+			s.shift(levels, r.IntN(s.blocks()), 1)
 		}
 		if _, err := s.measure(ctx, fmt.Sprintf("mutation %d", i), levels, 2*from.KL); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// shift moves a block of layers along the ladder, as far as it goes.
+func (s *Search) shift(levels []int, block, by int) {
+	at := levels[block*s.o.Together]
+	s.set(levels, block, min(len(s.o.Ladder)-1, max(0, at+by)))
 }
 
 // parent draws a point of the front, one near the goal half of the time.

@@ -67,6 +67,28 @@ func TestSearchBeatsUniform(t *testing.T) {
 	}
 }
 
+// TestTogether: layers of a block stay together, fewer schedules are measured, and what pays is still found.
+func TestTogether(t *testing.T) {
+	o, alone := toyOptions, &toy{}
+	if _, err := Run(context.Background(), alone, nil, o); err != nil {
+		t.Fatal(err)
+	}
+	o.Together = 4
+	judge := &toy{}
+	points, err := Run(context.Background(), judge, nil, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range points {
+		if key(p.Levels[:4]) != key([]int{p.Levels[0], p.Levels[0], p.Levels[0], p.Levels[0]}) || p.Levels[4] != p.Levels[5] {
+			t.Errorf("%v", p.Levels)
+		}
+	}
+	if judge.calls >= alone.calls {
+		t.Errorf("%d schedules measured, one by one %d", judge.calls, alone.calls)
+	}
+}
+
 // TestKilledSearchResumes: a search killed at any point, its log cut anywhere in the last line, ends with the same points
 // and measures none of them twice.
 func TestKilledSearchResumes(t *testing.T) {

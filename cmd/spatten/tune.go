@@ -52,6 +52,7 @@ With --state a search that was interrupted goes on where it was, and ends with t
 	cmd.Flags().IntVar(&f.cut.Prompt, "prompt", 4096, "tokens of prompt")
 	cmd.Flags().IntVar(&f.cut.Continue, "continue", 128, "tokens that are predicted after it")
 	cmd.Flags().IntVar(&f.cut.K, "excerpts", 1, "excerpts of each text")
+	cmd.Flags().IntVar(&f.options.Together, "together", 1, "neighbouring layers that are measured and changed together: more of them make a shorter search")
 	cmd.Flags().IntVar(&f.options.Mutation, "mutations", 60, "schedules tried after the structured part of the search")
 	cmd.Flags().Uint64Var(&f.options.Seed, "seed", 0, "of the mutations")
 	cmd.Flags().StringVar(&f.state, "state", "", "a file for what has been measured: a search started anew with it goes on there")
@@ -84,8 +85,8 @@ func (f *tuneFlags) goal() error {
 		return usageError{errors.New("--within and --budget exclude each other")}
 	case g.Ratio != 0 && !(g.Ratio > 1):
 		return usageError{errors.New("--budget is a ratio above 1, such as 10")}
-	case f.options.Mutation < 0:
-		return usageError{errors.New("--mutations cannot be negative")}
+	case f.options.Mutation < 0 || f.options.Together < 1:
+		return usageError{errors.New("--mutations cannot be negative, and --together is at least 1")}
 	case g.Ratio > 0:
 		return nil
 	case f.within == "":
