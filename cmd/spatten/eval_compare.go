@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +28,7 @@ func (f *compareFlags) register(cmd *cobra.Command, fallback string) {
 }
 
 // run scores what score asks for and prints it.
-func (f *compareFlags) run(cmd *cobra.Command, title string, score func(s *eval.Scorer, base *attention.Schedule) ([]*eval.Perplexity, error), more func(out io.Writer, scores []*eval.Perplexity) error) error {
+func (f *compareFlags) run(cmd *cobra.Command, title string, score func(s *eval.Scorer, base *attention.Schedule) ([]*eval.Perplexity, error)) error {
 	if len(f.files) == 0 {
 		return usageError{errors.New("no text: name a file with --text")}
 	}
@@ -55,10 +54,11 @@ func (f *compareFlags) run(cmd *cobra.Command, title string, score func(s *eval.
 		if f.json {
 			return printJSON(out, scores)
 		}
-		if err := eval.WriteComparison(out, title, scores); err != nil || more == nil {
+		if err := eval.WriteComparison(out, title, scores); err != nil {
 			return err
 		}
-		return more(out, scores)
+		fmt.Fprintln(out)
+		return eval.WriteByText(out, scores)
 	})
 }
 
@@ -73,7 +73,7 @@ func policiesCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.run(cmd, "policy", func(s *eval.Scorer, base *attention.Schedule) ([]*eval.Perplexity, error) {
 				return s.Policies(cmd.Context(), base, names)
-			}, nil)
+			})
 		},
 	}
 	f.register(cmd, "paper-default")
@@ -94,7 +94,7 @@ func ablationCommand() *cobra.Command {
 					return nil, usageError{errors.New("dense has no choices to undo; name a schedule with --schedule")}
 				}
 				return s.ScoreAll(cmd.Context(), eval.Ablations(base)...)
-			}, nil)
+			})
 		},
 	}
 	f.register(cmd, "default")
@@ -129,9 +129,6 @@ func compareCommand() *cobra.Command {
 					return nil, usageError{errors.New("nothing to compare: name schedules with --with")}
 				}
 				return s.ScoreAll(cmd.Context(), schedules...)
-			}, func(out io.Writer, scores []*eval.Perplexity) error {
-				fmt.Fprintln(out)
-				return eval.WriteByText(out, scores)
 			})
 		},
 	}
