@@ -33,7 +33,7 @@ func (j *toy) Score(_ context.Context, s *attention.Schedule, hopeless func(int,
 	d := eval.Excerpt{Text: "toy", DenseKVBytes: 512 * 1000 * 6}
 	for l := range 6 {
 		minds := float64(1+l%3*4) * 1e-4
-		d.KL += minds * (math.Pow(4, float64(6-s.Key.MSB.At(l))) + 0.05/s.Values.At(l))
+		d.KL += minds * (math.Pow(4, float64(4-s.Key.MSB.At(l))) + 0.05/s.Values.At(l))
 		bits := 64 * (float64(s.Key.MSB.At(l)) + float64(s.Value.Bits.At(l))*s.Values.At(l))
 		if s.Key.LSB.At(l) > 0 {
 			bits += 64 * s.Key.Share.At(l) * float64(s.Key.LSB.At(l))
