@@ -25,7 +25,7 @@ func (l *Lab) eighthLimits(ctx context.Context) ([]Limit, error) {
 		{"its DRAM's banks (same bandwidth)", []string{"dram.standard=ideal"}},
 		{"its DRAM's banks; 16 comparators, 8 softmax lanes and accumulators", []string{"dram.standard=ideal", "topk.comparators=16", "softmax.parallelism=8", "importance.adds_per_cycle=8"}},
 	} {
-		gops, perJ := map[string][]float64{}, map[string][]float64{}
+		gops, perJ, moved, work := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
 		for i := range l.Benchmarks {
 			b := &l.Benchmarks[i]
 			r, err := l.at(1).Simulate(ctx, b, "spatten-eighth", All, c.sets...)
@@ -34,11 +34,13 @@ func (l *Lab) eighthLimits(ctx context.Context) ([]Limit, error) {
 			}
 			for _, of := range []string{b.Model.Family, "all"} {
 				gops[of], perJ[of] = append(gops[of], r.DenseOps/r.Seconds/1e9), append(perJ[of], r.DenseOps/r.Joules/1e9)
+				moved[of], work[of] = append(moved[of], r.DRAMBytes/r.Seconds/1e9), append(work[of], r.DenseOps/r.Ops)
 			}
 		}
 		x := Limit{c.without, map[string]float64{}}
 		for of := range gops {
 			x.Values[of+"_gops"], x.Values[of+"_gop_per_j"] = geomean(gops[of]), geomean(perJ[of])
+			x.Values[of+"_gb_per_s"], x.Values[of+"_compute_reduction"] = geomean(moved[of]), geomean(work[of])
 		}
 		out = append(out, x)
 	}
@@ -69,7 +71,7 @@ func (l *Lab) quantizationLimits(ctx context.Context) ([]Limit, error) {
 			return nil, err
 		}
 		out = append(out, Limit{c.without, map[string]float64{"static_ms": before.Seconds * 1e3, "progressive_ms": after.Seconds * 1e3,
-			"factor": before.Seconds / after.Seconds, "bytes_factor": before.DRAMBytes / after.DRAMBytes}})
+			"factor": before.Seconds / after.Seconds, "bytes_factor": before.DRAMBytes / after.DRAMBytes, "selection_busy": after.Selecting}})
 	}
 	return out, nil
 }

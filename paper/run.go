@@ -23,6 +23,7 @@ type Run struct {
 	DRAMBytes float64            `json:"dram_bytes"`
 	Ops       float64            `json:"operations"`       // really done
 	DenseOps  float64            `json:"dense_operations"` // what an unpruned run would have done
+	Selecting float64            `json:"value_topk_busy"`  // share of the cycles in which the value selection worked
 }
 
 // Lab simulates benchmarks and remembers what it has simulated: benchmarks of equal model and length share a run. Several
@@ -94,6 +95,11 @@ func (l *Lab) simulate(ctx context.Context, b *Benchmark, machine string, on Swi
 	sram := float64(r.Counts.KeySRAMBytes+r.Counts.ValueSRAMBytes) * m.Energy.SRAMByte * 1e-12
 	out := Run{Seconds: r.Seconds * times, Energy: map[string]float64{}, SRAM: sram * times, DRAMBytes: float64(r.DRAMBytes) * times,
 		Ops: float64(r.Operations) * times, DenseOps: b.Work().Operations}
+	for _, u := range r.Units {
+		if u.Unit == "value top-k" {
+			out.Selecting = u.Utilization
+		}
+	}
 	for _, unit := range sorted(r.EnergyJ) {
 		out.Energy[unit] = r.EnergyJ[unit] * times
 		out.Joules += out.Energy[unit]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,27 @@ func paperCommand() *cobra.Command {
 		Short: "Reproduce the paper's evaluation: ours beside the published numbers",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if steps < 0 {
+				return usageError{fmt.Errorf("--steps %d: how many generated tokens are simulated; 0 for all", steps)}
+			}
+			// Minutes of work must not end at a place that cannot be written to, or leave out what was asked for.
+			for _, folder := range []string{"models", "data"} {
+				if f := cmd.Flag(folder); f.Changed {
+					if _, err := os.Stat(f.Value.String()); err != nil {
+						return usageError{fmt.Errorf("--%s: %w", folder, err)}
+					}
+				}
+			}
+			if html != "" {
+				if _, err := os.Stat(filepath.Dir(html)); err != nil {
+					return usageError{fmt.Errorf("--html: %w", err)}
+				}
+			}
+			if plots != "" {
+				if err := os.MkdirAll(plots, 0o755); err != nil {
+					return usageError{fmt.Errorf("--plots: %w", err)}
+				}
+			}
 			o := paper.Options{Steps: steps, Short: short}
 			if !simulated {
 				o.Live = &from

@@ -2,6 +2,7 @@ package live
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"gonum.org/v1/plot/plotter"
@@ -41,7 +42,11 @@ func (l *Live) runs(p Published) page.Section {
 		if r.Measure == perplexity {
 			of = fmt.Sprintf("%d tokens", r.Examples)
 		}
-		q.Row(name, r.Schedule, tuned, r.Measure, fmt.Sprintf("%.3f", r.Quality), fmt.Sprintf("%.3f", r.Dense), of)
+		quality := fmt.Sprintf("%.3f", r.Quality)
+		if r.Measure == accuracy {
+			quality += fmt.Sprintf(" ± %.3f", 1.96*math.Sqrt(r.Quality*(1-r.Quality)/float64(r.Examples)))
+		}
+		q.Row(name, r.Schedule, tuned, r.Measure, quality, fmt.Sprintf("%.3f", r.Dense), of)
 	}
 	a := page.Table{Title: "Averages over data sets", Columns: []string{"", "runs", "tokens and values", "heads", "memory", "computation"}}
 	for _, x := range l.Averages {
