@@ -1,10 +1,15 @@
 """Trains the story model: books -> tokenizer -> GPT-2 that can copy from the start (circuits.py), dense. Stage 1 of models/story.
 
     python story.py --books ../../shared/data/books --out out/story --steps 1600
+    python story.py --books ../../shared/data/books --out out/names --start out/story --exchange 0.7 --steps 500 --lr 0.01 --lr-rest 1e-3
+
+A book that is not trained on has names of its own. --exchange gives a share of the windows other names, the same ones throughout a
+window, so that who is meant can only be learnt from the text before.
 """
 
 import argparse
 import math
+import shutil
 from pathlib import Path
 
 import torch
@@ -44,11 +49,29 @@ def next_token_loss(model, rows):
     return F.cross_entropy(logits.float().flatten(0, 1), rows[:, 1:].flatten())
 
 
-class Batches:
-    """Step -> windows: epochs follow each other, each in an order of its own."""
+SPACE = "\u0120"  # how byte-level BPE writes it
 
-    def __init__(self, data, length, rows, seed):
+
+def names(tokenizer, books):
+    """The ids of words that are names, or begin like names: capitalized, and more often so than not."""
+    counts = torch.bincount(torch.cat(books), minlength=tokenizer.get_vocab_size())
+    found = []
+    for piece, i in sorted(tokenizer.get_vocab().items()):
+        word = piece[len(SPACE) :]
+        if not piece.startswith(SPACE) or len(word) < 2 or not word.isalpha() or word != word.capitalize():
+            continue
+        lower = tokenizer.token_to_id(SPACE + word.lower())
+        if lower is None or counts[lower] < counts[i]:
+            found.append(i)
+    return torch.tensor(found)
+
+
+class Batches:
+    """Step -> windows: epochs follow each other, each in an order of its own. In a share of them names are exchanged."""
+
+    def __init__(self, data, length, rows, seed, exchanged=0.0, names=None):
         self.data, self.length, self.rows, self.seed, self.epoch, self.base, self.current = data, length, rows, seed, -1, 0, []
+        self.exchanged, self.names = exchanged, names
 
     def __call__(self, step):
         while step * self.rows + self.rows > self.base + len(self.current):
@@ -59,7 +82,15 @@ class Batches:
             order = books.windows(self.data, self.length, generator)
             self.current = order[: len(order) // self.rows * self.rows]
         at = step * self.rows - self.base
-        return torch.stack(self.current[at : at + self.rows])
+        windows = torch.stack(self.current[at : at + self.rows])
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        for row in windows:
+            if torch.rand((), generator=generator) >= self.exchanged:
+                continue
+            to = torch.arange(int(torch.maximum(row.max(), self.names.max())) + 1)
+            to[self.names] = self.names[torch.randperm(len(self.names), generator=generator)]
+            row.copy_(to[row])
+        return windows
 
 
 def main():
@@ -70,12 +101,16 @@ def main():
     parser.add_argument("--rows", type=int, default=4)
     parser.add_argument("--lr", type=float, default=0.02, help="peak rate of the matrices (Muon)")
     parser.add_argument("--lr-rest", type=float, default=2e-3, help="peak rate of everything else (AdamW)")
+    parser.add_argument("--start", help="model folder to begin from, instead of the circuit")
+    parser.add_argument("--exchange", type=float, default=0.0, help="share of windows whose names are exchanged")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
+    if args.start:
+        shutil.copyfile(Path(args.start) / "tokenizer.json", out / "tokenizer.json")
     if not (out / "tokenizer.json").exists():
         books.train_tokenizer(args.books, CONFIG["vocab_size"]).save(str(out / "tokenizer.json"))
     tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
@@ -85,13 +120,16 @@ def main():
     held = torch.stack([v[-length - 1 :] for v in validation if len(v) > length])
 
     model = gpt2.GPT2(CONFIG)
-    circuits.induction(model)
+    if args.start:
+        folder.load(model, folder.read_weights(args.start))
+    else:
+        circuits.induction(model)
     matrices, fused, rest = optim.split(model)
     positions = model.transformer["wpe"].weight
     rest = [{"params": [p for p in rest if p is not positions]}, {"params": [positions], "lr": args.lr_rest / 10}]
     muon = optim.Muon([{"params": matrices}, {"params": fused, "parts": 3}], lr=args.lr, weight_decay=0.05)
     adam = torch.optim.AdamW(rest, lr=args.lr_rest, betas=(0.9, 0.95), weight_decay=0.01)
-    batches = Batches(train, length, args.rows, args.seed)
+    batches = Batches(train, length, args.rows, args.seed, args.exchange, names(tokenizer, train))
 
     loop.run(
         out,
@@ -99,6 +137,7 @@ def main():
         [muon, adam],
         lambda step: next_token_loss(model, batches(step)),
         args.steps,
+        decay=1.0 if args.start else 0.4,
         validate=lambda step: math.exp(next_token_loss(model, held)),
     )
     folder.write_config(out, CONFIG)
