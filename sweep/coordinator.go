@@ -223,7 +223,7 @@ func (c *Coordinator) settle(ctx context.Context, jobs []int) error {
 		group.Go(func() {
 			defer func() { <-slots }()
 			if dirty {
-				if err := c.do("empty the result of "+a.id[:12], func() error { return c.b.empty(ctx, a.key, a.revision) }); err != nil {
+				if err := c.again(ctx, i); err != nil {
 					errs <- err
 					return
 				}
@@ -243,6 +243,16 @@ func (c *Coordinator) settle(ctx context.Context, jobs []int) error {
 	default:
 		return nil
 	}
+}
+
+// again makes room for a job that has been computed: in the store, and in the queue, where it stands as long as its worker
+// has not acknowledged it.
+func (c *Coordinator) again(ctx context.Context, i int) error {
+	a := &c.l.jobs[i]
+	if err := c.do("empty the result of "+a.id[:12], func() error { return c.b.empty(ctx, a.key, a.revision) }); err != nil {
+		return err
+	}
+	return c.do("take from the queue "+a.id[:12], func() error { return c.b.unqueue(ctx, &c.p.Jobs[i]) })
 }
 
 // verdict is a job that was computed here.
