@@ -84,12 +84,20 @@ func (s *Search) measure(ctx context.Context, what string, levels []int, limit f
 
 // score asks the judge.
 func (s *Search) score(ctx context.Context, levels []int, limit float64) (Point, error) {
+	given := false
+	p, err := Measure(ctx, s.judge, s.o.Ladder, levels, func(step int, kl float64) bool {
+		given = given || limit > 0 && step >= 16 && kl > limit*(1+8/math.Sqrt(float64(step)))
+		return given
+	})
+	p.Hopeless = given
+	return p, err
+}
+
+// Measure measures the schedule that has its layers on these rungs. hopeless, which may be nil, is asked now and then
+// whether to give it up.
+func Measure(ctx context.Context, judge Judge, ladder []Rung, levels []int, hopeless func(step int, kl float64) bool) (Point, error) {
 	p := Point{Levels: append([]int(nil), levels...)}
-	hopeless := func(step int, kl float64) bool {
-		p.Hopeless = p.Hopeless || limit > 0 && step >= 16 && kl > limit*(1+8/math.Sqrt(float64(step)))
-		return p.Hopeless
-	}
-	texts, err := s.judge.Score(ctx, Schedule("candidate", s.o.Ladder, levels), hopeless)
+	texts, err := judge.Score(ctx, Schedule("candidate", ladder, levels), hopeless)
 	if err != nil {
 		return p, fmt.Errorf("tune: %w", err)
 	}
