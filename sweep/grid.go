@@ -38,6 +38,8 @@ type Grid struct {
 	Prompt    int      `yaml:"prompt"`
 	Continue  int      `yaml:"continue"`
 	Excerpts  int      `yaml:"excerpts"`
+	Rungs     []int    `yaml:"rungs"` // of candidate: of the ladder of tune; default: all
+	Bases     []int    `yaml:"bases"` // of candidate: rungs beside which one layer is moved at a time
 
 	Schedules []GridSchedule `yaml:"schedules"`
 	Front     *Front         `yaml:"front"`
@@ -137,7 +139,7 @@ func ParseGrid(src []byte) (*Grid, error) {
 	}
 	for key, n := range map[string]int{"workloads": len(g.Workloads), "machines": len(g.Machines), "sets": len(g.Sets), "seeds": len(g.Seeds),
 		"models": len(g.Models), "texts": len(g.Texts), "data": len(g.Data), "precision": len(g.Precision), "prompt": g.Prompt,
-		"continue": g.Continue, "excerpts": g.Excerpts, "schedules": len(g.Schedules)} {
+		"continue": g.Continue, "excerpts": g.Excerpts, "schedules": len(g.Schedules), "rungs": len(g.Rungs), "bases": len(g.Bases)} {
 		switch takes := slices.Contains(k.keys, key); {
 		case n < 0:
 			return nil, fmt.Errorf("%s: cannot be negative", key)

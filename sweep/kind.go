@@ -25,7 +25,7 @@ var kinds map[string]*kind
 
 func init() {
 	kinds = map[string]*kind{
-		"simulate": simulateKind,
+		"simulate": simulateKind, "perplexity": perplexityKind, "accuracy": accuracyKind, "candidate": candidateKind,
 	}
 }
 
