@@ -170,7 +170,8 @@ func (c *Controller) read(now int64, i int, r *request) {
 	if !r.counted {
 		s.RowHits++
 	}
-	t.issue(RD, r, now)
+	b := &t.bank[r.bank&(maxBanks-1)]
+	t.read(r, b, now)
 	if c.log != nil {
 		c.log(Sent{now, RD, r.place()})
 	}
@@ -180,7 +181,13 @@ func (c *Controller) read(now int64, i int, r *request) {
 	}
 	c.answers[k] = answer{r.tag, now + c.readDelay + 1}
 	c.count++
-	q.remove(t, i)
+	bit := uint64(1) << (i & (maxQueue - 1))
+	q.wants[r.pseudo&(maxPseudo-1)].column &^= bit
+	q.active &^= bit
+	b.reads &^= bit
+	if q.n--; q.n == 0 {
+		q.tail = 0
+	}
 }
 
 // serve sends a request's next command and moves the request on.

@@ -50,6 +50,9 @@ type timing struct {
 	effects  [numCommands][]effect
 	windows  [numCommands][]window
 	allBanks [numCommands]int64
+	// What a RD forbids: its pseudo-channel's bus to RD and WR, and its bank to close; the rest by the table.
+	bus, turn, close int64
+	readRest         []effect
 	pseudos  int
 	banks    int // of a group
 }
@@ -85,6 +88,18 @@ func newTiming(s *Standard) timing {
 			}
 		}
 	}
+	for _, e := range t.effects[RD] {
+		switch {
+		case e.level == Pseudo && e.after == RD:
+			t.bus = int64(e.cycles)
+		case e.level == Pseudo && e.after == WR:
+			t.turn = int64(e.cycles)
+		case e.level == Bank && e.after == PRE:
+			t.close = int64(e.cycles)
+		default:
+			t.readRest = append(t.readRest, e)
+		}
+	}
 	return t
 }
 
@@ -99,6 +114,18 @@ func newWindow(c Constraint, after Command, nodes int) window {
 		w.last = append(w.last, ring)
 	}
 	return w
+}
+
+// read records that a RD was sent to a request's place at now.
+func (t *timing) read(r *request, b *bank, now int64) {
+	n := &t.pseudo[r.pseudo&(maxPseudo-1)]
+	n[RD] = max(n[RD], now+t.bus)
+	n[WR] = max(n[WR], now+t.turn)
+	b.earliest[PRE] = max(b.earliest[PRE], now+t.close)
+	for i := range t.readRest {
+		e := &t.readRest[i]
+		t.forbid(e.level, e.after, r, now+int64(e.cycles))
+	}
 }
 
 // issue records that cmd was sent to a request's place at now.
