@@ -1,12 +1,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/spf13/cobra"
@@ -28,12 +28,9 @@ type referenceResult struct {
 }
 
 // simulateReference simulates a workload, or the inputs of a measured run, on the machine of the measured RTL.
-func simulateReference(cmd *cobra.Command, f *simulateFlags, path string) error {
+func simulateReference(cmd *cobra.Command, f *simulateFlags, path string) (err error) {
 	if !strings.EqualFold(filepath.Ext(path), ".csv") {
 		return usageError{fmt.Errorf("%s: the machine %s reads workloads as CSV; simulate traces on another machine", path, f.machine)}
-	}
-	if f.timeline != "" {
-		return usageError{errors.New("--timeline: the machine reference-rtl has none")}
 	}
 	c, err := reference.Load(f.machine, f.sets)
 	if err != nil {
@@ -49,17 +46,29 @@ func simulateReference(cmd *cobra.Command, f *simulateFlags, path string) error 
 	}
 	defer file.Close()
 	out := referenceResult{Machine: c.Name, TraceHash: hash}
-	keep := f.rows || f.parquet != ""
-	r, err := reference.Simulate(reference.ReadCSV(file, reference.CSVOptions{Comparators: c.Comparators, Seed: f.seed}), c.Machine(), reference.Observer{
-		Row: func(row *reference.Row, s *reference.Stamps) {
-			if keep {
-				out.Rows = append(out.Rows, accel.Row{Row: int64(row.Index), Accept: s.Accept, Response: s.Response, DRAMReads: int64(s.KeyReads + s.RequantReads + s.ValueReads)})
+	var observer reference.Observer
+	if f.timeline != "" {
+		w, err := createTimeline(f.timeline, c.ClockGHz)
+		if err != nil {
+			return err
+		}
+		observer = w.Reference()
+		defer closeTimeline(w, f.timeline, &err)
+	}
+	if watched := observer.Row; f.rows || f.parquet != "" {
+		observer.Row = func(row *reference.Row, s *reference.Stamps) {
+			out.Rows = append(out.Rows, accel.Row{Row: int64(row.Index), Accept: s.Accept, Response: s.Response, DRAMReads: int64(s.KeyReads + s.RequantReads + s.ValueReads)})
+			if watched != nil {
+				watched(row, s)
 			}
-		},
-	})
+		}
+	}
+	begin := time.Now()
+	r, err := reference.Simulate(reference.ReadCSV(file, reference.CSVOptions{Comparators: c.Comparators, Seed: f.seed}), c.Machine(), observer)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
+	printSpeed(cmd.ErrOrStderr(), r.Cycles, r.DRAMReads, time.Since(begin))
 	out.Cycles, out.DRAMReads, out.DRAMBytes = r.Cycles, r.DRAMReads, r.DRAMBytes
 	out.EnergyJ = map[string]float64{"dram": c.Joules(&r)}
 	for i, n := range r.Stalls {

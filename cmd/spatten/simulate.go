@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/schollz/progressbar/v3"
@@ -103,23 +104,20 @@ func simulatePair(cmd *cobra.Command, f *simulateFlags, m config.Machine, path s
 	}
 	o := accel.Options{Seed: f.seed, Rows: f.rows || f.parquet != "", TraceHash: hash}
 	if f.timeline != "" {
-		file, err := os.Create(f.timeline)
+		w, err := createTimeline(f.timeline, m.ClockGHz)
 		if err != nil {
-			return nil, fmt.Errorf("timeline: %w", err)
+			return nil, err
 		}
-		w := timeline.New(file, m.ClockGHz)
 		o.Observer = w
-		defer func() {
-			if cerr := w.Close(); err == nil && cerr != nil {
-				err = fmt.Errorf("timeline %s: %w", f.timeline, cerr)
-			}
-		}()
+		defer closeTimeline(w, f.timeline, &err)
 	}
 	defer showProgress(cmd.ErrOrStderr(), &o)()
+	begin := time.Now()
 	r, err := simulateOnce(cmd, m, path, 0, o)
 	if err != nil {
 		return nil, err
 	}
+	printSpeed(cmd.ErrOrStderr(), r.Cycles, r.DRAMReads, time.Since(begin))
 	s = &simulation{Result: &r}
 	if f.dense {
 		d, err := simulateOnce(cmd, m, path, f.bits, accel.Options{Seed: f.seed, TraceHash: hash, Progress: o.Progress})
@@ -129,6 +127,28 @@ func simulatePair(cmd *cobra.Command, f *simulateFlags, m config.Machine, path s
 		s.Dense = &d
 	}
 	return s, nil
+}
+
+// createTimeline starts a timeline file; closeTimeline ends it, and reports an error where there is none yet.
+func createTimeline(path string, clockGHz float64) (*timeline.Writer, error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("timeline: %w", err)
+	}
+	return timeline.New(file, clockGHz), nil
+}
+
+func closeTimeline(w *timeline.Writer, path string, err *error) {
+	if cerr := w.Close(); *err == nil && cerr != nil {
+		*err = fmt.Errorf("timeline %s: %w", path, cerr)
+	}
+}
+
+// printSpeed says how fast a simulation was, reading the file included.
+func printSpeed(w io.Writer, cycles, reads int64, took time.Duration) {
+	s := max(took.Seconds(), 1e-9)
+	fmt.Fprintf(w, "%d cycles and %d DRAM reads simulated in %.2f s: %.1f million cycles and %.1f million reads a second\n",
+		cycles, reads, s, 1e-6*float64(cycles)/s, 1e-6*float64(reads)/s)
 }
 
 // simulateOnce simulates a file as it is, or its dense equivalent where bits is not 0.

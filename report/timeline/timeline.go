@@ -7,6 +7,7 @@ package timeline
 
 import (
 	"bufio"
+	"encoding/json"
 	"io"
 	"strconv"
 
@@ -20,7 +21,7 @@ type Writer struct {
 	scale float64 // microseconds a cycle
 	line  []byte
 	first bool
-	known [accel.Tracks]bool
+	known []bool // tracks that are named
 	err   error
 }
 
@@ -35,11 +36,19 @@ func New(file io.WriteCloser, clockGHz float64) *Writer {
 
 // Slice implements accel.Observer.
 func (w *Writer) Slice(track accel.Track, first, last int64, name string) {
+	w.slice(int(track), track.String(), first, last, name)
+}
+
+// slice writes a slice of a track, and the track's name before its first.
+func (w *Writer) slice(track int, trackName string, first, last int64, name string) {
+	for track >= len(w.known) {
+		w.known = append(w.known, false)
+	}
 	if !w.known[track] {
 		w.known[track] = true
-		tid := strconv.Itoa(int(track) + 1)
+		tid := strconv.Itoa(track + 1)
 		w.event()
-		w.text(`{"ph":"M","name":"thread_name","pid":1,"tid":` + tid + `,"args":{"name":` + strconv.Quote(track.String()) + `}}`)
+		w.text(`{"ph":"M","name":"thread_name","pid":1,"tid":` + tid + `,"args":{"name":` + quote(trackName) + `}}`)
 		w.event()
 		w.text(`{"ph":"M","name":"thread_sort_index","pid":1,"tid":` + tid + `,"args":{"sort_index":` + tid + `}}`)
 	}
@@ -48,7 +57,7 @@ func (w *Writer) Slice(track accel.Track, first, last int64, name string) {
 	b = strconv.AppendInt(b, int64(track)+1, 10)
 	b = w.time(append(b, `,"ts":`...), first)
 	b = w.time(append(b, `,"dur":`...), last-first+1)
-	b = strconv.AppendQuote(append(b, `,"name":`...), name)
+	b = appendQuote(append(b, `,"name":`...), name)
 	w.line = append(b, '}')
 	w.write(w.line)
 }
@@ -57,10 +66,23 @@ func (w *Writer) Slice(track accel.Track, first, last int64, name string) {
 func (w *Writer) Count(name string, cycle, value int64) {
 	w.event()
 	b := w.time(append(w.line[:0], `{"ph":"C","pid":1,"ts":`...), cycle)
-	b = strconv.AppendQuote(append(b, `,"name":`...), name)
+	b = appendQuote(append(b, `,"name":`...), name)
 	b = strconv.AppendInt(append(b, `,"args":{"value":`...), value, 10)
 	w.line = append(b, '}', '}')
 	w.write(w.line)
+}
+
+// quote is a JSON string; Go's own escapes are not all JSON's.
+func quote(s string) string { return string(appendQuote(nil, s)) }
+
+func appendQuote(b []byte, s string) []byte {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] == '"' || s[i] == '\\' || s[i] >= 0x7f {
+			q, _ := json.Marshal(s) // of a string, it has no error
+			return append(b, q...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }
 
 func (w *Writer) time(b []byte, cycles int64) []byte {
