@@ -197,7 +197,7 @@ func (s *sim) answer(now int64, p int) {
 	row := f.row(n)
 	row.unanswered--
 	f.answered[p] = n + 1
-	if f.padded || f.padding != 0 {
+	if f.pads(n+1) || f.padding != 0 {
 		f.paddingNext(p)
 	}
 	if row.unanswered == 0 {
@@ -205,6 +205,9 @@ func (s *sim) answer(now int64, p int) {
 		s.respond()
 	}
 }
+
+// pads reports whether a row in the ports has padding.
+func (f *fetch) pads(n int64) bool { return f.padded[n&(portRows-1)>>6]>>(n&63)&1 != 0 }
 
 // paddingNext notes whether the next answer of a port is padding.
 func (f *fetch) paddingNext(p int) {
@@ -258,7 +261,7 @@ func (s *sim) addresses(now int64) int64 {
 		} else {
 			f.paddedAt[p][n&127] = now
 		}
-		if f.padded {
+		if f.pads(f.answered[p]) {
 			f.paddingNext(p)
 		}
 		if row.untaken--; row.untaken == 0 {

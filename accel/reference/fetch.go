@@ -36,10 +36,10 @@ type fetch struct {
 	rows      [portRows]portRow // rows in the ports, by row number
 	lines     []uint32          // of rows and ports: addresses in bursts
 	portBits  int
-	padded    bool  // a row in the ports may have padding
-	gone      int64 // rows that have left the response FIFOs, at least
-	pushed    int64 // rows pushed into the ports
-	takenRows int64 // rows that all ports have taken from their address FIFOs
+	padded    [portRows / 64]uint64 // by row: whether it has padding
+	gone      int64                 // rows that have left the response FIFOs, at least
+	pushed    int64                 // rows pushed into the ports
+	takenRows int64                 // rows that all ports have taken from their address FIFOs
 	takenAt   int64
 	consumed  int64 // rows whose answers have left in lock step, or will
 	roomWait  bool  // a port waits for a row to leave that is not known to
@@ -219,8 +219,10 @@ func (s *sim) loaded(now int64, r *fetchRow) {
 	}
 	base, record, offset := f.base(req)/transaction, f.record, f.offset
 	lines := f.lines[(int(f.pushed)&(portRows-1))<<f.portBits:][:row.n]
-	if row.n < g.ports {
-		f.padded = true
+	if at, bit := &f.padded[f.pushed&(portRows-1)>>6], uint64(1)<<(f.pushed&63); row.n < g.ports {
+		*at |= bit
+	} else {
+		*at &^= bit
 	}
 	for k := range lines {
 		lines[k] = base + uint32(f.index(req, record))*uint32(t) + uint32(offset)
