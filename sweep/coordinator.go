@@ -184,7 +184,7 @@ func (c *Coordinator) watch(ctx context.Context, entries <-chan entry, suspects 
 				news = time.Now()
 				err = c.repair(ctx)
 			}
-			if time.Since(nagged) > nagging {
+			if min(time.Since(nagged), time.Since(news)) > nagging {
 				nagged = time.Now()
 				c.nag(ctx)
 			}

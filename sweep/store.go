@@ -184,7 +184,7 @@ func (b *Bus) Sweeps(ctx context.Context) ([]Sweep, error) {
 }
 
 // aliveFor is how long after its last sign a worker is taken for alive.
-const aliveFor = 5 * reportage
+const aliveFor = 15 * reportage
 
 // Workers lists the workers that gave a sign lately.
 func (b *Bus) Workers(ctx context.Context) ([]Tally, error) {

@@ -76,7 +76,7 @@ Killed at any moment and started again with the same words, it goes on where it 
 			if !f.local {
 				return f.run(cmd, p.Name, func(context.Context, *sweep.Bus) (*sweep.Plan, error) { return p, nil })
 			}
-			if f.bus.url != "" {
+			if cmd.Flags().Changed("nats") {
 				return usageError{errors.New("--local excludes --nats")}
 			}
 			results, err := sweep.Local(cmd.Context(), p, f.state(p.Name, "files"), f.workers, progress(cmd.ErrOrStderr()))

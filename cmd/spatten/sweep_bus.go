@@ -21,7 +21,7 @@ type busFlags struct {
 }
 
 func (f *busFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.url, "nats", "", "servers of a cluster, as nats://host:port[,…] (default: a server in this process)")
+	cmd.Flags().StringVar(&f.url, "nats", os.Getenv("SPATTEN_NATS"), "servers of a cluster, as nats://host:port[,…] (default: $SPATTEN_NATS, else a server in this process)")
 	cmd.Flags().StringVar(&f.creds, "creds", "", "file with credentials for --nats")
 	cmd.Flags().IntVar(&f.replicas, "replicas", 0, "copies of everything stored (0: three in a cluster, one on a single server)")
 }
