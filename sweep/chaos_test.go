@@ -189,7 +189,7 @@ func TestChaos(t *testing.T) {
 	}
 	want, wantParquet := bytesOf(t, localTable(t, p, 2))
 	servers, urls := cluster(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	defer cancel()
 	b, err := Connect(ctx, BusOptions{URL: urls, AckWait: chaosAckWait}, true)
 	if err != nil {
