@@ -112,6 +112,7 @@ func recode(from *quant.Rows, f quant.Format, center []float32) *quant.Rows {
 		return from.Clone()
 	}
 	to := quant.NewRows(from.Dim(), f)
+	to.Grow(from.Len())
 	each(from, func(row []float32) {
 		subtract(row, center)
 		to.Append(row)

@@ -30,6 +30,7 @@ func (s Shape) group(head int) int { return head / (s.Heads / s.KVHeads) }
 type Options struct {
 	Recorder  record.Recorder // nil: none
 	CacheBits int             // how K and V are stored where the schedule leaves them unquantized: 32 (0 too), 16 or 8
+	Expect    int             // tokens that there will be: room for their keys and values is made at once where none falls
 	Numerics  Numerics        // how scores, probabilities and outputs are computed; float where it is empty
 	Run       record.Run      // names the run for the recorder; its shape and schedule are filled in
 }
@@ -112,8 +113,12 @@ func NewSequence(shape Shape, s *Schedule, o Options) (*Sequence, error) {
 		l := layer{heads: all, groups: groups}
 		keyFormat, valueFormat := q.schedule.formats(i, o.CacheBits)
 		for range shape.KVHeads {
-			l.keys = append(l.keys, quant.NewRows(shape.HeadDim, keyFormat))
-			l.values = append(l.values, quant.NewRows(shape.HeadDim, valueFormat))
+			keys, values := quant.NewRows(shape.HeadDim, keyFormat), quant.NewRows(shape.HeadDim, valueFormat)
+			if o.Expect > 0 && !s.prunesTokens() {
+				keys.Grow(o.Expect)
+				values.Grow(o.Expect)
+			}
+			l.keys, l.values = append(l.keys, keys), append(l.values, values)
 		}
 		q.layers = append(q.layers, l)
 	}

@@ -52,7 +52,9 @@ func (g *Generator) Resume(seq *attention.Sequence, prompt []int32, o Options) (
 	}
 	if seq == nil {
 		var err error
-		if seq, err = attention.NewSequence(info.Shape(), o.Schedule, o.attention(info, g.CPU.Precision())); err != nil {
+		with := o.attention(info, g.CPU.Precision())
+		with.Expect = len(prompt) + min(o.limit(info, len(prompt)), DefaultChunk)
+		if seq, err = attention.NewSequence(info.Shape(), o.Schedule, with); err != nil {
 			return nil, fmt.Errorf("generate: %w", err)
 		}
 	}

@@ -182,3 +182,23 @@ func TestOddNumbers(t *testing.T) {
 		read(rows, nil)
 	}
 }
+
+// TestGrow: rows for which there is room are appended without moving or allocating anything.
+func TestGrow(t *testing.T) {
+	const dim, n = 32, 200
+	row := make([]float32, dim)
+	for _, f := range []Format{{MSB: 32}, {MSB: 16}, {MSB: 8}, {MSB: 4, LSB: 4}, {MSB: 4, LSB: 4, InPanels: true}, {MSB: 3, PerChannel: true}, {MSB: 3, LSB: 4, PerChannel: true, InPanels: true}} {
+		r := NewRows(dim, f)
+		for range 3 {
+			r.Append(row)
+		}
+		r.Grow(n)
+		before := r.Bytes()
+		for range n {
+			r.Append(row)
+		}
+		if r.Bytes() != before {
+			t.Errorf("%+v: %d bytes have become %d", f, before, r.Bytes())
+		}
+	}
+}

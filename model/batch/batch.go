@@ -42,7 +42,8 @@ type Batch struct {
 	Y        []float32 // rows × Dim, a normalized copy or a block's result
 	Q, O     []float32 // rows × Heads·HeadDim
 	K, V     []float32 // rows × KVHeads·HeadDim
-	Gate, Up []float32 // at most Block rows × Hidden
+	Gate, Up []float32 // at most Block rows × Hidden, in the memory of Q, O, K and V, which are done with by then
+	inner    []float32 // that memory
 	Table    []float32 // tokens × HeadDim, a family's own: rotation angles
 	pooled   []float32 // chunks × Dim: the sum of the last states of the tokens that fell
 	weights  []float32 // Dim, one token's in the head
@@ -144,12 +145,10 @@ func (b *Batch) grow(rows int) {
 	i := b.info
 	room(&b.X, rows*i.Dim)
 	room(&b.Y, rows*i.Dim)
-	room(&b.Q, rows*i.Heads*i.HeadDim)
-	room(&b.O, rows*i.Heads*i.HeadDim)
-	room(&b.K, rows*i.KVHeads*i.HeadDim)
-	room(&b.V, rows*i.KVHeads*i.HeadDim)
-	room(&b.Gate, min(rows, Block)*i.Hidden)
-	room(&b.Up, min(rows, Block)*i.Hidden)
+	q, kv, hidden := rows*i.Heads*i.HeadDim, rows*i.KVHeads*i.HeadDim, min(rows, Block)*i.Hidden
+	room(&b.inner, max(2*q+2*kv, 2*hidden))
+	b.Q, b.O, b.K, b.V = b.inner[:q], b.inner[q:2*q], b.inner[2*q:2*q+kv], b.inner[2*q+kv:2*q+2*kv]
+	b.Gate, b.Up = b.inner[:hidden], b.inner[hidden:2*hidden]
 	room(&b.Table, rows*i.HeadDim)
 	room(&b.pooled, len(b.chunks)*i.Dim)
 	clear(b.pooled)
