@@ -9,6 +9,7 @@ import glue
 import loop
 import names
 import schedule
+import story
 
 
 def test_schedule_rejects(tmp_path):
@@ -76,3 +77,34 @@ def test_an_interrupted_run_ends_the_same(tmp_path):
         return model.weight.detach()
 
     assert torch.equal(train(tmp_path / "a", [99]), train(tmp_path / "b", [7, 20, 99]))
+
+
+class Pieces:
+    """A tokenizer of a few pieces."""
+
+    vocabulary = {"\u0120the": 0, "\u0120The": 1, "\u0120Emma": 2, "\u0120Ahab": 3, "\u0120Frank": 4, "\u0120frank": 5, "Anne": 6, ".": 7}
+
+    def get_vocab_size(self):
+        return len(self.vocabulary)
+
+    def get_vocab(self):
+        return self.vocabulary
+
+    def token_to_id(self, piece):
+        return self.vocabulary.get(piece)
+
+
+def test_names_are_exchanged_alike_within_a_window():
+    text = torch.tensor([0, 2, 7, 0, 3, 4, 1, 0, 2, 5, 3, 7, 0, 2] * 20)
+    names = story.names(Pieces(), [text])
+    assert names.tolist() == [3, 2, 4]
+    plain, exchanged = (story.Batches([text], 16, 2, 1, share, names) for share in (0.0, 1.0))
+    changed = 0
+    for step in range(8):
+        for before, after in zip(plain(step), exchanged(step)):
+            same = ~torch.isin(before, names)
+            assert torch.equal(before[same], after[same])
+            pairs = set(zip(before.tolist(), after.tolist()))
+            assert len(pairs) == len(set(before.tolist())) == len(set(after.tolist()))
+            changed += int((before != after).sum())
+    assert changed > 0
