@@ -10,16 +10,17 @@ import (
 // DRAM refused, and a response register of one entry.
 type channel struct {
 	dram    *hbm.Controller
-	ready   int64     // cycle in which the response register is filled with the oldest answer; never: there is none
-	taken   int64     // cycle in which it was last emptied
-	ids     [64]uint8 // ports of the requests under way, in the order of issue: answers are handed out so
-	idHead  int
-	idTail  int
+	ready   int64 // cycle in which the response register is filled with the oldest answer; never: there is none
+	taken   int64 // cycle in which it was last emptied
 	refused uint64
 	since   int64 // cycle of the refusal
 	reads   int64
 	locked  int8 // port whose address was chosen and not taken; -1: none
-	pending bool
+	pending bool // a request was refused
+	idHead  uint8
+	idTail  uint8
+	_       [12]byte  // what is used in every cycle is one line of the cache
+	ids     [64]uint8 // ports of the requests under way, in the order of issue: answers are handed out so
 }
 
 // crossbar is what the channels do as a whole.
