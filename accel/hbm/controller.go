@@ -42,13 +42,16 @@ type Controller struct {
 	outstanding int // reads pushed and not yet popped
 	limit       int
 	head, count int
-	answers     []answer // ring of completed reads, in the order of their RD
-	stats       Stats
-	addr        AddressMap
-	log         func(Sent)
-	reads       queue
-	timing      timing
-	writes      queue
+
+	answers []answer // ring of completed reads, in the order of their RD
+	log     func(Sent)
+	addr    AddressMap
+	_       [16]byte // so that queues and banks begin where a line of the cache does
+	reads   queue
+	_       [16]byte
+	timing  timing
+	writes  queue
+	stats   Stats
 
 	standard   Standard
 	banks      int
@@ -82,7 +85,7 @@ func NewController(s Standard, o Options) (*Controller, error) {
 		answers: make([]answer, o.Outstanding),
 		next:    never, refreshAt: never,
 		readDelay: int64(s.ReadLatency()),
-		reads:     queue{pseudos: int32(s.Org.Pseudo), column: RD}, writes: queue{pseudos: int32(s.Org.Pseudo), column: WR},
+		reads:     queue{pseudos: int16(s.Org.Pseudo), column: RD}, writes: queue{pseudos: int16(s.Org.Pseudo), column: WR},
 	}
 	for i := range c.timing.bank {
 		c.timing.bank[i].open = closed

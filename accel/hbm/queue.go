@@ -26,8 +26,8 @@ type wants struct{ act, pre, column uint64 }
 // bank.
 type queue struct {
 	active   uint64 // those whose row was opened for them
-	n, tail  int32
-	pseudos  int32
+	n, tail  int16
+	pseudos  int16
 	column   Command // RD or WR
 	wants    [maxPseudo]wants
 	requests [maxQueue]request
@@ -60,9 +60,9 @@ func (q *queue) compact(t *timing) {
 		w := &q.wants[p]
 		live |= w.act | w.pre | w.column
 	}
-	to := int32(0)
+	to := int16(0)
 	for ; live != 0; live &= live - 1 {
-		from := int32(bits.TrailingZeros64(live))
+		from := int16(bits.TrailingZeros64(live))
 		if from != to {
 			r := &q.requests[from]
 			q.requests[to] = *r

@@ -34,27 +34,28 @@ const bankCommands = 4
 // earliest is the earliest cycle of each command to a bank.
 type earliest [bankCommands]int64
 
-// bank is what is known of a bank. Its fields are together because they are used together.
+// bank is what is known of a bank, in one line of the cache.
 type bank struct {
 	earliest        // what holds for its group included
 	reads    uint64 // requests to it in the queue of reads
 	writes   uint64
 	open     int32 // row, or closed
+	_        [12]byte
 }
 
 // timing is the earliest cycle of each command, kept up to date from the table: of commands to a bank for each
 // pseudo-channel, what holds for the channel included, and for each bank; of the commands to all banks for the channel.
 type timing struct {
-	pseudo   [maxPseudo]earliest
-	bank     [maxBanks]bank
-	effects  [numCommands][]effect
-	windows  [numCommands][]window
-	allBanks [numCommands]int64
+	pseudo [maxPseudo]earliest
+	bank   [maxBanks]bank
 	// What a RD forbids: its pseudo-channel's bus to RD and WR, and its bank to close; the rest by the table.
 	bus, turn, close int64
 	readRest         []effect
-	pseudos  int
-	banks    int // of a group
+	pseudos          int
+	banks            int // of a group
+	allBanks         [numCommands]int64
+	effects          [numCommands][]effect
+	windows          [numCommands][]window
 }
 
 func newTiming(s *Standard) timing {
