@@ -57,6 +57,7 @@ type Row struct {
 	Samples         []float64 `json:"samples"`
 	Seconds         float64   `json:"seconds,omitempty"`            // of FirstToken: one over the rate
 	RatioToBestPeer *float64  `json:"ratio_to_best_peer,omitempty"` // median of ours over the best peer's; absent where none ran
+	RatioToDense    *float64  `json:"ratio_to_dense,omitempty"`     // median of ours, pruned, over ours, dense
 	CacheBytes      int64     `json:"cache_bytes,omitempty"`
 	ReadBytes       int64     `json:"kv_bytes_per_token,omitempty"`
 }
@@ -108,21 +109,28 @@ func Run(ctx context.Context, contenders []Contender, tests []Test, rounds int, 
 	return rows, nil
 }
 
-// rate fills in medians, and ratios where a peer ran the same test.
+// rate fills in medians, and ratios where a peer or our dense mode ran the same test.
 func rate(rows []Row) {
-	best := 0.0
+	best, dense := 0.0, 0.0
 	for i := range rows {
 		if rows[i].TokensPerSecond = median(rows[i].Samples); rows[i].Test == FirstToken {
 			rows[i].Seconds = 1 / rows[i].TokensPerSecond
 		}
-		if rows[i].Peer != ours {
+		switch {
+		case rows[i].Peer != ours:
 			best = max(best, rows[i].TokensPerSecond)
+		case rows[i].Mode == "dense":
+			dense = rows[i].TokensPerSecond
 		}
 	}
 	for i := range rows {
 		if rows[i].Peer == ours && best > 0 {
 			ratio := rows[i].TokensPerSecond / best
 			rows[i].RatioToBestPeer = &ratio
+		}
+		if rows[i].Peer == ours && rows[i].Mode != "dense" && dense > 0 {
+			ratio := rows[i].TokensPerSecond / dense
+			rows[i].RatioToDense = &ratio
 		}
 	}
 }

@@ -112,3 +112,14 @@ func TestTraceCost(t *testing.T) {
 		t.Error("a prompt beyond the model's positions is measured")
 	}
 }
+
+func TestPrunedIsComparedWithDense(t *testing.T) {
+	rows := []Row{
+		{Peer: ours, Mode: "dense", Samples: []float64{10}}, {Peer: ours, Mode: "pruned", Samples: []float64{25}},
+		{Peer: "onnxruntime", Mode: "dense", Samples: []float64{5}},
+	}
+	rate(rows)
+	if rows[0].RatioToDense != nil || rows[2].RatioToDense != nil || *rows[1].RatioToDense != 2.5 || *rows[1].RatioToBestPeer != 5 {
+		t.Errorf("%+v", rows)
+	}
+}

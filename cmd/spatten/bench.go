@@ -21,6 +21,7 @@ import (
 type benchFlags struct {
 	modelFlags
 	schedule         string
+	keep             float64
 	against          []string
 	onnx             string
 	firstToken       int
@@ -51,7 +52,8 @@ machine meets all alike; medians and ratios are printed.
 	f.register(cmd, "", "int8")
 	flags := cmd.Flags()
 	flags.Lookup("threads").Usage = "threads (0: one, and all cores)"
-	flags.StringVarP(&f.schedule, "schedule", "s", "", "also measure with this schedule: a name or a YAML file")
+	flags.StringVarP(&f.schedule, "schedule", "s", "", "also measure with this schedule: a name, a YAML file, or \"model\" for the one that comes with the model")
+	flags.Float64Var(&f.keep, "keep", 0, "also measure with this share of the tokens on average, instead of what the schedule says")
 	flags.StringArrayVar(&f.against, "against", nil, "a peer: llama.cpp=PATH of llama-bench, llama-simple=PATH, or onnxruntime=PYTHON")
 	flags.StringVar(&f.onnx, "onnx", "", "the peer's .onnx file")
 	flags.StringVar(&f.text, "text", "", "take prompts from this text (default: random tokens)")
@@ -161,8 +163,12 @@ func (f *benchFlags) ours(o *opened) ([]*bench.Ours, error) {
 		return &bench.Ours{Model: o.model, Precision: precision, Schedule: s, Steps: f.steps, Tokens: tokens, BatchSize: f.batch}
 	}
 	modes := []*bench.Ours{mode(nil)}
-	if f.schedule != "" {
-		s, err := attention.LoadSchedule(f.schedule)
+	if f.schedule != "" || f.keep != 0 {
+		pruning := scheduleFlags{fallback: "default", schedule: f.schedule, keep: f.keep, numerics: "float"}
+		if f.schedule == "model" {
+			pruning.schedule = ""
+		}
+		s, err := pruning.resolve(o.checkpoint)
 		if err != nil {
 			return nil, err
 		}
