@@ -13,17 +13,16 @@ type Rung struct {
 }
 
 // Ladder is the default ladder; the rungs of smollm2-1pct and smollm2-3pct are on it. What a schedule loses it loses by values
-// that it leaves out, hardly by the bits of keys and values (docs/tune.md): many coarse values are worth more than a few fine ones.
+// that it leaves out and by their bits, hardly by the bits of keys (docs/quality.md).
 func Ladder() []Rung {
 	return []Rung{
 		{4, 4, 0.10, 0.50, 6},
 		{3, 4, 0.10, 0.50, 5},
-		{3, 4, 0.05, 0.40, 4},
-		{3, 4, 0.10, 0.20, 6},
-		{2, 4, 0.10, 0.40, 4},
-		{2, 4, 0.10, 0.25, 4},
-		{2, 4, 0.05, 0.17, 4},
-		{2, 4, 0.08, 0.08, 5},
+		{3, 4, 0.10, 0.25, 6},
+		{2, 4, 0.20, 0.30, 6},
+		{2, 4, 0.15, 0.15, 6},
+		{2, 4, 0.08, 0.12, 6},
+		{2, 4, 0.08, 0.09, 6},
 		{2, 4, 0.05, 0.08, 4},
 		{2, 4, 0.03, 0.04, 4},
 	}
