@@ -15,7 +15,7 @@ var limits = map[string]int64{"sentiment": 25e6, "story": 16e6}
 // TestModels checks that every embedded model is whole: weights that open, and what its folder must hold.
 func TestModels(t *testing.T) {
 	names := models.Names()
-	if !slices.Contains(names, "sentiment") {
+	if !slices.Contains(names, "sentiment") || !slices.Contains(names, "story") {
 		t.Errorf("embedded models: %v", names)
 	}
 	for _, name := range names {

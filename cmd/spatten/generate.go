@@ -136,7 +136,7 @@ func generateCommand() *cobra.Command {
 			return nil
 		},
 	}
-	m.register(cmd, "", "int8")
+	m.register(cmd, "story", "int8")
 	s.register(cmd, "default")
 	on.register(cmd)
 	cache.register(cmd)
