@@ -3,7 +3,6 @@ package accel
 import (
 	"spatten/accel/config"
 	"spatten/accel/pipe"
-	"spatten/accel/qk"
 )
 
 // advance lets every unit go as far as what is known allows.
@@ -109,11 +108,6 @@ func (s *sim) secondPass() {
 	out := s.pass(it, q, q.lsbs, a.report, lines, pipe.Never, false)
 	q.decided, q.final = out, true
 	it.kFree = max(it.kFree, s.qk.Free())
-}
-
-// keyLines is how many lines of the K SRAM n keys take.
-func (s *sim) keyLines(n int64) int64 {
-	return pipe.CeilDiv(n, qk.Lanes(s.machine.QK.Multipliers, s.run.HeadDim))
 }
 
 // long reports whether keys exceed a half of the K SRAM. Such a visit uses both halves: in generation as a ring whose

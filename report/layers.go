@@ -31,13 +31,6 @@ func (c Colors) dim(s string) string {
 	return strings.Repeat("·", utf8.RuneCountInString(s))
 }
 
-func (c Colors) strong(s string) string {
-	if c {
-		return "\x1b[1m" + s + "\x1b[0m"
-	}
-	return s
-}
-
 // Sentence writes a text once a layer, with the tokens that were pruned before the layer struck out, and beside it how
 // many tokens and which heads live. Layers in which nothing changed are folded into one line (the paper's Fig. 1 and 22).
 func Sentence(out io.Writer, text string, words []Word, layers []Layer, heads int, colors Colors) error {

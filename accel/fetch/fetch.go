@@ -57,9 +57,6 @@ func (j *Job) Open(now int64) {
 	j.row, j.next, j.stop, j.last = 0, 0, 0, ^uint64(0)
 }
 
-// Bytes is how many bytes of data the job asks for, padding left out.
-func (j *Job) Bytes() int64 { return j.Count * j.RowBytes }
-
 // Next gives the address of the next burst. It reports false when all have been given, or when the id of the next row
 // has not come out of the engine by cycle now.
 func (j *Job) Next(now int64, burst uint64) (addr uint64, ok bool) {

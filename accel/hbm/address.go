@@ -1,9 +1,6 @@
 package hbm
 
-import (
-	"fmt"
-	"math/bits"
-)
+import "math/bits"
 
 // Place is where an address lies in a channel. Group and Bank count through the whole channel, so that either
 // is the index of its node.
@@ -47,23 +44,4 @@ func (m *AddressMap) place(addr uint64, r *request) {
 	a >>= m.group & 63
 	b := g<<(m.bank&63) | a&(1<<(m.bank&63)-1)
 	r.pseudo, r.group, r.bank, r.row = uint8(p), uint8(g), uint8(b), int32(a>>(m.bank&63)&m.rowMask)
-}
-
-// Interleave spreads a global byte address over channels: the low bits above a 32-byte line choose the channel.
-type Interleave struct {
-	line, channels uint8
-}
-
-// NewInterleave spreads lines of lineBytes over channels, both powers of two.
-func NewInterleave(channels, lineBytes int) (Interleave, error) {
-	if channels <= 0 || channels&(channels-1) != 0 || lineBytes <= 0 || lineBytes&(lineBytes-1) != 0 {
-		return Interleave{}, fmt.Errorf("address interleave needs powers of two, not %d channels of %d-byte lines", channels, lineBytes)
-	}
-	return Interleave{line: log2(lineBytes), channels: log2(channels)}, nil
-}
-
-// Split is the channel of a global address and its channel-local address, line-aligned.
-func (i Interleave) Split(addr uint64) (channel int, local uint64) {
-	line := addr >> i.line
-	return int(line & (1<<i.channels - 1)), line >> i.channels << i.line
 }

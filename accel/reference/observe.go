@@ -103,12 +103,3 @@ func (s Stall) String() string {
 	return [...]string{"key buffer full", "key fetch", "decision busy", "requant buffer", "top-k delay",
 		"value buffer full", "value fetch", "dram queue"}[s]
 }
-
-// Stalls lists every cause.
-func Stalls() []Stall {
-	all := make([]Stall, numStalls)
-	for i := range all {
-		all[i] = Stall(i)
-	}
-	return all
-}

@@ -75,8 +75,6 @@ func (f *fifo[T]) next(now int64) int64 {
 	return max(f.pushAt+2, now+1)
 }
 
-func (f *fifo[T]) peek() *T { return &f.items[f.head] }
-
 func (f *fifo[T]) pop(now int64) T {
 	v := f.items[f.head]
 	f.head = (f.head + 1) & f.mask
