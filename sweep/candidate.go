@@ -117,11 +117,12 @@ func computeCandidate(ctx context.Context, j *Job, files Files) (any, error) {
 			return nil, failed{err}
 		}
 	}
-	p, err := tune.Measure(ctx, b.probe, tune.Ladder(), j.Levels, nil)
+	space := tune.Rungs{Layers: len(j.Levels), Ladder: tune.Ladder()}
+	p, err := tune.Measure(ctx, tune.Texts{Probe: b.probe}, space, j.Levels, nil)
 	if err != nil {
 		b.close()
 		return nil, failed{err}
 	}
 	b.give()
-	return Divergence{p.KL, p.LogRatio, p.Worst, p.WorstKL, p.Bytes, p.Ratio()}, nil
+	return Divergence{p.KL, p.Loss, p.Worst, p.WorstKL, p.Cost, p.Ratio()}, nil
 }

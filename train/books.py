@@ -2,8 +2,11 @@
 
 The last `VALIDATION` of every training book is never trained on: choices are made there. Books named in HELD_OUT are read
 only to report.
+
+    python books.py DATA/books ../models/story/tokenizer.json ends/    # writes the last pages of every training book
 """
 
+import sys
 from pathlib import Path
 
 import torch
@@ -64,3 +67,10 @@ def windows(books, length, generator):
 def excerpts(ids, length, count):
     """Excerpt i of `count` starts at token floor(i * (T - length) / count) of the T tokens."""
     return torch.stack([ids[i * (len(ids) - length) // count :][:length] for i in range(count)])
+
+
+if __name__ == "__main__":
+    folder, tokenizer, out = sys.argv[1], Tokenizer.from_file(sys.argv[2]), Path(sys.argv[3])
+    out.mkdir(parents=True, exist_ok=True)
+    for file, ids in zip(paths(folder), load(tokenizer, folder)[1]):
+        (out / file.name).write_text(tokenizer.decode(ids.tolist()), encoding="utf-8")

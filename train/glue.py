@@ -1,6 +1,10 @@
-"""Sentences and labels: SST-2 and the other GLUE sets as token ids, in batches of similar length."""
+"""Sentences and labels: SST-2 and the other GLUE sets as token ids, in batches of similar length.
+
+    python glue.py DATA/sst2 held.tsv    # writes the slice of the training set that is held out of training
+"""
 
 import csv
+import sys
 from pathlib import Path
 
 import torch
@@ -80,3 +84,10 @@ def stsb(path):
     with open(path, encoding="utf-8") as file:
         rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         return [(r[5], r[6], float(r[4])) for r in rows if len(r) >= 7]
+
+
+if __name__ == "__main__":
+    with open(sys.argv[2], "w", encoding="utf-8") as file:
+        print("sentence\tlabel", file=file)
+        for sentence, label in sst2(sys.argv[1])[1]:
+            print(f"{sentence}\t{label}", file=file)

@@ -1,6 +1,9 @@
 package tune
 
 import (
+	"fmt"
+	"slices"
+
 	"spatten/attention"
 )
 
@@ -28,22 +31,50 @@ func Ladder() []Rung {
 	}
 }
 
-// Schedule returns the schedule with so many layers on their rungs: the prompt is read in full, keys are centered and have
-// scales by channel, groups of heads choose together, and what is left of the probability is renormalized.
-func Schedule(name string, ladder []Rung, levels []int) *attention.Schedule {
+// Rungs is the space of schedules that read the prompt in full and whose layers stand on the rungs of a ladder. A dial is a
+// layer, or as many neighbouring layers as move together.
+type Rungs struct {
+	Layers   int
+	Ladder   []Rung
+	Together int // 0 is 1
+}
+
+func (r Rungs) together() int { return max(1, r.Together) }
+
+// Dials implements Space.
+func (r Rungs) Dials() []Dial {
+	var dials []Dial
+	for l := 0; l < r.Layers; l += r.together() {
+		dials = append(dials, Dial{fmt.Sprintf("layer %d", l), len(r.Ladder)})
+	}
+	return dials
+}
+
+// Starts implements Space: every rung, the same for all layers.
+func (r Rungs) Starts() []Start {
+	var starts []Start
+	for level := range r.Ladder {
+		starts = append(starts, Start{fmt.Sprintf("rung %d on all layers", level), slices.Repeat([]int{level}, len(r.Dials()))})
+	}
+	return starts
+}
+
+// Schedule implements Space: the prompt is read in full, keys are centered and have scales by channel, groups of heads choose
+// together, and what is left of the probability is renormalized.
+func (r Rungs) Schedule(name string, levels []int) *attention.Schedule {
 	s := &attention.Schedule{
 		Name: name, Prompt: attention.PromptDense, Choose: attention.ByGroup, Renormalize: true,
 		Key: attention.KeyBits{Scale: attention.ByChannel, Center: true},
 	}
 	var lsbs bool
-	for _, level := range levels {
-		r := ladder[level]
-		lsbs = lsbs || r.LSB > 0
-		s.Key.MSB = append(s.Key.MSB, r.MSB)
-		s.Key.LSB = append(s.Key.LSB, r.LSB)
-		s.Key.Share = append(s.Key.Share, r.Share)
-		s.Values = append(s.Values, r.Values)
-		s.Value.Bits = append(s.Value.Bits, r.Bits)
+	for l := range r.Layers {
+		rung := r.Ladder[levels[l/r.together()]]
+		lsbs = lsbs || rung.LSB > 0
+		s.Key.MSB = append(s.Key.MSB, rung.MSB)
+		s.Key.LSB = append(s.Key.LSB, rung.LSB)
+		s.Key.Share = append(s.Key.Share, rung.Share)
+		s.Values = append(s.Values, rung.Values)
+		s.Value.Bits = append(s.Value.Bits, rung.Bits)
 	}
 	if !lsbs {
 		s.Key.LSB, s.Key.Share = nil, nil

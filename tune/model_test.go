@@ -19,7 +19,7 @@ import (
 )
 
 // prober reads excerpts with a small model.
-func prober(t testing.TB, threads int) (*eval.Probe, int) {
+func prober(t testing.TB, threads int) (tune.Texts, tune.Space) {
 	t.Helper()
 	config, arrays := tiny.Llama(nil)
 	c := tiny.Open(t, "tiny-llama", tiny.WithTokenizer(tiny.Files(config, arrays, 7)))
@@ -44,7 +44,7 @@ func prober(t testing.TB, threads int) (*eval.Probe, int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	return p, m.Info().Layers
+	return tune.Texts{Probe: p}, tune.Rungs{Layers: m.Info().Layers, Ladder: tune.Ladder()}
 }
 
 // result is what a search of a model ends with, as bytes: all points, the front, the report.
@@ -54,7 +54,7 @@ func result(t testing.TB, points []tune.Point, o tune.Options) string {
 	if r.Best = o.Goal.Choose(r.Front); r.Best == nil {
 		t.Fatal("no schedule reached the goal")
 	}
-	r.Schedule = tune.Schedule("found", tune.Ladder(), r.Best.Levels).YAML()
+	r.Schedule = o.Space.Schedule("found", r.Best.Levels).YAML()
 	var out bytes.Buffer
 	if err := json.NewEncoder(&out).Encode(points); err != nil {
 		t.Fatal(err)
@@ -68,10 +68,10 @@ func result(t testing.TB, points []tune.Point, o tune.Options) string {
 // TestSameSeedSameBytes: a search of a model ends with the same bytes again, on any number of threads, and where it was
 // killed in the middle of a measurement or of a line of its log.
 func TestSameSeedSameBytes(t *testing.T) {
-	probe, layers := prober(t, 0)
-	o := tune.Options{Layers: layers, Goal: tune.Goal{Ratio: 6}, Mutation: 12, Seed: 5}
+	probe, space := prober(t, 0)
+	o := tune.Options{Space: space, Goal: tune.Goal{Ratio: 6}, Mutation: 12, Seed: 5}
 	file := filepath.Join(t.TempDir(), "state")
-	search := func(ctx context.Context, probe *eval.Probe, file string, o tune.Options) ([]tune.Point, error) {
+	search := func(ctx context.Context, probe tune.Judge, file string, o tune.Options) ([]tune.Point, error) {
 		state, err := tune.OpenState(file, "tiny")
 		if err != nil {
 			t.Fatal(err)

@@ -22,7 +22,7 @@ type header struct {
 	Search string `json:"search"`
 }
 
-// OpenState reads a log, or starts it. search names model, texts, ladder and all else that measurements depend on. A line
+// OpenState reads a log, or starts it. search names model, texts, space and all else that measurements depend on. A line
 // that a killed search left unfinished is cut off.
 func OpenState(path, search string) (*State, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)

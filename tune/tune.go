@@ -4,54 +4,44 @@ package tune
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
-
-	"spatten/attention"
-	"spatten/eval"
+	"slices"
 )
-
-// Judge measures a schedule. hopeless is asked now and then whether to go on.
-type Judge interface {
-	Score(ctx context.Context, s *attention.Schedule, hopeless func(step int, kl float64) bool) ([]eval.Excerpt, error)
-}
 
 // Options of a search.
 type Options struct {
-	Layers   int
-	Ladder   []Rung // nil: Ladder()
+	Space    Space
 	Goal     Goal
-	Together int    // layers that move together; 0 is 1
-	Mutation int    // schedules tried after the structured part
-	Seed     uint64 // of those
+	Hopeless float64 // divergence beyond which a start is given up; 0 is eight times the loss that the goal allows, or 1 without one
+	Mutation int     // schedules tried after the structured part
+	Seed     uint64  // of those
 	Progress func(done string, p *Point)
 }
 
 // Search is a search under way.
 type Search struct {
 	o      Options
+	dials  []Dial
 	judge  Judge
 	state  *State
 	points []Point
 	seen   map[string]*Point
 }
 
-// Run searches: the uniform schedules of the ladder first, then the sensitivity of each layer, then the schedules that it
-// promises, then mutations of the front. It returns all points in the order in which they were measured.
+// Run searches: the starts of the space first, then the sensitivity of each dial, then the schedules that these
+// promise, then mutations of the front. It returns all points in the order in which they were measured.
 func Run(ctx context.Context, judge Judge, state *State, o Options) ([]Point, error) {
-	if o.Ladder == nil {
-		o.Ladder = Ladder()
-	}
-	o.Together = max(1, o.Together)
-	if o.Layers < 1 || len(o.Ladder) < 2 {
-		return nil, fmt.Errorf("tune: %d layers and %d rungs; there is nothing to search", o.Layers, len(o.Ladder))
-	}
 	if state == nil {
 		state = &State{known: map[string]Point{}}
 	}
-	s := &Search{o: o, judge: judge, state: state, seen: map[string]*Point{}}
-	for _, part := range []func(context.Context) error{s.uniform, s.structured, s.mutate} {
+	s := &Search{o: o, dials: o.Space.Dials(), judge: judge, state: state, seen: map[string]*Point{}}
+	if len(s.dials) == 0 || len(o.Space.Starts()) < 2 {
+		return nil, errors.New("tune: there is nothing to search: no dials, or one setting of all of them")
+	}
+	for _, part := range []func(context.Context) error{s.starts, s.structured, s.mutate} {
 		if err := part(ctx); err != nil {
 			return s.points, err
 		}
@@ -85,7 +75,7 @@ func (s *Search) measure(ctx context.Context, what string, levels []int, limit f
 // score asks the judge.
 func (s *Search) score(ctx context.Context, levels []int, limit float64) (Point, error) {
 	given := false
-	p, err := Measure(ctx, s.judge, s.o.Ladder, levels, func(step int, kl float64) bool {
+	p, err := Measure(ctx, s.judge, s.o.Space, levels, func(step int, kl float64) bool {
 		given = given || limit > 0 && step >= 16 && kl > limit*(1+8/math.Sqrt(float64(step)))
 		return given
 	})
@@ -93,62 +83,45 @@ func (s *Search) score(ctx context.Context, levels []int, limit float64) (Point,
 	return p, err
 }
 
-// Measure measures the schedule that has its layers on these rungs. hopeless, which may be nil, is asked now and then
-// whether to give it up.
-func Measure(ctx context.Context, judge Judge, ladder []Rung, levels []int, hopeless func(step int, kl float64) bool) (Point, error) {
-	p := Point{Levels: append([]int(nil), levels...)}
-	texts, err := judge.Score(ctx, Schedule("candidate", ladder, levels), hopeless)
-	if err != nil {
-		return p, fmt.Errorf("tune: %w", err)
-	}
-	p.Worst = math.Inf(-1)
-	for _, d := range texts {
-		p.KL += d.KL / float64(len(texts))
-		p.LogRatio += d.LogRatio() / float64(len(texts))
-		p.Worst, p.WorstKL = max(p.Worst, d.LogRatio()), max(p.WorstKL, d.KL)
-		p.Bytes, p.Dense = p.Bytes+d.KVBytes, p.Dense+d.DenseKVBytes
-	}
-	return p, nil
+// Measure measures one schedule of a space. hopeless, which may be nil, is asked now and then whether to give it up.
+func Measure(ctx context.Context, judge Judge, space Space, levels []int, hopeless func(step int, kl float64) bool) (Point, error) {
+	score, err := judge.Score(ctx, space.Schedule("candidate", levels), hopeless)
+	return Point{Levels: slices.Clone(levels), Score: score}, err
 }
 
-// uniform measures every rung on all layers.
-func (s *Search) uniform(ctx context.Context) error {
-	for level := range s.o.Ladder {
-		if _, err := s.measure(ctx, fmt.Sprintf("rung %d on all layers", level), s.all(level), s.limit()); err != nil {
+// starts measures where the space begins.
+func (s *Search) starts(ctx context.Context) error {
+	for _, start := range s.o.Space.Starts() {
+		if _, err := s.measure(ctx, start.Name, start.Levels, s.limit()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Search) all(level int) []int {
-	levels := make([]int, s.o.Layers)
-	for i := range levels {
-		levels[i] = level
-	}
-	return levels
-}
-
 // limit is the divergence beyond which a schedule is of no use to the goal, even as what others are made from.
 func (s *Search) limit() float64 {
-	if s.o.Goal.Within > 0 {
-		return 8 * log1p(s.o.Goal.Within)
+	switch {
+	case s.o.Hopeless > 0:
+		return s.o.Hopeless
+	case s.o.Goal.Within > 0:
+		return 8 * s.o.Goal.Within
 	}
 	return 1
 }
 
-// mutate changes points near the goal, a few blocks of layers up and a few down, and keeps what pays.
+// mutate changes points near the goal, a few dials towards more and a few towards less, and keeps what pays.
 func (s *Search) mutate(ctx context.Context) error {
 	r := rand.New(rand.NewPCG(s.o.Seed, 0))
 	for i := range s.o.Mutation {
 		from := s.parent(r)
-		levels := append([]int(nil), from.Levels...)
+		levels := slices.Clone(from.Levels)
 		for range 1 + r.IntN(3) {
-			s.shift(levels, r.IntN(s.blocks()), -1)
-			s.shift(levels, r.IntN(s.blocks()), 1)
+			s.shift(levels, r.IntN(len(s.dials)), -1)
+			s.shift(levels, r.IntN(len(s.dials)), 1)
 		}
 		if r.IntN(2) == 0 {
-			s.shift(levels, r.IntN(s.blocks()), 1)
+			s.shift(levels, r.IntN(len(s.dials)), 1)
 		}
 		if _, err := s.measure(ctx, fmt.Sprintf("mutation %d", i), levels, 2*from.KL); err != nil {
 			return err
@@ -157,10 +130,9 @@ func (s *Search) mutate(ctx context.Context) error {
 	return nil
 }
 
-// shift moves a block of layers along the ladder, as far as it goes.
-func (s *Search) shift(levels []int, block, by int) {
-	at := levels[block*s.o.Together]
-	s.set(levels, block, min(len(s.o.Ladder)-1, max(0, at+by)))
+// shift turns a dial, as far as it goes.
+func (s *Search) shift(levels []int, dial, by int) {
+	levels[dial] = min(s.dials[dial].Settings-1, max(0, levels[dial]+by))
 }
 
 // parent draws a point of the front, one near the goal half of the time.
@@ -171,5 +143,3 @@ func (s *Search) parent(r *rand.Rand) *Point {
 	}
 	return &front[r.IntN(len(front))]
 }
-
-func log1p(x float64) float64 { return math.Log1p(x) }

@@ -14,7 +14,6 @@ import (
 	"pgregory.net/rapid"
 
 	"spatten/attention"
-	"spatten/eval"
 )
 
 // toy is a judge whose layers differ in how much they mind a rung.
@@ -25,12 +24,12 @@ type toy struct {
 
 var errKilled = errors.New("killed")
 
-func (j *toy) Score(_ context.Context, s *attention.Schedule, hopeless func(int, float64) bool) ([]eval.Excerpt, error) {
+func (j *toy) Score(_ context.Context, s *attention.Schedule, hopeless func(int, float64) bool) (Score, error) {
 	j.calls++
 	if j.calls == j.stop {
-		return nil, errKilled
+		return Score{}, errKilled
 	}
-	d := eval.Excerpt{Text: "toy", DenseKVBytes: 512 * 1000 * 6}
+	d := Score{Dense: 512 * 1000 * 6}
 	for l := range 6 {
 		minds := float64(1+l%3*4) * 1e-4
 		d.KL += minds * (math.Pow(4, float64(4-s.Key.MSB.At(l))) + 0.05/s.Values.At(l))
@@ -38,18 +37,18 @@ func (j *toy) Score(_ context.Context, s *attention.Schedule, hopeless func(int,
 		if s.Key.LSB.At(l) > 0 {
 			bits += 64 * s.Key.Share.At(l) * float64(s.Key.LSB.At(l))
 		}
-		d.KVBytes += int64(bits / 8 * 1000)
+		d.Cost += int64(bits / 8 * 1000)
 	}
-	d.LogLoss = d.KL
+	d.Loss, d.Expected, d.Worst, d.WorstKL = d.KL, d.KL, d.KL, d.KL
 	for step := 8; step <= 64; step += 8 {
 		if hopeless(step, d.KL) {
 			break
 		}
 	}
-	return []eval.Excerpt{d, d}, nil
+	return d, nil
 }
 
-var toyOptions = Options{Layers: 6, Goal: Goal{Within: 0.01}, Mutation: 40, Seed: 3}
+var toyOptions = Options{Space: Rungs{Layers: 6, Ladder: Ladder()}, Goal: Goal{Within: 0.01}, Mutation: 40, Seed: 3}
 
 // TestSearchBeatsUniform: layers that mind little are read less than those that mind much.
 func TestSearchBeatsUniform(t *testing.T) {
@@ -73,15 +72,16 @@ func TestTogether(t *testing.T) {
 	if _, err := Run(context.Background(), alone, nil, o); err != nil {
 		t.Fatal(err)
 	}
-	o.Together = 4
+	space := Rungs{Layers: 6, Ladder: Ladder(), Together: 4}
+	o.Space = space
 	judge := &toy{}
 	points, err := Run(context.Background(), judge, nil, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range points {
-		if key(p.Levels[:4]) != key([]int{p.Levels[0], p.Levels[0], p.Levels[0], p.Levels[0]}) || p.Levels[4] != p.Levels[5] {
-			t.Errorf("%v", p.Levels)
+		if v := space.Schedule("", p.Levels).Values; v[0] != v[1] || v[1] != v[2] || v[2] != v[3] || v[4] != v[5] {
+			t.Errorf("%v", v)
 		}
 	}
 	if judge.calls >= alone.calls {
@@ -149,7 +149,7 @@ func TestStateErrors(t *testing.T) {
 			t.Errorf("%q has become %q", c.log, left)
 		}
 	}
-	if _, err := Run(context.Background(), &toy{}, nil, Options{}); err == nil {
+	if _, err := Run(context.Background(), &toy{}, nil, Options{Space: Rungs{}}); err == nil {
 		t.Error("no layers")
 	}
 }
@@ -159,14 +159,14 @@ func TestFront(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var points []Point
 		for range rapid.IntRange(0, 20).Draw(rt, "points") {
-			points = append(points, Point{KL: float64(rapid.IntRange(0, 9).Draw(rt, "kl")), Bytes: int64(rapid.IntRange(1, 9).Draw(rt, "bytes"))})
+			points = append(points, Point{Score: Score{KL: float64(rapid.IntRange(0, 9).Draw(rt, "kl")), Cost: int64(rapid.IntRange(1, 9).Draw(rt, "cost"))}})
 		}
 		front := Front(points)
 		for _, p := range points {
 			beaten, in := false, false
 			for _, f := range front {
-				beaten = beaten || f.KL <= p.KL && f.Bytes <= p.Bytes && (f.KL < p.KL || f.Bytes < p.Bytes)
-				in = in || f.KL == p.KL && f.Bytes == p.Bytes
+				beaten = beaten || f.KL <= p.KL && f.Cost <= p.Cost && (f.KL < p.KL || f.Cost < p.Cost)
+				in = in || f.KL == p.KL && f.Cost == p.Cost
 			}
 			if beaten == in {
 				rt.Fatalf("%+v: beaten %v, in the front %v", p, beaten, in)
@@ -179,7 +179,7 @@ func TestFront(t *testing.T) {
 func TestLadderIsValid(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		levels := rapid.SliceOfN(rapid.IntRange(0, len(Ladder())-1), 2, 30).Draw(rt, "levels")
-		s := Schedule("some", Ladder(), levels)
+		s := Rungs{Layers: len(levels), Ladder: Ladder()}.Schedule("some", levels)
 		again, err := attention.ParseSchedule(strings.NewReader(s.YAML()))
 		if err != nil || again.Hash() != s.Hash() {
 			rt.Fatalf("%v:\n%s", err, s)
@@ -192,7 +192,7 @@ func TestLadderIsValid(t *testing.T) {
 
 // FuzzState: no log crashes, and one that was read is read again.
 func FuzzState(f *testing.F) {
-	f.Add("{\"search\":\"toy\"}\n{\"levels\":[1,2],\"kl\":0.1,\"log_ratio\":0,\"worst\":0,\"kv_bytes\":3,\"dense_fp32_kv_bytes\":9}\n{\"lev")
+	f.Add("{\"search\":\"toy\"}\n{\"levels\":[1,2],\"kl\":0.1,\"loss\":0,\"worst\":0,\"cost\":3,\"dense_cost\":9}\n{\"lev")
 	f.Add("")
 	f.Fuzz(func(t *testing.T, log string) {
 		file := filepath.Join(t.TempDir(), "state")

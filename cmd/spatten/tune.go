@@ -1,111 +1,146 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"spatten/attention"
 	"spatten/eval"
 	"spatten/tune"
 )
 
 // tuneFlags are the flags of tune.
 type tuneFlags struct {
-	model         modelFlags
-	texts, unseen []string
-	within        string
-	cut           eval.Excerpts
-	options       tune.Options
-	state, out    string
-	plot, report  string
-	name          string
+	model        modelFlags
+	texts, data  []string
+	unseen       []string
+	within, cost string
+	budget       float64
+	cut          eval.Excerpts
+	together     int
+	vary, beside []string
+	base         string
+	options      tune.Options
+	state, out   string
+	plot, report string
+	name         string
 }
 
 // tuneCommand searches for schedules.
 func tuneCommand() *cobra.Command {
 	var f tuneFlags
 	cmd := &cobra.Command{
-		Use:   "tune --text FILE --within 1%",
-		Short: "Find the cheapest schedule that keeps a language model's quality, or the best within a cost",
-		Long: `Find the cheapest schedule that keeps a language model's quality, or the best within a cost.
+		Use:   "tune --text FILE --within 1% | --data FILE --within 0.5pt",
+		Short: "Find the cheapest schedule that keeps a model's quality, or the best within a cost",
+		Long: `Find the cheapest schedule that keeps a model's quality, or the best within a cost.
 
-Every schedule is measured on the texts: how far it leads the model from what it predicts with nothing pruned, and what its
-decode steps read. First the same rung of a ladder for all layers, then the layers one by one, then the schedules that their
-sensitivities promise, then mutations of what is best. Texts named by --holdout are for the verdict alone.
+Every schedule is measured on texts that a language model continues (--text), or on labelled examples that a classifier answers
+(--data): how far it leads the model from what it predicts with nothing pruned, and what it costs. First some schedules between
+dense and cheap, then what is set one by one, then the schedules that these sensitivities promise, then mutations of what is
+best. What is named by --holdout is for the verdict alone.
+
+A language model's prompt is read in full and every layer gets a rung of a ladder of bits and shares of values, unless --vary
+names what is chosen: tokens and heads by layer, values, bits, the policy of importance. A classifier's tokens and heads are.
 
 With --state a search that was interrupted goes on where it was, and ends with the same result.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.model.register(cmd, "", "f32")
-	cmd.Flags().StringArrayVar(&f.texts, "text", nil, "a text file to search on (may be repeated)")
-	cmd.Flags().StringArrayVar(&f.unseen, "holdout", nil, "a text file for the verdict (may be repeated)")
-	cmd.Flags().StringVar(&f.within, "within", "", "what perplexity may lose, as 1% (default 1% where there is no --budget)")
-	cmd.Flags().Float64Var(&f.options.Goal.Ratio, "budget", 0, "how many times less than dense fp32 is read of keys and values, at least")
-	cmd.Flags().IntVar(&f.cut.Prompt, "prompt", 4096, "tokens of prompt")
-	cmd.Flags().IntVar(&f.cut.Continue, "continue", 128, "tokens that are predicted after it")
-	cmd.Flags().IntVar(&f.cut.K, "excerpts", 1, "excerpts of each text")
-	cmd.Flags().IntVar(&f.options.Together, "together", 1, "neighbouring layers that are measured and changed together: more of them make a shorter search")
-	cmd.Flags().IntVar(&f.options.Mutation, "mutations", 60, "schedules tried after the structured part of the search")
-	cmd.Flags().Uint64Var(&f.options.Seed, "seed", 0, "of the mutations")
-	cmd.Flags().StringVar(&f.state, "state", "", "a file for what has been measured: a search started anew with it goes on there")
-	cmd.Flags().StringVar(&f.name, "name", "tuned", "name of the schedule")
-	cmd.Flags().StringVarP(&f.out, "out", "o", "", "where to write the recommended schedule")
-	cmd.Flags().StringVar(&f.plot, "plot", "", "where to draw the front (.svg or .png)")
-	cmd.Flags().StringVar(&f.report, "report", "", "where to write a report (Markdown)")
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.texts, "text", nil, "a text file to search on (may be repeated)")
+	flags.StringArrayVar(&f.data, "data", nil, "labelled examples to search on, as 'eval accuracy' reads them (may be repeated)")
+	flags.StringArrayVar(&f.unseen, "holdout", nil, "a file of texts or examples for the verdict (may be repeated)")
+	flags.StringVar(&f.within, "within", "", "what perplexity may lose, as 1%, or accuracy, as 0.5pt (the defaults where there is no --budget)")
+	flags.Float64Var(&f.budget, "budget", 0, "how many times less than dense a schedule costs, at least")
+	flags.StringVar(&f.cost, "cost", string(tune.Operations), "what a classifier's schedule is to have little of: operations, tokens (that pass layers) or bytes (of keys and values)")
+	flags.StringSliceVar(&f.vary, "vary", nil, "what is chosen: tokens, heads (by layer), values, bits, policy")
+	flags.StringVar(&f.base, "base", "", "with --vary: the schedule that says all else (default: the model's own)")
+	flags.StringArrayVar(&f.beside, "beside", nil, "a schedule that is measured beside what is found (may be repeated)")
+	flags.IntVar(&f.cut.Prompt, "prompt", 4096, "tokens of prompt")
+	flags.IntVar(&f.cut.Continue, "continue", 128, "tokens that are predicted after it")
+	flags.IntVar(&f.cut.K, "excerpts", 1, "excerpts of each text")
+	flags.IntVar(&f.together, "together", 1, "without --vary: neighbouring layers that are measured and changed together; more of them make a shorter search")
+	flags.IntVar(&f.options.Mutation, "mutations", 60, "schedules tried after the structured part of the search")
+	flags.Uint64Var(&f.options.Seed, "seed", 0, "of the mutations")
+	flags.StringVar(&f.state, "state", "", "a file for what has been measured: a search started anew with it goes on there")
+	flags.StringVar(&f.name, "name", "tuned", "name of the schedule")
+	flags.StringVarP(&f.out, "out", "o", "", "where to write the recommended schedule")
+	flags.StringVar(&f.plot, "plot", "", "where to draw the front (.svg or .png)")
+	flags.StringVar(&f.report, "report", "", "where to write a report (Markdown)")
 	return cmd
 }
 
-// percent reads 1% or 0.01.
-func percent(text string) (float64, error) {
-	number, is := strings.CutSuffix(text, "%")
-	v, err := strconv.ParseFloat(number, 64)
-	if is {
-		v /= 100
-	}
-	if err != nil || !(v > 0 && v <= 1) {
-		return 0, usageError{fmt.Errorf("--within %q: a loss such as 1%%, more than nothing and at most all", text)}
-	}
-	return v, nil
-}
-
-func (f *tuneFlags) goal() error {
-	g := &f.options.Goal
+// check refuses flags that contradict each other, and reads the goal.
+func (f *tuneFlags) check() error {
+	cost := tune.Cost(f.cost)
 	switch {
-	case len(f.texts) == 0:
-		return usageError{errors.New("no text: name a file with --text")}
-	case g.Ratio != 0 && f.within != "":
+	case len(f.texts)+len(f.data) == 0:
+		return usageError{errors.New("no text: name a file with --text, or with --data one of examples for a classifier")}
+	case len(f.texts) > 0 && len(f.data) > 0:
+		return usageError{errors.New("--text is for language models, --data for classifiers; they exclude each other")}
+	case f.budget != 0 && f.within != "":
 		return usageError{errors.New("--within and --budget exclude each other")}
-	case g.Ratio != 0 && !(g.Ratio > 1):
+	case f.budget != 0 && !(f.budget > 1):
 		return usageError{errors.New("--budget is a ratio above 1, such as 10")}
-	case f.options.Mutation < 0 || f.options.Together < 1:
+	case f.options.Mutation < 0 || f.together < 1:
 		return usageError{errors.New("--mutations cannot be negative, and --together is at least 1")}
-	case g.Ratio > 0:
-		return nil
-	case f.within == "":
-		f.within = "1%"
+	case !slices.Contains([]tune.Cost{tune.Operations, tune.Tokens, tune.Bytes}, cost):
+		return usageError{fmt.Errorf("--cost %q: operations, tokens or bytes", f.cost)}
+	case f.base != "" && len(f.texts) > 0 && len(f.vary) == 0:
+		return usageError{errors.New("--base says what --vary leaves; without it every layer gets a rung of the ladder")}
 	}
-	var err error
-	g.Within, err = percent(f.within)
+	f.options.Goal.Ratio = f.budget
+	if f.budget > 0 {
+		return nil
+	}
+	within, err := parseLoss(f.within, len(f.data) > 0)
+	f.options.Goal.Within = within
 	return err
 }
 
+// subject is what a search is done on.
+type subject struct {
+	opened  *opened
+	runner  *eval.Runner
+	judge   tune.Judge
+	report  tune.Report
+	verdict func(ctx context.Context, schedules []*attention.Schedule) ([]tune.Verdict, error) // nil without unseen data
+	data    []any                                                                              // what measurements depend on, beside model and space
+	close   func()
+}
+
 func (f *tuneFlags) run(cmd *cobra.Command) error {
-	if err := f.goal(); err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
-	texts, err := readTexts(f.texts)
+	vary, err := tune.ParseVary(f.vary)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
-	unseen, err := readTexts(f.unseen)
+	var schedules []*attention.Schedule
+	for _, name := range f.beside {
+		s, err := attention.LoadSchedule(name)
+		if err != nil {
+			return err
+		}
+		schedules = append(schedules, s)
+	}
+	prepare := f.onTexts
+	if len(f.data) > 0 {
+		prepare = f.onExamples
+	}
+	load, err := prepare()
 	if err != nil {
 		return err
 	}
@@ -114,74 +149,133 @@ func (f *tuneFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer o.close()
-	info := o.model.Info()
-	r := &eval.Runner{Model: o.model, CPU: o.cpu, Tokenizer: o.tokenizer, Progress: progress(cmd.ErrOrStderr())}
-	scorer, err := r.Scorer(texts, f.cut)
+	s := &subject{opened: o, runner: &eval.Runner{Model: o.model, CPU: o.cpu, Tokenizer: o.tokenizer, Progress: progress(cmd.ErrOrStderr())}}
+	if f.options.Space, err = f.space(o, vary); err != nil {
+		return err
+	}
+	start, err := load(s)
 	if err != nil {
 		return err
 	}
 	var state *tune.State
 	if f.state != "" {
-		if state, err = tune.OpenState(f.state, f.search(info.Name, r.CPU.Precision().String(), texts)); err != nil {
+		if state, err = tune.OpenState(f.state, f.search(s)); err != nil {
 			return err
 		}
 		defer state.Close()
 	}
-	f.options.Layers = info.Layers
+	if err := start(cmd.Context()); err != nil {
+		return err
+	}
+	defer s.close()
 	f.options.Progress = func(what string, p *tune.Point) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%-26s %6.2f x less, KL %.5f\n", what, p.Ratio(), p.KL)
 	}
-	probe, err := scorer.Probe(cmd.Context())
-	if err != nil {
+	r := &s.report
+	r.Model, r.Goal, r.Seed = o.model.Info().Name, f.options.Goal, f.options.Seed
+	if r.Points, err = tune.Run(cmd.Context(), s.judge, state, f.options); err != nil {
 		return err
 	}
-	points, err := tune.Run(cmd.Context(), probe, state, f.options)
-	if err != nil {
+	r.Front = tune.Front(r.Points)
+	if r.Best = r.Goal.Choose(r.Front); r.Best != nil {
+		found := f.options.Space.Schedule(f.name, r.Best.Levels)
+		r.Schedule = found.YAML()
+		schedules = append([]*attention.Schedule{found}, schedules...)
+	}
+	if err := f.compare(cmd.Context(), s, schedules); err != nil {
 		return err
 	}
-	report := &tune.Report{Model: info.Name, Cut: f.cut, Goal: f.options.Goal, Seed: f.options.Seed, Points: points, Front: tune.Front(points)}
-	for _, t := range texts {
-		report.Texts = append(report.Texts, t.Name)
-	}
-	report.Best = f.options.Goal.Choose(report.Front)
-	if report.Best != nil && len(unseen) > 0 {
-		verdict, err := r.Scorer(unseen, f.cut)
+	return f.write(cmd, r)
+}
+
+// compare measures the schedules that stand beside what was found, and judges all of them on what was not seen.
+func (f *tuneFlags) compare(ctx context.Context, s *subject, schedules []*attention.Schedule) (err error) {
+	for _, beside := range schedules[len(schedules)-len(f.beside):] {
+		score, err := s.judge.Score(ctx, beside, nil)
 		if err != nil {
 			return err
 		}
-		if report.Verdict, err = verdict.Score(cmd.Context(), tune.Schedule(f.name, tune.Ladder(), report.Best.Levels)); err != nil {
-			return err
+		s.report.Beside = append(s.report.Beside, tune.Beside{Schedule: beside.Name, Point: tune.Point{Score: score}})
+	}
+	if s.verdict != nil && s.report.Best != nil {
+		s.report.Verdicts, err = s.verdict(ctx, schedules)
+	}
+	return err
+}
+
+// space is what the search chooses from.
+func (f *tuneFlags) space(o *opened, vary tune.Vary) (tune.Space, error) {
+	info := o.model.Info()
+	if len(f.vary) == 0 {
+		if info.Causal {
+			return tune.Rungs{Layers: info.Layers, Ladder: tune.Ladder(), Together: f.together}, nil
+		}
+		vary.Tokens, vary.Heads = true, true
+	}
+	base, err := f.baseOf(o)
+	if err != nil {
+		return nil, err
+	}
+	if base, err = base.For(info.Layers); err != nil {
+		return nil, err
+	}
+	c := tune.Cascade{Layers: info.Layers, Heads: info.Heads, Vary: vary, Base: vary.Free(*base)}
+	for _, start := range c.Starts() {
+		if err := c.Schedule(f.name, start.Levels).Validate(); err != nil {
+			return nil, fmt.Errorf("what is to vary does not go with %s: %w", base.Name, err)
 		}
 	}
-	return f.write(cmd, report)
+	return c, nil
+}
+
+// baseOf returns the schedule that says what is not varied: the one that was named, or the model's own, or else one
+// that protects what attention sinks into and, of a language model, what is recent.
+func (f *tuneFlags) baseOf(o *opened) (*attention.Schedule, error) {
+	if f.base != "" {
+		return attention.LoadSchedule(f.base)
+	}
+	data, err := o.checkpoint.File("schedule.yaml")
+	switch {
+	case err == nil:
+		return attention.ParseSchedule(strings.NewReader(string(data)))
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case o.model.Info().Causal:
+		return &attention.Schedule{
+			Name: "base", Renormalize: true, Protect: attention.Protect{First: 4, Recent: 16},
+			Importance: attention.Policy{Policy: "window", Window: 64},
+		}, nil
+	}
+	return &attention.Schedule{Name: "base", Protect: attention.Protect{First: 1}}, nil
 }
 
 // measured is the version of what is measured; a log of another one is not read.
-const measured = 2
+const measured = 3
 
 // search names what measurements depend on.
-func (f *tuneFlags) search(model, precision string, texts []eval.Text) string {
-	h := sha256.New()
+func (f *tuneFlags) search(s *subject) string {
+	info, h := s.opened.model.Info(), sha256.New()
 	e := json.NewEncoder(h)
-	for _, v := range []any{measured, model, precision, texts, f.cut, f.options.Goal, tune.Ladder()} {
+	of := []any{measured, info.Name, s.opened.cpu.Precision().String(), f.options.Goal, fmt.Sprintf("%T", f.options.Space), f.options.Space}
+	for _, v := range append(of, s.data...) {
 		if err := e.Encode(v); err != nil {
 			panic(err) // plain data
 		}
 	}
-	return fmt.Sprintf("%s %x", model, h.Sum(nil)[:16])
+	return fmt.Sprintf("%s %x", info.Name, h.Sum(nil)[:16])
 }
 
 // write prints the front and writes the files that were asked for.
 func (f *tuneFlags) write(cmd *cobra.Command, r *tune.Report) error {
 	out := cmd.OutOrStdout()
-	if err := tune.WriteFront(out, r.Front, r.Best); err != nil {
+	if err := r.WriteFront(out); err != nil {
 		return err
 	}
-	if v := r.Verdict; v != nil {
-		fmt.Fprintf(out, "on texts that the search did not see: perplexity x %.4f, %.2f x less read than dense fp32\n", v.Ratio, v.KVRatioFP32)
+	if len(r.Verdicts) > 0 {
+		fmt.Fprintln(out, "on what the search did not see:")
 	}
-	if r.Best != nil {
-		r.Schedule = tune.Schedule(f.name, tune.Ladder(), r.Best.Levels).YAML()
+	for i := range r.Verdicts {
+		fmt.Fprintln(out, &r.Verdicts[i])
 	}
 	if f.report != "" {
 		file, err := os.Create(f.report)
