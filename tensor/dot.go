@@ -8,13 +8,6 @@ func Dot(a, b []float32) float32 {
 	return active.dot(a, b[:len(a)])
 }
 
-// Axpy adds a·x to y.
-func Axpy(y []float32, a float32, x []float32) {
-	if len(y) > 0 {
-		active.axpy(y, a, x[:len(y)])
-	}
-}
-
 // dotPortable sums four interleaved partial sums.
 func dotPortable(a, b []float32) float32 {
 	b = b[:len(a)]

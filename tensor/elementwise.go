@@ -5,7 +5,6 @@ import "math"
 // elementwise is the part of a kernel set that works on rows of activations. No function is called with an empty row.
 type elementwise struct {
 	dot          func(a, b []float32) float32
-	axpy         func(y []float32, a float32, x []float32)
 	dotRows      func(dst, q, rows []float32)
 	weightedSum  func(dst, weights, rows []float32)
 	weightedRows func(dst, weights, rows []float32, index []int32)
@@ -24,7 +23,7 @@ type elementwise struct {
 }
 
 var portableElementwise = elementwise{
-	dot: dotPortable, axpy: axpyPortable, dotRows: dotRowsPortable, weightedSum: weightedSumPortable, weightedRows: weightedRowsPortable,
+	dot: dotPortable, dotRows: dotRowsPortable, weightedSum: weightedSumPortable, weightedRows: weightedRowsPortable,
 	add: addPortable, scale: scalePortable, layerNorm: layerNormPortable, rmsNorm: rmsNormPortable,
 	largest: largestPortable, expSum: expSumPortable, gelu: geluPortable, geluTanh: geluTanhPortable, swiglu: swigluPortable,
 	rotate: rotatePortable, neighbours: neighboursPortable,
@@ -34,13 +33,6 @@ var portableElementwise = elementwise{
 func Add(dst, x []float32) {
 	if len(dst) > 0 {
 		active.add(dst, x[:len(dst)])
-	}
-}
-
-// Scale multiplies x by s.
-func Scale(x []float32, s float32) {
-	if len(x) > 0 {
-		active.scale(x, s)
 	}
 }
 

@@ -1,8 +1,7 @@
 package tensor
 
 var elementwiseAVX2 = elementwise{
-	dot:  func(a, b []float32) float32 { return dotAVX2(&a[0], &b[0], len(a)) },
-	axpy: func(y []float32, a float32, x []float32) { axpyAVX2(&y[0], a, &x[0], len(y)) },
+	dot: func(a, b []float32) float32 { return dotAVX2(&a[0], &b[0], len(a)) },
 
 	dotRows: dotRows256, weightedSum: weightedSum256, weightedRows: weightedRows256,
 

@@ -8292,42 +8292,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func axpyAVX2(y *float32, a float32, x *float32, n int)
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
-	MOVQ         y+0(FP), AX
-	MOVSS        a+8(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVQ         x+16(FP), CX
-	MOVQ         n+24(FP), DX
-
-eight:
-	CMPQ        DX, $0x08
-	JL          rest
-	VMOVUPS     (AX), Y1
-	VMOVUPS     (CX), Y2
-	VFMADD231PS Y2, Y0, Y1
-	VMOVUPS     Y1, (AX)
-	ADDQ        $0x20, AX
-	ADDQ        $0x20, CX
-	SUBQ        $0x08, DX
-	JMP         eight
-
-rest:
-	TESTQ       DX, DX
-	JZ          done
-	LEAQ        tails<>+0(SB), BX
-	NEGQ        DX
-	VMOVDQU     32(BX)(DX*4), Y1
-	VMASKMOVPS  (AX), Y1, Y2
-	VMASKMOVPS  (CX), Y1, Y3
-	VFMADD231PS Y3, Y0, Y2
-	VMASKMOVPS  Y2, Y1, (AX)
-
-done:
-	VZEROUPPER
-	RET
-
 // func dotAVX2(a *float32, b *float32, n int) float32
 // Requires: AVX, AVX2, FMA3, SSE
 TEXT ·dotAVX2(SB), NOSPLIT, $0-28

@@ -349,11 +349,6 @@ func addAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func scaleAVX2(x *float32, n int, s float32)
 
-// adds a·x to n numbers y.
-//
-//go:noescape
-func axpyAVX2(y *float32, a float32, x *float32, n int)
-
 // returns Σa·b of n numbers.
 //
 //go:noescape

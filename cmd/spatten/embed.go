@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"spatten/eval"
 	"spatten/model"
 	"spatten/tokenizer"
 )
@@ -19,18 +18,13 @@ func embedCommand() *cobra.Command {
 		Short: "The embedding of a text, dense and in fp32",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := textArgument(cmd, args)
-			if err != nil {
-				return err
-			}
-			o, err := m.open()
+			o, text, err := m.openText(cmd, args)
 			if err != nil {
 				return err
 			}
 			defer o.close()
 			tokens := o.encode(text)
-			r := eval.Runner{Model: o.model, CPU: o.cpu, Tokenizer: o.tokenizer}
-			embedding, err := r.Answer(tokenizer.IDs(tokens), segments(tokens), model.Embedding)
+			embedding, err := o.runner().Answer(tokenizer.IDs(tokens), segments(tokens), model.Embedding)
 			if err != nil {
 				return err
 			}

@@ -22,20 +22,15 @@ func logitsCommand() *cobra.Command {
 		Short: "A model's logits for a text, dense and in fp32: the ten best at each token, or those of every class",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := textArgument(cmd, args)
-			if err != nil {
-				return err
-			}
-			o, err := m.open()
+			o, text, err := m.openText(cmd, args)
 			if err != nil {
 				return err
 			}
 			defer o.close()
 			tokens := o.encode(text)
 			out := logitsJSON{IDs: tokenizer.IDs(tokens)}
-			r := eval.Runner{Model: o.model, CPU: o.cpu, Tokenizer: o.tokenizer}
 			if info := o.model.Info(); info.Causal {
-				tops, err := r.Top(cmd.Context(), out.IDs, logitsTop)
+				tops, err := o.runner().Top(cmd.Context(), out.IDs, logitsTop)
 				if err != nil {
 					return err
 				}
@@ -44,7 +39,7 @@ func logitsCommand() *cobra.Command {
 				}
 			} else {
 				out.Labels = info.Labels
-				if out.Logits, err = r.Answer(out.IDs, segments(tokens), model.Logits); err != nil {
+				if out.Logits, err = o.runner().Answer(out.IDs, segments(tokens), model.Logits); err != nil {
 					return err
 				}
 			}

@@ -13,6 +13,7 @@ import (
 
 	"spatten/attention"
 	"spatten/checkpoint"
+	"spatten/eval"
 	"spatten/model"
 	"spatten/tensor"
 	"spatten/tokenizer"
@@ -71,6 +72,21 @@ func (f *modelFlags) open() (*opened, error) {
 	debug.SetGCPercent(20)
 	o.cpu = tensor.NewCPU(f.threads, precision)
 	return o, nil
+}
+
+// openText loads the model and reads the text that a verb was given, as an argument or on standard input.
+func (f *modelFlags) openText(cmd *cobra.Command, args []string) (*opened, string, error) {
+	text, err := textArgument(cmd, args)
+	if err != nil {
+		return nil, "", err
+	}
+	o, err := f.open()
+	return o, text, err
+}
+
+// runner evaluates the model.
+func (o *opened) runner() *eval.Runner {
+	return &eval.Runner{Model: o.model, CPU: o.cpu, Tokenizer: o.tokenizer}
 }
 
 // close frees the model.

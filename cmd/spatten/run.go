@@ -27,11 +27,7 @@ func runCommand() *cobra.Command {
 		Short: "One forward pass of a text: what each layer pruned, the answer beside the dense one, and what it saved",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := textArgument(cmd, args)
-			if err != nil {
-				return err
-			}
-			o, err := m.open()
+			o, text, err := m.openText(cmd, args)
 			if err != nil {
 				return err
 			}

@@ -314,15 +314,6 @@ func simple() {
 	})
 	end()
 
-	function("axpyAVX2", "func(y *float32, a float32, x *float32, n int)", "adds a·x to n numbers y.")
-	y, a := pointer("y"), scalar("a")
-	x, n = pointer("x"), pointer("n")
-	loop(n, []reg.GPVirtual{y, x}, y, func(v []reg.VecVirtual, _ reg.VecVirtual) reg.VecVirtual {
-		VFMADD231PS(v[1], a, v[0])
-		return v[0]
-	})
-	end()
-
 	function("dotAVX2", "func(a, b *float32, n int) float32", "returns Σa·b of n numbers.")
 	p, q := pointer("a"), pointer("b")
 	n = pointer("n")
