@@ -69,6 +69,17 @@ func Above(dst []int32, x []float32, t float32) int {
 	return found
 }
 
+// Between writes those of x that are above low and not above high to dst, in their order, and returns their number and how many are
+// above high. dst has room for len(x) + Lanes.
+func Between(dst, x []float32, low, high float32) (inside, above int) {
+	n := len(x) &^ (Lanes - 1)
+	if n > 0 {
+		inside, above = active.between(dst[:n+Lanes], x[:n], low, high)
+	}
+	more, higher := betweenPortable(dst[inside:], x[n:], low, high)
+	return inside + more, above + higher
+}
+
 // Cut zeroes all x < t, sets marks to 1 where x ≥ t, and returns the sum of what is left; len(x) is a multiple of Lanes.
 func Cut(x []float32, t float32, marks []float32) float32 { return active.cut(x, t, marks[:len(x)]) }
 

@@ -25,6 +25,7 @@ type set struct {
 	add       func(dst, x []float32)
 	count     func(x []float32, t float32) int
 	above     func(dst []int32, x []float32, t float32) int
+	between   func(dst, x []float32, low, high float32) (inside, above int)
 	cut       func(x []float32, t float32, marks []float32) float32
 	quantize  func(dst []int8, x []float32, inverse float32) int
 	dots      func(dst []float32, q []int8, codes []byte)
@@ -52,7 +53,7 @@ type set struct {
 var portable = set{
 	name: "portable",
 	tile: tilePortable, transpose: transposePortable, max: maxPortable, sum: sumPortable, exp: expPortable, scale: scalePortable, add: addPortable,
-	count: countPortable, above: abovePortable, cut: cutPortable, quantize: quantizePortable, dots: dotsPortable,
+	count: countPortable, above: abovePortable, between: betweenPortable, cut: cutPortable, quantize: quantizePortable, dots: dotsPortable,
 	rescale: rescalePortable, weigh: weighPortable, panels: panelsPortable, listed: listedPortable, fold: foldPortable, unpack: unpackPortable, affine: affinePortable, absmax: absmaxPortable, widen: widenPortable,
 	gather: gatherPortable, mix: mixPortable, place: placePortable, scales: scalesPortable, multiply: multiplyPortable, narrow: narrowPortable, widest: widestPortable, encode: encodePortable[uint16], bytes: encodePortable[byte], floats: floatsPortable,
 }

@@ -26,7 +26,10 @@ func available() []*set {
 		},
 		count: func(x []float32, t float32) int { return countAVX2(&x[0], t, len(x)) },
 		above: func(dst []int32, x []float32, t float32) int { return aboveAVX2(&dst[0], &x[0], t, &places, len(x)) },
-		cut:   func(x []float32, t float32, marks []float32) float32 { return cutAVX2(&x[0], t, &marks[0], len(x)) },
+		between: func(dst, x []float32, low, high float32) (inside, above int) {
+			return betweenAVX2(&dst[0], &x[0], low, high, &places, len(x))
+		},
+		cut: func(x []float32, t float32, marks []float32) float32 { return cutAVX2(&x[0], t, &marks[0], len(x)) },
 		quantize: func(dst []int8, x []float32, inverse float32) int {
 			return int(quantizeAVX2(&dst[0], &x[0], inverse, len(x)))
 		},
@@ -71,6 +74,9 @@ func available() []*set {
 	avx512.exp = func(dst, x []float32, top float32) float32 { return expAVX512(&dst[0], &x[0], top, len(x)) }
 	avx512.above = func(dst []int32, x []float32, t float32) int {
 		return aboveAVX512(&dst[0], &x[0], t, &ascending, len(x))
+	}
+	avx512.between = func(dst, x []float32, low, high float32) (inside, above int) {
+		return betweenAVX512(&dst[0], &x[0], low, high, len(x))
 	}
 	avx512.count = func(x []float32, t float32) int { return countAVX512(&x[0], t, len(x)) }
 	if cpu.X86.HasAVX512VNNI {

@@ -1295,6 +1295,78 @@ next:
 	VZEROUPPER
 	RET
 
+// func betweenAVX2(dst *float32, x *float32, low float32, high float32, places *[256][8]byte, n int) (inside int, above int)
+// Requires: AVX, AVX2, POPCNT
+TEXT ·betweenAVX2(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSS low+16(FP), Y0
+	VBROADCASTSS high+20(FP), Y1
+	MOVQ         places+24(FP), DX
+	MOVQ         n+32(FP), BX
+	MOVQ         AX, SI
+	XORQ         DI, DI
+	SHRQ         $0x03, BX
+
+range:
+	VMOVUPS   (CX), Y2
+	VCMPPS    $0x1e, Y0, Y2, Y3
+	VMOVMSKPS Y3, R8
+	VCMPPS    $0x1e, Y1, Y2, Y3
+	VMOVMSKPS Y3, R9
+	XORL      R9, R8
+	POPCNTQ   R9, R9
+	ADDQ      R9, DI
+	VPMOVZXBD (DX)(R8*8), Y3
+	VPERMPS   Y2, Y3, Y2
+	VMOVUPS   Y2, (AX)
+	POPCNTQ   R8, R8
+	LEAQ      (AX)(R8*4), AX
+	ADDQ      $0x20, CX
+	DECQ      BX
+	JNZ       range
+	SUBQ      SI, AX
+	SHRQ      $0x02, AX
+	MOVQ      AX, inside+40(FP)
+	MOVQ      DI, above+48(FP)
+	VZEROUPPER
+	RET
+
+// func betweenAVX512(dst *float32, x *float32, low float32, high float32, n int) (inside int, above int)
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·betweenAVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS low+16(FP), Z0
+	VBROADCASTSS high+20(FP), Z1
+	MOVQ         AX, BX
+	XORQ         SI, SI
+	SHRQ         $0x04, DX
+
+next:
+	VMOVUPS       (CX), Z2
+	VCMPPS        $0x1e, Z1, Z2, K2
+	VCMPPS        $0x1e, Z0, Z2, K1
+	KANDNW        K1, K2, K1
+	KMOVW         K2, DI
+	POPCNTQ       DI, DI
+	ADDQ          DI, SI
+	VCOMPRESSPS.Z Z2, K1, Z2
+	VMOVUPS       Z2, (AX)
+	KMOVW         K1, DI
+	POPCNTQ       DI, DI
+	LEAQ          (AX)(DI*4), AX
+	ADDQ          $0x40, CX
+	DECQ          DX
+	JNZ           next
+	SUBQ          BX, AX
+	SHRQ          $0x02, AX
+	MOVQ          AX, inside+32(FP)
+	MOVQ          SI, above+40(FP)
+	VZEROUPPER
+	RET
+
 DATA one<>+0(SB)/4, $0x3f800000
 DATA one<>+4(SB)/4, $0x3f800000
 DATA one<>+8(SB)/4, $0x3f800000

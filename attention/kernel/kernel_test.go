@@ -171,6 +171,11 @@ func TestRows(t *testing.T) {
 			if !slices.Equal(got[:g], want[:w]) {
 				t.Fatalf("%s: above %v, portable %v", s.name, got[:g], want[:w])
 			}
+			low, high := make([]float32, n+Lanes), make([]float32, n+Lanes)
+			in, above := s.between(low, x, -0.3, 0.9)
+			if wantIn, wantAbove := portable.between(high, x, -0.3, 0.9); in != wantIn || above != wantAbove || !slices.Equal(low[:in], high[:in]) {
+				t.Fatalf("%s: between %v and %d above, portable %v and %d", s.name, low[:in], above, high[:wantIn], wantAbove)
+			}
 			a, b := make([]float32, n), make([]float32, n)
 			half := make([]uint16, n)
 			for i := range half {

@@ -121,6 +121,19 @@ func abovePortable(dst []int32, x []float32, t float32) int {
 	return n
 }
 
+func betweenPortable(dst, x []float32, low, high float32) (inside, above int) {
+	for _, v := range x {
+		switch {
+		case v > high:
+			above++
+		case v > low:
+			dst[inside] = v
+			inside++
+		}
+	}
+	return inside, above
+}
+
 func cutPortable(x []float32, t float32, marks []float32) float32 {
 	var sum float32
 	for i, v := range x {

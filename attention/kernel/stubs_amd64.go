@@ -97,6 +97,12 @@ func countAVX2(x *float32, t float32, n int) int
 // writes the indices of all x ≥ t of n, a multiple of 8, and returns their number; up to 8 places behind them are overwritten.
 func aboveAVX2(dst *int32, x *float32, t float32, places *[256][8]byte, n int) int
 
+// writes those of n numbers, a multiple of 8, that are above low and not above high, and returns their number and that of those above high; up to 8 places behind them are overwritten.
+func betweenAVX2(dst *float32, x *float32, low float32, high float32, places *[256][8]byte, n int) (inside int, above int)
+
+// writes those of n numbers, a multiple of 16, that are above low and not above high, and returns their number and that of those above high; up to 16 places behind them are overwritten.
+func betweenAVX512(dst *float32, x *float32, low float32, high float32, n int) (inside int, above int)
+
 // zeroes all x < t of n, a multiple of 16, sets marks to 1 elsewhere, and returns the sum of what is left.
 func cutAVX2(x *float32, t float32, marks *float32, n int) float32
 

@@ -8,10 +8,12 @@ import (
 )
 
 const (
-	many     = 256 // scores from which counting with vectors pays
-	few      = 64  // candidates from which moving them pays
-	sampled  = 32  // scores that the first pivots are taken from
-	sideways = 4   // places beside the expected one in the sample
+	many     = 256  // scores from which counting with vectors pays
+	great    = 2048 // scores from which a sample is asked first
+	asked    = 1024 // scores of that sample, about
+	few      = 24   // candidates from which moving them pays
+	sampled  = 32   // scores that the first pivots are taken from
+	sideways = 4    // places beside the expected one in the sample
 )
 
 // bracket is the range (low, high] that holds the k-th largest: at least k scores are above low, fewer above high.
@@ -33,46 +35,90 @@ func (b *bracket) try(scores []float32, k int, pivot float32) {
 }
 
 // narrow is quick-select as the hardware's engine does it: a round only counts how many scores are greater than a
-// pivot, and narrows the range that holds the k-th largest; nothing moves until few candidates are left. The first pivots come
-// from a sample, the next ones from where the k-th largest should lie between the ends, every third from the middle. It
-// gives up (ok is false) where fewer than k scores are numbers above −∞.
+// pivot, and narrows the range that holds the k-th largest; nothing moves until few candidates are left. Of many scores a sample says
+// first in which range the k-th largest should be, and what lies there is taken out. It gives up (ok is false) where fewer than k
+// scores are numbers above −∞.
 func (s *Selector) narrow(scores []float32, k int) (kth float32, equals int, ok bool) {
-	b := bracket{low: negInf, high: float32(math.Inf(1)), inside: kernel.Count(scores, negInf)}
-	if b.inside < k {
-		return 0, 0, false
+	if len(scores) >= great {
+		low, high := s.guess(scores, k)
+		s.left = slices.Grow(s.left[:0], len(scores)+kernel.Lanes)[:len(scores)+kernel.Lanes]
+		inside, above := kernel.Between(s.left, scores, low, high)
+		if above < k && k <= above+inside {
+			return s.search(s.left[:inside], k-above, bracket{low: low, high: high, inside: inside})
+		}
 	}
+	return s.search(scores, k, bracket{low: negInf, high: posInf, inside: kernel.Count(scores, negInf)})
+}
+
+// guess returns a range (low, high] that most likely holds the k-th largest of many scores and little else: of every some-th score
+// those that are more than three standard deviations beside its expected place.
+func (s *Selector) guess(scores []float32, k int) (low, high float32) {
+	stride := len(scores) / asked
+	sample := slices.Grow(s.right[:0], len(scores)/stride+1)
+	for i := 0; i < len(scores); i += stride {
+		sample = append(sample, scores[i])
+	}
+	s.right = sample
+	share := float64(k) / float64(len(scores))
+	middle, n := share*float64(len(sample)), len(sample)
+	margin := 3.5*math.Sqrt(middle*(1-share)) + 2
+	low, high = negInf, posInf
+	inside := kernel.Count(sample, negInf)
+	begin := bracket{low: negInf, high: posInf, inside: inside}
+	if place := int(middle + margin); place < inside {
+		b := begin
+		b.narrow(sample, place, int(margin))
+		low, begin.low, begin.inside = b.low, b.low, b.above+b.inside
+	}
+	if place := int(middle - margin); place > 0 && place < min(n, inside) {
+		begin.narrow(sample, place, int(margin))
+		high = begin.high
+	}
+	return low, high
+}
+
+// narrow narrows the range until no more than enough scores are inside, or nothing but equals; sure is false for those. The first
+// pivots come from a sample, the next ones from where the k-th largest should lie between the ends, every third from the middle.
+func (b *bracket) narrow(scores []float32, k, enough int) (sure bool) {
 	var sample [sampled]float32
-	for i := range sample {
-		sample[i] = scores[i*len(scores)/sampled]
+	if b.inside > enough {
+		for i := range sample {
+			sample[i] = scores[i*len(scores)/sampled]
+		}
+		slices.Sort(sample[:])
+		place := sampled - 1 - k*sampled/len(scores)
+		b.try(scores, k, sample[max(0, place-sideways)])
+		b.try(scores, k, sample[min(sampled-1, place+sideways)])
 	}
-	slices.Sort(sample[:])
-	place := sampled - 1 - k*sampled/len(scores)
-	b.try(scores, k, sample[max(0, place-sideways)])
-	b.try(scores, k, sample[min(sampled-1, place+sideways)])
-	for round := 1; b.inside > few; round++ {
+	for round := 1; b.inside > enough; round++ {
 		low, high := order(b.low), order(b.high)
 		if high-low <= 1 {
-			return b.high, k - b.above, true // nothing but equals is left
+			return false
 		}
 		part := 0.5
 		if round%3 != 0 {
 			part = min(0.95, max(0.05, 1-(float64(k-b.above)-0.5)/float64(b.inside)))
 		}
-		before := b
+		before := *b
 		b.try(scores, k, number(low+max(1, min(high-low-1, int64(part*float64(high-low))))))
-		if b == before {
-			return b.high, k - b.above, true // the pivot is the other zero
+		if *b == before {
+			return false // the pivot is the other zero
 		}
 	}
-	s.indices = slices.Grow(s.indices[:0], len(scores)+kernel.Lanes)[:len(scores)+kernel.Lanes]
-	n := kernel.Above(s.indices, scores, math.Nextafter32(b.low, float32(math.Inf(1))))
-	rest := s.right[:0]
-	for _, i := range s.indices[:n] {
-		if v := scores[i]; v <= b.high {
-			rest = append(rest, v)
-		}
+	return true
+}
+
+// search finds the k-th largest, which lies in the range.
+func (s *Selector) search(scores []float32, k int, b bracket) (kth float32, equals int, ok bool) {
+	if b.inside < k {
+		return 0, 0, false
 	}
-	s.right = rest
+	if !b.narrow(scores, k, few) {
+		return b.high, k - b.above, true // nothing but equals is left
+	}
+	s.right = slices.Grow(s.right[:0], len(scores)+kernel.Lanes)[:len(scores)+kernel.Lanes]
+	n, _ := kernel.Between(s.right, scores, b.low, b.high)
+	rest := s.right[:n]
 	slices.Sort(rest)
 	kth = rest[len(rest)-(k-b.above)]
 	for i := len(rest) - (k - b.above); i < len(rest) && rest[i] == kth; i++ {

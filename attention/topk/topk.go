@@ -8,10 +8,11 @@ import "math"
 // negInf stands in for NaN, which must not be selected before any number.
 var negInf = float32(math.Inf(-1))
 
+var posInf = float32(math.Inf(1))
+
 // Selector holds the memory and the random pivots of selections. The zero Selector is ready.
 type Selector struct {
 	left, right []float32
-	indices     []int32
 	pivots      uint64
 }
 

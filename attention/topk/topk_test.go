@@ -91,16 +91,36 @@ func TestSelectAllocatesNothing(t *testing.T) {
 	}
 }
 
+// TestSampleMisleads: the sample of many scores sees nothing but one kind, and the k-th largest is of the other.
+func TestSampleMisleads(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	var s Selector
+	scores := make([]float32, 4*asked)
+	for _, k := range []int{1, 100, asked, 2 * asked, 3*asked + 5, len(scores) - 1} {
+		for _, sign := range []float32{1, -1} {
+			for i := range scores {
+				scores[i] = r.Float32()
+				if i%(len(scores)/asked) == 0 {
+					scores[i] += 2 * sign
+				}
+			}
+			if got, want := s.Select(nil, scores, k), bySorting(scores, k); !slices.Equal(got, want) {
+				t.Fatalf("top %d differs from the sort's", k)
+			}
+		}
+	}
+}
+
 func BenchmarkSelect(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
-	scores, dst := make([]float32, 4096), make([]int32, 0, 4096)
+	scores, dst := make([]float32, 7900), make([]int32, 0, 7900)
 	for i := range scores {
-		scores[i] = r.Float32()
+		scores[i] = float32(math.Exp(r.NormFloat64() * 2))
 	}
 	var s Selector
-	b.SetBytes(4 * 4096)
+	b.SetBytes(4 * 7900)
 	for b.Loop() {
-		dst = s.Select(dst[:0], scores, 820)
+		dst = s.Select(dst[:0], scores, 790)
 	}
 }
 
@@ -110,6 +130,9 @@ func TestManyScores(t *testing.T) {
 	var s Selector
 	for round := range 3000 {
 		n := many + r.IntN(700)
+		if round%8 < 4 && round < 400 { // so many that a sample is asked first
+			n = great + r.IntN(8000)
+		}
 		scores := make([]float32, n)
 		for i := range scores {
 			switch round % 4 {

@@ -3,6 +3,7 @@ package main
 import (
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 // Predicates of comparisons; NaN is neither.
@@ -69,6 +70,8 @@ func selection() {
 	Store(dst, ReturnIndex(0))
 	VZEROUPPER()
 	RET()
+
+	between()
 
 	one := constant("one", 1)
 	function("cutAVX2", "func(x *float32, t float32, marks *float32, n int) float32", "zeroes all x < t of n, a multiple of 16, sets marks to 1 elsewhere, and returns the sum of what is left.")
@@ -152,6 +155,73 @@ func selectionWide() {
 	SUBQ(start, dst)
 	SHRQ(operand.Imm(2), dst)
 	Store(dst, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
+}
+
+// between emits taking out what lies in a range.
+func between() {
+	function("betweenAVX2", "func(dst, x *float32, low, high float32, places *[256][8]byte, n int) (inside, above int)", "writes those of n numbers, a multiple of 8, that are above low and not above high, and returns their number and that of those above high; up to 8 places behind them are overwritten.")
+	dst, x, low, high, places, n := gp("dst"), gp("x"), broadcast("low"), broadcast("high"), gp("places"), gp("n")
+	start, above, mask, higher, found := GP64(), GP64(), GP64(), GP64(), GP64()
+	MOVQ(dst, start)
+	XORQ(above, above)
+	SHRQ(operand.Imm(3), n)
+	v, t, list := YMM(), YMM(), YMM()
+	Label("range")
+	VMOVUPS(mem(x, 0), v)
+	VCMPPS(operand.Imm(greater), low, v, t)
+	VMOVMSKPS(t, mask.As32())
+	VCMPPS(operand.Imm(greater), high, v, t)
+	VMOVMSKPS(t, higher.As32())
+	XORL(higher.As32(), mask.As32()) // what is above high is above low
+	POPCNTQ(higher, higher)
+	ADDQ(higher, above)
+	VPMOVZXBD(at(places, mask, 8), list)
+	VPERMPS(v, list, v)
+	VMOVUPS(v, mem(dst, 0))
+	POPCNTQ(mask, found)
+	LEAQ(at(dst, found, 4), dst)
+	ADDQ(operand.Imm(32), x)
+	again(n, "range")
+	SUBQ(start, dst)
+	SHRQ(operand.Imm(2), dst)
+	Store(dst, ReturnIndex(0))
+	Store(above, ReturnIndex(1))
+	VZEROUPPER()
+	RET()
+
+	function("betweenAVX512", "func(dst, x *float32, low, high float32, n int) (inside, above int)", "writes those of n numbers, a multiple of 16, that are above low and not above high, and returns their number and that of those above high; up to 16 places behind them are overwritten.")
+	dst2, x2, m := gp("dst"), gp("x"), gp("n")
+	lower, upper, w := ZMM(), ZMM(), ZMM()
+	for i, v := range []reg.VecVirtual{lower, upper} {
+		p, _ := Param([]string{"low", "high"}[i]).Resolve()
+		VBROADCASTSS(p.Addr, v)
+	}
+	begin, over, some := GP64(), GP64(), GP64()
+	MOVQ(dst2, begin)
+	XORQ(over, over)
+	SHRQ(operand.Imm(4), m)
+	is, top := K(), K()
+	Label("next")
+	VMOVUPS(mem(x2, 0), w)
+	VCMPPS(operand.Imm(greater), upper, w, top)
+	VCMPPS(operand.Imm(greater), lower, w, is)
+	KANDNW(is, top, is)
+	KMOVW(top, some.As32())
+	POPCNTQ(some, some)
+	ADDQ(some, over)
+	VCOMPRESSPS_Z(w, is, w)
+	VMOVUPS(w, mem(dst2, 0))
+	KMOVW(is, some.As32())
+	POPCNTQ(some, some)
+	LEAQ(at(dst2, some, 4), dst2)
+	ADDQ(operand.Imm(64), x2)
+	again(m, "next")
+	SUBQ(begin, dst2)
+	SHRQ(operand.Imm(2), dst2)
+	Store(dst2, ReturnIndex(0))
+	Store(over, ReturnIndex(1))
 	VZEROUPPER()
 	RET()
 }
