@@ -77,7 +77,6 @@ type worker struct {
 	rows, panel, weights  []float32
 	sums                  []float32 // probabilities of a group's heads
 	factor, offset        []float32
-	scales                []float32 // of chosen values
 	codes                 []int16
 	integers              []int8
 	sets, every           []int32 // of listed rows: whose queries they meet; all rows

@@ -50,7 +50,7 @@ func (w *work) chooseGroup(t *worker, group int) {
 			w.normalize(&g.perHead[i], i)
 		}
 	}
-	w.cutGroup(t, group, first, last)
+	w.cutGroup(t, first, last)
 }
 
 // progressGroup fetches the least significant bits of the keys that the heads together found the most probable.
@@ -75,7 +75,7 @@ func (w *work) progressGroup(t *worker, keys *quant.Rows, first, last int) {
 }
 
 // cutGroup chooses the values of a group.
-func (w *work) cutGroup(t *worker, group, first, last int) {
+func (w *work) cutGroup(t *worker, first, last int) {
 	s, g, layer := w.s, &w.step, w.s.pass.layer
 	if !w.chosen() {
 		for i := first; i < last; i++ {
@@ -86,14 +86,12 @@ func (w *work) cutGroup(t *worker, group, first, last int) {
 	}
 	w.together(t, first, last)
 	t.chosen = w.pick(t, s.schedule.Values.At(layer), s.schedule.Mass.At(layer), last-first)
-	w.valueScales(t, t.chosen, w.l.groups[group])
 	for i := first; i < last; i++ {
 		c := &g.perHead[i]
 		if i == first {
 			c.values = append(c.values[:0], t.chosen...)
 		}
 		c.values = g.perHead[first].values // one list for all
-		w.weigh(t, c, g.probs[i*g.ld:(i+1)*g.ld])
 		w.perHead[w.heads[i]].queries[0].Values = int32(len(c.values))
 		w.listRows(&w.perHead[w.heads[i]].values, c.values, 0)
 	}
@@ -118,32 +116,4 @@ func (w *work) pick(t *worker, share, mass float64, heads int) []int32 {
 		return rows
 	}
 	return t.top.Mass(rows, t.sums, mass*float64(heads))
-}
-
-// weigh makes the weights of a head's chosen values, with the values' own scales in them where those are codes.
-func (w *work) weigh(t *worker, c *chosen, row []float32) {
-	c.weights = room(c.weights, len(c.values))
-	kernel.Gather(c.weights, row, c.values)
-	t.tile = room(t.tile, kernel.Pad(len(c.weights)))
-	clear(t.tile[copy(t.tile, c.weights):])
-	sum := kernel.Sum(t.tile)
-	c.rest = max(0, 1-sum*c.norm)
-	factor := c.norm
-	if w.s.schedule.Renormalize && sum > 0 {
-		factor = 1 / sum
-	}
-	if w.rawValues {
-		kernel.Multiply(c.weights, t.scales, factor)
-	} else {
-		kernel.Scale(c.weights, factor)
-	}
-}
-
-// valueScales lists the scales of values in codes.
-func (w *work) valueScales(t *worker, values []int32, group int32) {
-	if !w.rawValues {
-		return
-	}
-	t.scales = room(t.scales, len(values))
-	kernel.GatherScales(t.scales, w.l.values[group].Scales(), values)
 }

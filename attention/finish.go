@@ -153,62 +153,37 @@ func (u *rowSet) mark(marks []float32, index []int32, n, rows int) {
 
 func (u *rowSet) clear() { u.in, u.count = u.in[:0], 0 }
 
-// countBlock counts, in generation, the distinct rows of a block that a group's heads read.
-func (w *work) countBlock(t *worker, group, b, from, to int) {
-	g := &w.step
-	heads := g.perHead[g.first[group]:g.first[group+1]]
-	c := &g.counts[group*blocks(w.n)+b]
-	c.Values = int32(to - from)
-	lists, marks := heads, to-from
-	if w.s.schedule.Choose == ByGroup {
-		lists, marks = heads[:1], 0 // one list for all
-	}
-	if w.chosen() {
-		c.Values = 0
-		t.mark = cleared(t.mark, marks)
-		for i := range lists {
-			c.Values += distinct(t.mark, lists[i].values, from, to)
+// countStep counts, in generation, the distinct rows that the heads of each group read.
+func (w *work) countStep() {
+	t := &w.workers[0]
+	for i, group := range w.l.groups {
+		heads := w.step.perHead[w.step.first[i]:w.step.first[i+1]]
+		r := &w.reads[group]
+		r.Keys, r.Values = int32(w.n), int32(w.n)
+		if w.chosen() {
+			r.Values = w.distinct(t, heads, func(c *chosen) []int32 { return c.values })
 		}
-	}
-	for i := range heads {
-		if heads[i].again {
-			c.LSBs = int32(max(0, min(to, w.l.keys[w.l.groups[group]].Coded())-from))
-			return
+		if slices.ContainsFunc(heads, func(c chosen) bool { return c.again }) {
+			r.LSBs = int32(w.coded(int(group)))
+		} else {
+			r.LSBs = w.distinct(t, heads, func(c *chosen) []int32 { return c.lsbs })
 		}
-	}
-	t.mark = cleared(t.mark, marks)
-	for i := range lists {
-		c.LSBs += distinct(t.mark, lists[i].lsbs, from, to)
 	}
 }
 
-// distinct marks the rows of a block that are in the ascending list and counts those that were not marked; without marks
-// it counts them all.
-func distinct(mark []uint8, list []int32, from, to int) (count int32) {
-	at, _ := slices.BinarySearch(list, int32(from))
-	end, _ := slices.BinarySearch(list[at:], int32(to))
-	if len(mark) == 0 {
-		return int32(end)
+// distinct counts the rows that are in any of the heads' lists.
+func (w *work) distinct(t *worker, heads []chosen, list func(*chosen) []int32) (count int32) {
+	if w.s.schedule.Choose == ByGroup || len(heads) == 1 {
+		return int32(len(list(&heads[0]))) // one list for all
 	}
-	for _, row := range list[at : at+end] {
-		m := &mark[int(row)-from]
-		count += int32(1 - *m)
-		*m = 1
+	t.mark = cleared(t.mark, w.n)
+	for i := range heads {
+		for _, row := range list(&heads[i]) {
+			count += int32(1 - t.mark[row])
+			t.mark[row] = 1
+		}
 	}
 	return count
-}
-
-// countStep adds up the blocks' counts.
-func (w *work) countStep() {
-	nb := blocks(w.n)
-	for i, g := range w.l.groups {
-		r := &w.reads[g]
-		r.Keys = int32(w.n)
-		for _, c := range w.step.counts[i*nb : (i+1)*nb] {
-			r.Values += c.Values
-			r.LSBs += c.LSBs
-		}
-	}
 }
 
 // finish counts and records what the layer read for each key/value head.

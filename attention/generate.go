@@ -17,22 +17,21 @@ type generation struct {
 	factors  []float32 // of those
 	offsets  []float32
 	segments []segment
-	first    []int // of each group: the place of its first head among heads, and the number of heads at the end
-	partial  []float32
+	first    []int     // of each group: the place of its first head among heads, and the number of heads at the end
+	blocks   int       // of values
+	partial  []float32 // blocks × heads × D, padded: sums of values
+	kept     []float32 // blocks × heads: sums of the exponentials of the values that were chosen
 	perHead  []chosen
-	counts   []record.Group // of each group and block of keys
 }
 
 // chosen is what one head chose.
 type chosen struct {
-	values  []int32
-	weights []float32 // of the chosen values
-	lsbs    []int32
-	rest    float32 // probability of the values that were not chosen
-	again   bool    // all LSBs
-	top     float32 // the largest score of the first round
-	max     float32 // and its probability
-	norm    float32 // what turns the row of exponentials into probabilities
+	values []int32
+	lsbs   []int32
+	again  bool    // all LSBs
+	top    float32 // the largest score of the first round
+	max    float32 // and its probability
+	norm   float32 // what turns the row of exponentials into probabilities
 }
 
 // segment is a run of keys that one thread scores in one go.
@@ -51,8 +50,6 @@ func (w *work) generate(cpu *tensor.CPU) {
 	w.release()
 	g.ld = kernel.Pad(w.n)
 	g.scores, g.probs = room(g.scores, len(w.heads)*g.ld), room(g.probs, len(w.heads)*g.ld)
-	g.partial = room(g.partial, blocks(w.n)*len(w.heads)*kernel.Pad(d))
-	g.counts = cleared(g.counts, blocks(w.n)*groups)
 	for len(g.perHead) < len(w.heads) {
 		g.perHead = append(g.perHead, chosen{})
 	}
@@ -67,7 +64,9 @@ func (w *work) generate(cpu *tensor.CPU) {
 	w.stepQueries()
 	w.do(cpu, jobScores, groups*len(g.segments))
 	w.do(cpu, jobChoose, w.choices())
-	w.do(cpu, jobValues, groups*blocks(w.n))
+	g.blocks = w.valueBlocks()
+	g.partial, g.kept = room(g.partial, g.blocks*len(w.heads)*kernel.Pad(d)), room(g.kept, g.blocks*len(w.heads))
+	w.do(cpu, jobValues, groups*g.blocks)
 	w.sums = cleared(w.sums, g.ld)
 	for i, h := range w.heads {
 		w.collect(i, int(h))
@@ -235,8 +234,6 @@ func (w *work) choose(t *worker, i int) {
 		return
 	}
 	c.values = t.top.Select(c.values[:0], probs[:w.n], keep)
-	w.valueScales(t, c.values, int32(s.shape.group(head)))
-	w.weigh(t, c, probs)
 	w.listRows(&w.perHead[head].values, c.values, 0)
 }
 
@@ -288,11 +285,21 @@ func (w *work) collect(i, head int) {
 	wide := kernel.Pad(d)
 	out := w.out[head*d : (head+1)*d]
 	clear(out)
-	for b := range blocks(w.n) {
+	for b := range g.blocks {
 		kernel.Add(out, g.partial[(b*len(w.heads)+i)*wide:])
 	}
 	if w.chosen() {
-		w.l.addRest(out, s.shape.group(head), g.perHead[i].rest)
+		kept := float32(0)
+		for b := range g.blocks {
+			kept += g.kept[b*len(w.heads)+i]
+		}
+		factor := g.perHead[i].norm
+		rest := max(0, 1-kept*factor)
+		if s.schedule.Renormalize && kept > 0 {
+			factor = 1 / kept
+		}
+		kernel.Scale(out, factor)
+		w.l.addRest(out, s.shape.group(head), rest)
 	}
 	if w.counted() {
 		kernel.Add(w.sums, g.probs[i*g.ld:(i+1)*g.ld])

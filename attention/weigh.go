@@ -1,35 +1,42 @@
 package attention
 
 import (
-	"slices"
-
 	"spatten/attention/kernel"
 	"spatten/attention/quant"
 )
+
+// valueBlocks returns the number of blocks into which a group's values are cut: runs of the lists of those that were chosen, of all rows
+// where none was left out.
+func (w *work) valueBlocks() int {
+	if !w.chosen() {
+		return blocks(w.n)
+	}
+	most := 0
+	for i := range w.heads {
+		most = max(most, len(w.step.perHead[i].values))
+	}
+	return blocks(most)
+}
 
 // blockValues sums a block of a group's values, weighted by each of its heads.
 func (w *work) blockValues(t *worker, i int) {
 	g, d := &w.step, w.s.shape.HeadDim
 	wide := kernel.Pad(d)
-	b, group := i%blocks(w.n), i/blocks(w.n)
+	b, group := i%g.blocks, i/g.blocks
 	values := w.l.values[w.l.groups[group]]
-	from, to := b*blockKeys, min((b+1)*blockKeys, w.n)
 	first, last := g.first[group], g.first[group+1]
 	partial := g.partial[(b*len(w.heads)+first)*wide:]
-	w.countBlock(t, group, b, from, to)
-	if w.chosen() && w.rawValues && w.s.schedule.Choose == ByGroup {
-		w.weighGroup(t, values, from, to, first, last, partial)
-		return
-	}
 	if w.chosen() {
-		for h := first; h < last; h++ {
-			c := &g.perHead[h]
-			lo, _ := slices.BinarySearch(c.values, int32(from))
-			hi, _ := slices.BinarySearch(c.values, int32(to))
-			w.weighRows(t, values, c.values[lo:hi], c.weights[lo:hi], partial[(h-first)*wide:(h-first)*wide+wide])
+		heads := 1
+		if w.s.schedule.Choose == ByGroup {
+			heads = last - first // one list for all
+		}
+		for h := first; h < last; h += heads {
+			w.weighRows(t, values, b, h, heads, partial[(h-first)*wide:])
 		}
 		return
 	}
+	from, to := b*blockKeys, min((b+1)*blockKeys, w.n)
 	if !w.rawValues {
 		rows := values.Floats()
 		if rows == nil || wide != d {
@@ -57,59 +64,54 @@ func (w *work) weighBlock(t *worker, values *quant.Rows, from, to, first, last i
 		copy(row, g.probs[(first+h)*g.ld+from:])
 		kernel.Rescale(row, 0, values.Scales()[from:], 1)
 	}
-	w.weighCodes(t, values, nil, from, n, last-first, partial)
+	w.weighCodes(t, values, from, n, last-first, partial)
 }
 
-// weighGroup sums the rows of a block that the heads of a group have chosen together.
-func (w *work) weighGroup(t *worker, values *quant.Rows, from, to, first, last int, partial []float32) {
-	list := w.step.perHead[first].values
-	lo, _ := slices.BinarySearch(list, int32(from))
-	hi, _ := slices.BinarySearch(list, int32(to))
-	ld := kernel.Pad(hi - lo)
-	t.weights = cleared(t.weights, (last-first)*ld)
-	for h := range last - first {
-		copy(t.weights[h*ld:], w.step.perHead[first+h].weights[lo:hi])
-	}
-	w.weighCodes(t, values, list[lo:hi], 0, hi-lo, last-first, partial)
-}
-
-// weighCodes writes the sums of n rows for m heads, whose weights are in t.weights: of the rows listed, or without a list
-// from the first on.
-func (w *work) weighCodes(t *worker, values *quant.Rows, list []int32, first, n, m int, partial []float32) {
+// weighCodes writes the sums of n rows from the first on for m heads, whose weights are in t.weights.
+func (w *work) weighCodes(t *worker, values *quant.Rows, first, n, m int, partial []float32) {
 	d, ld := w.s.shape.HeadDim, kernel.Pad(n)
 	clear(partial[:m*d])
-	if n == 0 {
-		return
-	}
-	kernel.Weigh(partial, d, t.weights, ld, m, values.High().Codes(t.scratch.Bytes(), list, first, n), d, n)
+	kernel.Weigh(partial, d, t.weights, ld, m, values.High().Codes(t.scratch.Bytes(), nil, first, n), d, n)
 	offset := values.Format().Offset(true)
 	for h := range m {
 		kernel.Affine(partial[h*d:(h+1)*d], offset*kernel.Sum(t.weights[h*ld:(h+1)*ld]), 1)
 	}
 }
 
-// weighRows writes Σ weights·rows of the rows listed to out.
-func (w *work) weighRows(t *worker, values *quant.Rows, rows []int32, weights, out []float32) {
-	d := w.s.shape.HeadDim
-	clear(out)
-	if len(weights) == 0 {
-		return
-	}
-	if !w.rawValues {
-		wide := kernel.Pad(d)
-		t.rows = room(t.rows, len(weights)*wide)
-		w.readWide(t, t.rows, values, rows, 0, len(weights))
-		for c := 0; c < wide; c += kernel.Lanes {
-			kernel.Tile(out[c:], wide, weights, len(weights), 1, t.rows[c:], wide, len(weights), false)
+// weighRows writes the sums of a block of the rows that some heads have chosen, the first of them h, each times its exponential, and the
+// sums of those.
+func (w *work) weighRows(t *worker, values *quant.Rows, b, h, heads int, out []float32) {
+	g, d := &w.step, w.s.shape.HeadDim
+	wide := kernel.Pad(d)
+	list := g.perHead[h].values
+	from := min(b*blockKeys, len(list))
+	list = list[from:] // what comes after the block is fetched before its turn
+	n := min(blockKeys, len(list))
+	kept := g.kept[b*len(w.heads)+h:][:heads]
+	if w.rawValues {
+		t.sums = room(t.sums, 2*heads)
+		values.High().Chosen(out, d, t.sums, g.probs[h*g.ld:], g.ld, heads, values.Scales(), list, n, &t.scratch)
+		for i := range kept {
+			kernel.Affine(out[i*d:(i+1)*d], values.Format().Offset(true)*t.sums[2*i], 1)
+			kept[i] = t.sums[2*i+1]
 		}
 		return
 	}
-	kernel.Weigh(out, d, weights, len(weights), 1, values.High().Codes(t.scratch.Bytes(), rows, 0, len(weights)), d, len(weights))
-	t.tile = append(t.tile[:0], weights...)
-	for len(t.tile)%kernel.Lanes != 0 {
-		t.tile = append(t.tile, 0)
+	clear(out[:heads*wide])
+	clear(kept)
+	if n == 0 {
+		return
 	}
-	kernel.Affine(out, values.Format().Offset(true)*kernel.Sum(t.tile), 1)
+	t.rows, t.weights = room(t.rows, n*wide), room(t.weights, kernel.Pad(n))
+	w.readWide(t, t.rows, values, list[:n], 0, n)
+	clear(t.weights[n:])
+	for i := range kept {
+		kernel.Gather(t.weights[:n], g.probs[(h+i)*g.ld:], list[:n])
+		kept[i] = kernel.Sum(t.weights)
+		for c := 0; c < wide; c += kernel.Lanes {
+			kernel.Tile(out[i*wide+c:], wide, t.weights, n, 1, t.rows[c:], wide, n, false)
+		}
+	}
 }
 
 // readWide reads rows into rows of the padded width.

@@ -239,15 +239,6 @@ func Mix(dst, x []float32, ld int, factors []float32) {
 	active.mix(dst, x[:(len(factors)-1)*ld+len(dst)], ld, factors)
 }
 
-// Multiply computes x·y·factor in place of x.
-func Multiply(x, y []float32, factor float32) {
-	n := len(x) &^ (Lanes - 1)
-	if n > 0 {
-		active.multiply(x[:n], y[:n], factor)
-	}
-	multiplyPortable(x[n:], y[n:len(x)], factor)
-}
-
 // Place computes x = (x + offsets)·factors, element by element.
 func Place(x, offsets, factors []float32) {
 	n := len(x) &^ (Lanes - 1)
@@ -255,16 +246,4 @@ func Place(x, offsets, factors []float32) {
 		active.place(x[:n], offsets[:n], factors[:n])
 	}
 	placePortable(x[n:], offsets[n:len(x)], factors[n:len(x)])
-}
-
-// GatherScales writes the bfloat16 scales[rows[j]] as fp32 to dst[j]; rows is ascending.
-func GatherScales(dst []float32, scales []uint16, rows []int32) {
-	n := len(rows) &^ (Lanes - 1)
-	for n > 0 && int(rows[n-1])+2 > len(scales) {
-		n -= Lanes // a lane reads the scale behind its own too
-	}
-	if n > 0 {
-		active.scales(dst[:n], scales, rows[:n])
-	}
-	scalesPortable(dst[n:len(rows)], scales, rows[n:])
 }

@@ -45,14 +45,10 @@ func available() []*set {
 		narrow: narrowPortable,
 		gather: func(dst, x []float32, rows []int32) { gatherAVX2(&dst[0], &x[0], &rows[0], len(rows)) },
 		place:  func(x, offsets, factors []float32) { placeAVX2(&x[0], &offsets[0], &factors[0], len(x)) },
-		scales: func(dst []float32, scales []uint16, rows []int32) {
-			gatherScalesAVX2(&dst[0], &scales[0], &rows[0], len(rows))
-		},
 		mix: func(dst, x []float32, ld int, factors []float32) {
 			mixAVX2(&dst[0], &x[0], 4*ld, &factors[0], len(factors), len(dst))
 		},
-		multiply: func(x, y []float32, factor float32) { multiplyAVX2(&x[0], &y[0], factor, len(x)) },
-		widest:   func(dst, x []float32) { widestAVX2(&dst[0], &x[0], len(dst)) },
+		widest: func(dst, x []float32) { widestAVX2(&dst[0], &x[0], len(dst)) },
 		encode: func(dst []uint16, x, inverses []float32, middle float32) {
 			encodeAVX2(&dst[0], &x[0], &inverses[0], middle, 2*middle-1, len(x))
 		},
@@ -65,12 +61,14 @@ func available() []*set {
 		avx2.widen = func(dst []float32, src []uint16) { widenAVX2(&dst[0], &src[0], len(dst)) }
 		avx2.narrow = func(dst []uint16, src []float32) { narrowAVX2(&dst[0], &src[0], len(src)) }
 	}
+	avx2.chosen = avx2.chosenRows
 	sets = append([]*set{&avx2}, sets...)
 	if !cpu.X86.HasAVX512F || !cpu.X86.HasAVX512DQ || !cpu.X86.HasAVX512VL || !cpu.X86.HasAVX512BW {
 		return sets
 	}
 	avx512 := avx2
 	avx512.name, avx512.tile, avx512.weigh = "avx512", tile512, weigh512
+	avx512.chosen = avx512.chosen512
 	avx512.exp = func(dst, x []float32, top float32) float32 { return expAVX512(&dst[0], &x[0], top, len(x)) }
 	avx512.above = func(dst []int32, x []float32, t float32) int {
 		return aboveAVX512(&dst[0], &x[0], t, &ascending, len(x))
@@ -271,5 +269,29 @@ func copyRows(dst, src []byte, rows []int32, n, dim int) {
 	}
 	for i, row := range rows {
 		copy(dst[i*dim:(i+1)*dim], src[int(row)*dim:])
+	}
+}
+
+// chosenFunc is a kernel for a fixed number of heads and width of codes.
+type chosenFunc func(out *float32, ldo int, sums, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n, listed int)
+
+var chosens512 = [8][chosenHeads]chosenFunc{
+	{chosen1x1AVX512, chosen2x1AVX512, chosen3x1AVX512}, {chosen1x2AVX512, chosen2x2AVX512, chosen3x2AVX512},
+	{chosen1x3AVX512, chosen2x3AVX512, chosen3x3AVX512}, {chosen1x4AVX512, chosen2x4AVX512, chosen3x4AVX512},
+	{chosen1x5AVX512, chosen2x5AVX512, chosen3x5AVX512}, {chosen1x6AVX512, chosen2x6AVX512, chosen3x6AVX512},
+	{chosen1x7AVX512, chosen2x7AVX512, chosen3x7AVX512}, {chosen1x8AVX512, chosen2x8AVX512, chosen3x8AVX512},
+}
+
+// chosen512 takes rows of 64 codes.
+func (s *set) chosen512(out []float32, ldo int, sums, w []float32, ldw, m int, packed []byte, scales []uint16, rows []int32, n, d, bits int, mem *ChosenMemory) {
+	if d != 64 {
+		s.chosenRows(out, ldo, sums, w, ldw, m, packed, scales, rows, n, d, bits, mem)
+		return
+	}
+	last := int(rows[len(rows)-1]) // of an ascending list
+	_, _, _, _ = packed[(last+1)*8*bits-1], scales[last], w[(m-1)*ldw+last], rows[n-1]
+	_, _ = out[(m-1)*ldo+d-1], sums[2*m-1]
+	for h := 0; h < m; h += chosenHeads {
+		chosens512[bits-1][min(chosenHeads, m-h)-1](&out[h*ldo], 4*ldo, &sums[2*h], &w[h*ldw], 4*ldw, &packed[0], &scales[0], &rows[0], n, len(rows))
 	}
 }

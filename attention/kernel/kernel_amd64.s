@@ -1066,26 +1066,6 @@ step:
 	VZEROUPPER
 	RET
 
-// func multiplyAVX2(x *float32, y *float32, factor float32, n int)
-// Requires: AVX
-TEXT ·multiplyAVX2(SB), NOSPLIT, $0-32
-	MOVQ         x+0(FP), AX
-	MOVQ         y+8(FP), CX
-	VBROADCASTSS factor+16(FP), Y0
-	MOVQ         n+24(FP), DX
-	SHRQ         $0x03, DX
-
-step:
-	VMULPS  (CX), Y0, Y1
-	VMULPS  (AX), Y1, Y1
-	VMOVUPS Y1, (AX)
-	ADDQ    $0x20, AX
-	ADDQ    $0x20, CX
-	DECQ    DX
-	JNZ     step
-	VZEROUPPER
-	RET
-
 // func gatherAVX2(dst *float32, x *float32, rows *int32, n int)
 // Requires: AVX, AVX2
 TEXT ·gatherAVX2(SB), NOSPLIT, $0-32
@@ -1126,28 +1106,6 @@ step:
 	ADDQ    $0x20, DX
 	DECQ    BX
 	JNZ     step
-	VZEROUPPER
-	RET
-
-// func gatherScalesAVX2(dst *float32, scales *uint16, rows *int32, n int)
-// Requires: AVX, AVX2
-TEXT ·gatherScalesAVX2(SB), NOSPLIT, $0-32
-	MOVQ dst+0(FP), AX
-	MOVQ scales+8(FP), CX
-	MOVQ rows+16(FP), DX
-	MOVQ n+24(FP), BX
-	SHRQ $0x03, BX
-
-step:
-	VMOVDQU    (DX), Y1
-	VPCMPEQD   Y2, Y2, Y2
-	VPGATHERDD Y2, (CX)(Y1*2), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VMOVDQU    Y0, (AX)
-	ADDQ       $0x20, DX
-	ADDQ       $0x20, AX
-	DECQ       BX
-	JNZ        step
 	VZEROUPPER
 	RET
 
@@ -2309,6 +2267,77 @@ chunk:
 	VZEROUPPER
 	RET
 
+// func chosen1x1AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen1x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), BX
+	MOVQ   scales+48(FP), SI
+	MOVQ   rows+56(FP), DI
+	MOVQ   n+64(FP), R8
+	MOVQ   listed+72(FP), R9
+	MOVQ   w+24(FP), R10
+	LEAQ   -4(DI)(R9*4), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+
+row:
+	LEAQ          96(DI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R11
+	IMUL3Q        $0x08, R11, R12
+	PREFETCHT0    (BX)(R12*1)
+	PREFETCHT0    7(BX)(R12*1)
+	MOVLQSX       (DI), R11
+	IMUL3Q        $0x08, R11, R12
+	ADDQ          BX, R12
+	VPBROADCASTQ  (R12), Z7
+	VPSRLVQ       bitShifts<>+0(SB), Z7, Z7
+	VPANDD        singles<>+0(SB), Z7, Z6
+	MOVWLZX       (SI)(R11*2), R12
+	SHLL          $0x10, R12
+	VMOVD         R12, X8
+	VBROADCASTSS  X8, Z8
+	VPMOVZXBD     X6, Z9
+	VEXTRACTI32X4 $0x01, Z6, X7
+	VPMOVZXBD     X7, Z10
+	VEXTRACTI32X4 $0x02, Z6, X7
+	VPMOVZXBD     X7, Z11
+	VEXTRACTI32X4 $0x03, Z6, X7
+	VPMOVZXBD     X7, Z7
+	VCVTDQ2PS     Z9, Z9
+	VCVTDQ2PS     Z10, Z10
+	VCVTDQ2PS     Z11, Z11
+	VCVTDQ2PS     Z7, Z7
+	VBROADCASTSS  (R10)(R11*4), Z6
+	VADDSS        X6, X5, X5
+	VMULPS        Z8, Z6, Z6
+	VADDSS        X6, X4, X4
+	VFMADD231PS   Z9, Z6, Z0
+	VFMADD231PS   Z10, Z6, Z1
+	VFMADD231PS   Z11, Z6, Z2
+	VFMADD231PS   Z7, Z6, Z3
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
+	VMOVUPS       Z0, (AX)
+	VMOVUPS       Z1, 64(AX)
+	VMOVUPS       Z2, 128(AX)
+	VMOVUPS       Z3, 192(AX)
+	VMOVSS        X4, (DX)
+	VMOVSS        X5, 4(DX)
+	ADDQ          CX, AX
+	VZEROUPPER
+	RET
+
 // func panels2x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 // Requires: AVX, AVX2
 TEXT ·panels2x1AVX2(SB), NOSPLIT, $0-64
@@ -2522,6 +2551,100 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          SI
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen2x1AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen2x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+
+row:
+	LEAQ          96(R8), R13
+	CMPQ          R13, R10
+	CMOVQHI       R10, R13
+	MOVLQSX       (R13), BX
+	IMUL3Q        $0x08, BX, R13
+	PREFETCHT0    (SI)(R13*1)
+	PREFETCHT0    7(SI)(R13*1)
+	MOVLQSX       (R8), BX
+	IMUL3Q        $0x08, BX, R13
+	ADDQ          SI, R13
+	VPBROADCASTQ  (R13), Z13
+	VPSRLVQ       bitShifts<>+0(SB), Z13, Z13
+	VPANDD        singles<>+0(SB), Z13, Z12
+	MOVWLZX       (DI)(BX*2), R13
+	SHLL          $0x10, R13
+	VMOVD         R13, X14
+	VBROADCASTSS  X14, Z14
+	VPMOVZXBD     X12, Z15
+	VEXTRACTI32X4 $0x01, Z12, X13
+	VPMOVZXBD     X13, Z16
+	VEXTRACTI32X4 $0x02, Z12, X13
+	VPMOVZXBD     X13, Z17
+	VEXTRACTI32X4 $0x03, Z12, X13
+	VPMOVZXBD     X13, Z13
+	VCVTDQ2PS     Z15, Z15
+	VCVTDQ2PS     Z16, Z16
+	VCVTDQ2PS     Z17, Z17
+	VCVTDQ2PS     Z13, Z13
+	VBROADCASTSS  (R11)(BX*4), Z12
+	VADDSS        X12, X5, X5
+	VMULPS        Z14, Z12, Z12
+	VADDSS        X12, X4, X4
+	VFMADD231PS   Z15, Z12, Z0
+	VFMADD231PS   Z16, Z12, Z1
+	VFMADD231PS   Z17, Z12, Z2
+	VFMADD231PS   Z13, Z12, Z3
+	VBROADCASTSS  (R12)(BX*4), Z12
+	VADDSS        X12, X11, X11
+	VMULPS        Z14, Z12, Z12
+	VADDSS        X12, X10, X10
+	VFMADD231PS   Z15, Z12, Z6
+	VFMADD231PS   Z16, Z12, Z7
+	VFMADD231PS   Z17, Z12, Z8
+	VFMADD231PS   Z13, Z12, Z9
+	ADDQ          $0x04, R8
+	DECQ          R9
+	JNZ           row
+	VMOVUPS       Z0, (AX)
+	VMOVUPS       Z1, 64(AX)
+	VMOVUPS       Z2, 128(AX)
+	VMOVUPS       Z3, 192(AX)
+	VMOVSS        X4, (DX)
+	VMOVSS        X5, 4(DX)
+	ADDQ          CX, AX
+	VMOVUPS       Z6, (AX)
+	VMOVUPS       Z7, 64(AX)
+	VMOVUPS       Z8, 128(AX)
+	VMOVUPS       Z9, 192(AX)
+	VMOVSS        X10, 8(DX)
+	VMOVSS        X11, 12(DX)
+	ADDQ          CX, AX
 	VZEROUPPER
 	RET
 
@@ -2800,6 +2923,123 @@ chunk:
 	VZEROUPPER
 	RET
 
+// func chosen3x1AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen3x1AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	MOVQ   R12, R13
+	ADDQ   BX, R13
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD X16, X16, X16
+	VPXORD X17, X17, X17
+
+row:
+	LEAQ          96(R8), R14
+	CMPQ          R14, R10
+	CMOVQHI       R10, R14
+	MOVLQSX       (R14), BX
+	IMUL3Q        $0x08, BX, R14
+	PREFETCHT0    (SI)(R14*1)
+	PREFETCHT0    7(SI)(R14*1)
+	MOVLQSX       (R8), BX
+	IMUL3Q        $0x08, BX, R14
+	ADDQ          SI, R14
+	VPBROADCASTQ  (R14), Z19
+	VPSRLVQ       bitShifts<>+0(SB), Z19, Z19
+	VPANDD        singles<>+0(SB), Z19, Z18
+	MOVWLZX       (DI)(BX*2), R14
+	SHLL          $0x10, R14
+	VMOVD         R14, X20
+	VBROADCASTSS  X20, Z20
+	VPMOVZXBD     X18, Z21
+	VEXTRACTI32X4 $0x01, Z18, X19
+	VPMOVZXBD     X19, Z22
+	VEXTRACTI32X4 $0x02, Z18, X19
+	VPMOVZXBD     X19, Z23
+	VEXTRACTI32X4 $0x03, Z18, X19
+	VPMOVZXBD     X19, Z19
+	VCVTDQ2PS     Z21, Z21
+	VCVTDQ2PS     Z22, Z22
+	VCVTDQ2PS     Z23, Z23
+	VCVTDQ2PS     Z19, Z19
+	VBROADCASTSS  (R11)(BX*4), Z18
+	VADDSS        X18, X5, X5
+	VMULPS        Z20, Z18, Z18
+	VADDSS        X18, X4, X4
+	VFMADD231PS   Z21, Z18, Z0
+	VFMADD231PS   Z22, Z18, Z1
+	VFMADD231PS   Z23, Z18, Z2
+	VFMADD231PS   Z19, Z18, Z3
+	VBROADCASTSS  (R12)(BX*4), Z18
+	VADDSS        X18, X11, X11
+	VMULPS        Z20, Z18, Z18
+	VADDSS        X18, X10, X10
+	VFMADD231PS   Z21, Z18, Z6
+	VFMADD231PS   Z22, Z18, Z7
+	VFMADD231PS   Z23, Z18, Z8
+	VFMADD231PS   Z19, Z18, Z9
+	VBROADCASTSS  (R13)(BX*4), Z18
+	VADDSS        X18, X17, X17
+	VMULPS        Z20, Z18, Z18
+	VADDSS        X18, X16, X16
+	VFMADD231PS   Z21, Z18, Z12
+	VFMADD231PS   Z22, Z18, Z13
+	VFMADD231PS   Z23, Z18, Z14
+	VFMADD231PS   Z19, Z18, Z15
+	ADDQ          $0x04, R8
+	DECQ          R9
+	JNZ           row
+	VMOVUPS       Z0, (AX)
+	VMOVUPS       Z1, 64(AX)
+	VMOVUPS       Z2, 128(AX)
+	VMOVUPS       Z3, 192(AX)
+	VMOVSS        X4, (DX)
+	VMOVSS        X5, 4(DX)
+	ADDQ          CX, AX
+	VMOVUPS       Z6, (AX)
+	VMOVUPS       Z7, 64(AX)
+	VMOVUPS       Z8, 128(AX)
+	VMOVUPS       Z9, 192(AX)
+	VMOVSS        X10, 8(DX)
+	VMOVSS        X11, 12(DX)
+	ADDQ          CX, AX
+	VMOVUPS       Z12, (AX)
+	VMOVUPS       Z13, 64(AX)
+	VMOVUPS       Z14, 128(AX)
+	VMOVUPS       Z15, 192(AX)
+	VMOVSS        X16, 16(DX)
+	VMOVSS        X17, 20(DX)
+	ADDQ          CX, AX
+	VZEROUPPER
+	RET
+
 // func panels1x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 // Requires: AVX, AVX2
 TEXT ·panels1x2AVX2(SB), NOSPLIT, $0-64
@@ -2939,6 +3179,77 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          BX
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen1x2AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen1x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), BX
+	MOVQ   scales+48(FP), SI
+	MOVQ   rows+56(FP), DI
+	MOVQ   n+64(FP), R8
+	MOVQ   listed+72(FP), R9
+	MOVQ   w+24(FP), R10
+	LEAQ   -4(DI)(R9*4), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+
+row:
+	LEAQ            96(DI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R11
+	IMUL3Q          $0x10, R11, R12
+	PREFETCHT0      (BX)(R12*1)
+	PREFETCHT0      15(BX)(R12*1)
+	MOVLQSX         (DI), R11
+	IMUL3Q          $0x10, R11, R12
+	ADDQ            BX, R12
+	VBROADCASTI32X4 (R12), Z7
+	VPSRLVD         shifts<>+0(SB), Z7, Z7
+	VPANDD          pairs<>+0(SB), Z7, Z6
+	MOVWLZX         (SI)(R11*2), R12
+	SHLL            $0x10, R12
+	VMOVD           R12, X8
+	VBROADCASTSS    X8, Z8
+	VPMOVZXBD       X6, Z9
+	VEXTRACTI32X4   $0x01, Z6, X7
+	VPMOVZXBD       X7, Z10
+	VEXTRACTI32X4   $0x02, Z6, X7
+	VPMOVZXBD       X7, Z11
+	VEXTRACTI32X4   $0x03, Z6, X7
+	VPMOVZXBD       X7, Z7
+	VCVTDQ2PS       Z9, Z9
+	VCVTDQ2PS       Z10, Z10
+	VCVTDQ2PS       Z11, Z11
+	VCVTDQ2PS       Z7, Z7
+	VBROADCASTSS    (R10)(R11*4), Z6
+	VADDSS          X6, X5, X5
+	VMULPS          Z8, Z6, Z6
+	VADDSS          X6, X4, X4
+	VFMADD231PS     Z9, Z6, Z0
+	VFMADD231PS     Z10, Z6, Z1
+	VFMADD231PS     Z11, Z6, Z2
+	VFMADD231PS     Z7, Z6, Z3
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
+	VMOVUPS         Z0, (AX)
+	VMOVUPS         Z1, 64(AX)
+	VMOVUPS         Z2, 128(AX)
+	VMOVUPS         Z3, 192(AX)
+	VMOVSS          X4, (DX)
+	VMOVSS          X5, 4(DX)
+	ADDQ            CX, AX
 	VZEROUPPER
 	RET
 
@@ -3138,6 +3449,100 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          SI
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen2x2AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen2x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+
+row:
+	LEAQ            96(R8), R13
+	CMPQ            R13, R10
+	CMOVQHI         R10, R13
+	MOVLQSX         (R13), BX
+	IMUL3Q          $0x10, BX, R13
+	PREFETCHT0      (SI)(R13*1)
+	PREFETCHT0      15(SI)(R13*1)
+	MOVLQSX         (R8), BX
+	IMUL3Q          $0x10, BX, R13
+	ADDQ            SI, R13
+	VBROADCASTI32X4 (R13), Z13
+	VPSRLVD         shifts<>+0(SB), Z13, Z13
+	VPANDD          pairs<>+0(SB), Z13, Z12
+	MOVWLZX         (DI)(BX*2), R13
+	SHLL            $0x10, R13
+	VMOVD           R13, X14
+	VBROADCASTSS    X14, Z14
+	VPMOVZXBD       X12, Z15
+	VEXTRACTI32X4   $0x01, Z12, X13
+	VPMOVZXBD       X13, Z16
+	VEXTRACTI32X4   $0x02, Z12, X13
+	VPMOVZXBD       X13, Z17
+	VEXTRACTI32X4   $0x03, Z12, X13
+	VPMOVZXBD       X13, Z13
+	VCVTDQ2PS       Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VCVTDQ2PS       Z13, Z13
+	VBROADCASTSS    (R11)(BX*4), Z12
+	VADDSS          X12, X5, X5
+	VMULPS          Z14, Z12, Z12
+	VADDSS          X12, X4, X4
+	VFMADD231PS     Z15, Z12, Z0
+	VFMADD231PS     Z16, Z12, Z1
+	VFMADD231PS     Z17, Z12, Z2
+	VFMADD231PS     Z13, Z12, Z3
+	VBROADCASTSS    (R12)(BX*4), Z12
+	VADDSS          X12, X11, X11
+	VMULPS          Z14, Z12, Z12
+	VADDSS          X12, X10, X10
+	VFMADD231PS     Z15, Z12, Z6
+	VFMADD231PS     Z16, Z12, Z7
+	VFMADD231PS     Z17, Z12, Z8
+	VFMADD231PS     Z13, Z12, Z9
+	ADDQ            $0x04, R8
+	DECQ            R9
+	JNZ             row
+	VMOVUPS         Z0, (AX)
+	VMOVUPS         Z1, 64(AX)
+	VMOVUPS         Z2, 128(AX)
+	VMOVUPS         Z3, 192(AX)
+	VMOVSS          X4, (DX)
+	VMOVSS          X5, 4(DX)
+	ADDQ            CX, AX
+	VMOVUPS         Z6, (AX)
+	VMOVUPS         Z7, 64(AX)
+	VMOVUPS         Z8, 128(AX)
+	VMOVUPS         Z9, 192(AX)
+	VMOVSS          X10, 8(DX)
+	VMOVSS          X11, 12(DX)
+	ADDQ            CX, AX
 	VZEROUPPER
 	RET
 
@@ -3399,6 +3804,123 @@ chunk:
 	VZEROUPPER
 	RET
 
+// func chosen3x2AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen3x2AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	MOVQ   R12, R13
+	ADDQ   BX, R13
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD X16, X16, X16
+	VPXORD X17, X17, X17
+
+row:
+	LEAQ            96(R8), R14
+	CMPQ            R14, R10
+	CMOVQHI         R10, R14
+	MOVLQSX         (R14), BX
+	IMUL3Q          $0x10, BX, R14
+	PREFETCHT0      (SI)(R14*1)
+	PREFETCHT0      15(SI)(R14*1)
+	MOVLQSX         (R8), BX
+	IMUL3Q          $0x10, BX, R14
+	ADDQ            SI, R14
+	VBROADCASTI32X4 (R14), Z19
+	VPSRLVD         shifts<>+0(SB), Z19, Z19
+	VPANDD          pairs<>+0(SB), Z19, Z18
+	MOVWLZX         (DI)(BX*2), R14
+	SHLL            $0x10, R14
+	VMOVD           R14, X20
+	VBROADCASTSS    X20, Z20
+	VPMOVZXBD       X18, Z21
+	VEXTRACTI32X4   $0x01, Z18, X19
+	VPMOVZXBD       X19, Z22
+	VEXTRACTI32X4   $0x02, Z18, X19
+	VPMOVZXBD       X19, Z23
+	VEXTRACTI32X4   $0x03, Z18, X19
+	VPMOVZXBD       X19, Z19
+	VCVTDQ2PS       Z21, Z21
+	VCVTDQ2PS       Z22, Z22
+	VCVTDQ2PS       Z23, Z23
+	VCVTDQ2PS       Z19, Z19
+	VBROADCASTSS    (R11)(BX*4), Z18
+	VADDSS          X18, X5, X5
+	VMULPS          Z20, Z18, Z18
+	VADDSS          X18, X4, X4
+	VFMADD231PS     Z21, Z18, Z0
+	VFMADD231PS     Z22, Z18, Z1
+	VFMADD231PS     Z23, Z18, Z2
+	VFMADD231PS     Z19, Z18, Z3
+	VBROADCASTSS    (R12)(BX*4), Z18
+	VADDSS          X18, X11, X11
+	VMULPS          Z20, Z18, Z18
+	VADDSS          X18, X10, X10
+	VFMADD231PS     Z21, Z18, Z6
+	VFMADD231PS     Z22, Z18, Z7
+	VFMADD231PS     Z23, Z18, Z8
+	VFMADD231PS     Z19, Z18, Z9
+	VBROADCASTSS    (R13)(BX*4), Z18
+	VADDSS          X18, X17, X17
+	VMULPS          Z20, Z18, Z18
+	VADDSS          X18, X16, X16
+	VFMADD231PS     Z21, Z18, Z12
+	VFMADD231PS     Z22, Z18, Z13
+	VFMADD231PS     Z23, Z18, Z14
+	VFMADD231PS     Z19, Z18, Z15
+	ADDQ            $0x04, R8
+	DECQ            R9
+	JNZ             row
+	VMOVUPS         Z0, (AX)
+	VMOVUPS         Z1, 64(AX)
+	VMOVUPS         Z2, 128(AX)
+	VMOVUPS         Z3, 192(AX)
+	VMOVSS          X4, (DX)
+	VMOVSS          X5, 4(DX)
+	ADDQ            CX, AX
+	VMOVUPS         Z6, (AX)
+	VMOVUPS         Z7, 64(AX)
+	VMOVUPS         Z8, 128(AX)
+	VMOVUPS         Z9, 192(AX)
+	VMOVSS          X10, 8(DX)
+	VMOVSS          X11, 12(DX)
+	ADDQ            CX, AX
+	VMOVUPS         Z12, (AX)
+	VMOVUPS         Z13, 64(AX)
+	VMOVUPS         Z14, 128(AX)
+	VMOVUPS         Z15, 192(AX)
+	VMOVSS          X16, 16(DX)
+	VMOVSS          X17, 20(DX)
+	ADDQ            CX, AX
+	VZEROUPPER
+	RET
+
 // func panels1x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 // Requires: AVX, AVX2
 TEXT ·panels1x3AVX2(SB), NOSPLIT, $0-64
@@ -3596,6 +4118,82 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          BX
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen1x3AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen1x3AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), BX
+	MOVQ   scales+48(FP), SI
+	MOVQ   rows+56(FP), DI
+	MOVQ   n+64(FP), R8
+	MOVQ   listed+72(FP), R9
+	MOVQ   w+24(FP), R10
+	LEAQ   -4(DI)(R9*4), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+
+row:
+	LEAQ            96(DI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R11
+	IMUL3Q          $0x18, R11, R12
+	PREFETCHT0      (BX)(R12*1)
+	PREFETCHT0      23(BX)(R12*1)
+	MOVLQSX         (DI), R11
+	IMUL3Q          $0x18, R11, R12
+	ADDQ            BX, R12
+	VBROADCASTI32X4 (R12), Z7
+	VPSRLVD         shifts<>+0(SB), Z7, Z7
+	VPANDD          pairs<>+0(SB), Z7, Z6
+	VPBROADCASTQ    16(R12), Z7
+	VPSRLVQ         bitShifts<>+0(SB), Z7, Z7
+	VPSLLW          $0x01, Z6, Z6
+	VPANDD          singles<>+0(SB), Z7, Z7
+	VPORD           Z7, Z6, Z6
+	MOVWLZX         (SI)(R11*2), R12
+	SHLL            $0x10, R12
+	VMOVD           R12, X8
+	VBROADCASTSS    X8, Z8
+	VPMOVZXBD       X6, Z9
+	VEXTRACTI32X4   $0x01, Z6, X7
+	VPMOVZXBD       X7, Z10
+	VEXTRACTI32X4   $0x02, Z6, X7
+	VPMOVZXBD       X7, Z11
+	VEXTRACTI32X4   $0x03, Z6, X7
+	VPMOVZXBD       X7, Z7
+	VCVTDQ2PS       Z9, Z9
+	VCVTDQ2PS       Z10, Z10
+	VCVTDQ2PS       Z11, Z11
+	VCVTDQ2PS       Z7, Z7
+	VBROADCASTSS    (R10)(R11*4), Z6
+	VADDSS          X6, X5, X5
+	VMULPS          Z8, Z6, Z6
+	VADDSS          X6, X4, X4
+	VFMADD231PS     Z9, Z6, Z0
+	VFMADD231PS     Z10, Z6, Z1
+	VFMADD231PS     Z11, Z6, Z2
+	VFMADD231PS     Z7, Z6, Z3
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
+	VMOVUPS         Z0, (AX)
+	VMOVUPS         Z1, 64(AX)
+	VMOVUPS         Z2, 128(AX)
+	VMOVUPS         Z3, 192(AX)
+	VMOVSS          X4, (DX)
+	VMOVSS          X5, 4(DX)
+	ADDQ            CX, AX
 	VZEROUPPER
 	RET
 
@@ -3853,6 +4451,105 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          SI
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen2x3AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen2x3AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+
+row:
+	LEAQ            96(R8), R13
+	CMPQ            R13, R10
+	CMOVQHI         R10, R13
+	MOVLQSX         (R13), BX
+	IMUL3Q          $0x18, BX, R13
+	PREFETCHT0      (SI)(R13*1)
+	PREFETCHT0      23(SI)(R13*1)
+	MOVLQSX         (R8), BX
+	IMUL3Q          $0x18, BX, R13
+	ADDQ            SI, R13
+	VBROADCASTI32X4 (R13), Z13
+	VPSRLVD         shifts<>+0(SB), Z13, Z13
+	VPANDD          pairs<>+0(SB), Z13, Z12
+	VPBROADCASTQ    16(R13), Z13
+	VPSRLVQ         bitShifts<>+0(SB), Z13, Z13
+	VPSLLW          $0x01, Z12, Z12
+	VPANDD          singles<>+0(SB), Z13, Z13
+	VPORD           Z13, Z12, Z12
+	MOVWLZX         (DI)(BX*2), R13
+	SHLL            $0x10, R13
+	VMOVD           R13, X14
+	VBROADCASTSS    X14, Z14
+	VPMOVZXBD       X12, Z15
+	VEXTRACTI32X4   $0x01, Z12, X13
+	VPMOVZXBD       X13, Z16
+	VEXTRACTI32X4   $0x02, Z12, X13
+	VPMOVZXBD       X13, Z17
+	VEXTRACTI32X4   $0x03, Z12, X13
+	VPMOVZXBD       X13, Z13
+	VCVTDQ2PS       Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VCVTDQ2PS       Z13, Z13
+	VBROADCASTSS    (R11)(BX*4), Z12
+	VADDSS          X12, X5, X5
+	VMULPS          Z14, Z12, Z12
+	VADDSS          X12, X4, X4
+	VFMADD231PS     Z15, Z12, Z0
+	VFMADD231PS     Z16, Z12, Z1
+	VFMADD231PS     Z17, Z12, Z2
+	VFMADD231PS     Z13, Z12, Z3
+	VBROADCASTSS    (R12)(BX*4), Z12
+	VADDSS          X12, X11, X11
+	VMULPS          Z14, Z12, Z12
+	VADDSS          X12, X10, X10
+	VFMADD231PS     Z15, Z12, Z6
+	VFMADD231PS     Z16, Z12, Z7
+	VFMADD231PS     Z17, Z12, Z8
+	VFMADD231PS     Z13, Z12, Z9
+	ADDQ            $0x04, R8
+	DECQ            R9
+	JNZ             row
+	VMOVUPS         Z0, (AX)
+	VMOVUPS         Z1, 64(AX)
+	VMOVUPS         Z2, 128(AX)
+	VMOVUPS         Z3, 192(AX)
+	VMOVSS          X4, (DX)
+	VMOVSS          X5, 4(DX)
+	ADDQ            CX, AX
+	VMOVUPS         Z6, (AX)
+	VMOVUPS         Z7, 64(AX)
+	VMOVUPS         Z8, 128(AX)
+	VMOVUPS         Z9, 192(AX)
+	VMOVSS          X10, 8(DX)
+	VMOVSS          X11, 12(DX)
+	ADDQ            CX, AX
 	VZEROUPPER
 	RET
 
@@ -4172,6 +4869,128 @@ chunk:
 	VZEROUPPER
 	RET
 
+// func chosen3x3AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen3x3AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	MOVQ   R12, R13
+	ADDQ   BX, R13
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD X16, X16, X16
+	VPXORD X17, X17, X17
+
+row:
+	LEAQ            96(R8), R14
+	CMPQ            R14, R10
+	CMOVQHI         R10, R14
+	MOVLQSX         (R14), BX
+	IMUL3Q          $0x18, BX, R14
+	PREFETCHT0      (SI)(R14*1)
+	PREFETCHT0      23(SI)(R14*1)
+	MOVLQSX         (R8), BX
+	IMUL3Q          $0x18, BX, R14
+	ADDQ            SI, R14
+	VBROADCASTI32X4 (R14), Z19
+	VPSRLVD         shifts<>+0(SB), Z19, Z19
+	VPANDD          pairs<>+0(SB), Z19, Z18
+	VPBROADCASTQ    16(R14), Z19
+	VPSRLVQ         bitShifts<>+0(SB), Z19, Z19
+	VPSLLW          $0x01, Z18, Z18
+	VPANDD          singles<>+0(SB), Z19, Z19
+	VPORD           Z19, Z18, Z18
+	MOVWLZX         (DI)(BX*2), R14
+	SHLL            $0x10, R14
+	VMOVD           R14, X20
+	VBROADCASTSS    X20, Z20
+	VPMOVZXBD       X18, Z21
+	VEXTRACTI32X4   $0x01, Z18, X19
+	VPMOVZXBD       X19, Z22
+	VEXTRACTI32X4   $0x02, Z18, X19
+	VPMOVZXBD       X19, Z23
+	VEXTRACTI32X4   $0x03, Z18, X19
+	VPMOVZXBD       X19, Z19
+	VCVTDQ2PS       Z21, Z21
+	VCVTDQ2PS       Z22, Z22
+	VCVTDQ2PS       Z23, Z23
+	VCVTDQ2PS       Z19, Z19
+	VBROADCASTSS    (R11)(BX*4), Z18
+	VADDSS          X18, X5, X5
+	VMULPS          Z20, Z18, Z18
+	VADDSS          X18, X4, X4
+	VFMADD231PS     Z21, Z18, Z0
+	VFMADD231PS     Z22, Z18, Z1
+	VFMADD231PS     Z23, Z18, Z2
+	VFMADD231PS     Z19, Z18, Z3
+	VBROADCASTSS    (R12)(BX*4), Z18
+	VADDSS          X18, X11, X11
+	VMULPS          Z20, Z18, Z18
+	VADDSS          X18, X10, X10
+	VFMADD231PS     Z21, Z18, Z6
+	VFMADD231PS     Z22, Z18, Z7
+	VFMADD231PS     Z23, Z18, Z8
+	VFMADD231PS     Z19, Z18, Z9
+	VBROADCASTSS    (R13)(BX*4), Z18
+	VADDSS          X18, X17, X17
+	VMULPS          Z20, Z18, Z18
+	VADDSS          X18, X16, X16
+	VFMADD231PS     Z21, Z18, Z12
+	VFMADD231PS     Z22, Z18, Z13
+	VFMADD231PS     Z23, Z18, Z14
+	VFMADD231PS     Z19, Z18, Z15
+	ADDQ            $0x04, R8
+	DECQ            R9
+	JNZ             row
+	VMOVUPS         Z0, (AX)
+	VMOVUPS         Z1, 64(AX)
+	VMOVUPS         Z2, 128(AX)
+	VMOVUPS         Z3, 192(AX)
+	VMOVSS          X4, (DX)
+	VMOVSS          X5, 4(DX)
+	ADDQ            CX, AX
+	VMOVUPS         Z6, (AX)
+	VMOVUPS         Z7, 64(AX)
+	VMOVUPS         Z8, 128(AX)
+	VMOVUPS         Z9, 192(AX)
+	VMOVSS          X10, 8(DX)
+	VMOVSS          X11, 12(DX)
+	ADDQ            CX, AX
+	VMOVUPS         Z12, (AX)
+	VMOVUPS         Z13, 64(AX)
+	VMOVUPS         Z14, 128(AX)
+	VMOVUPS         Z15, 192(AX)
+	VMOVSS          X16, 16(DX)
+	VMOVSS          X17, 20(DX)
+	ADDQ            CX, AX
+	VZEROUPPER
+	RET
+
 // func panels1x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 // Requires: AVX, AVX2
 TEXT ·panels1x4AVX2(SB), NOSPLIT, $0-64
@@ -4310,6 +5129,78 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          BX
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen1x4AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen1x4AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), BX
+	MOVQ   scales+48(FP), SI
+	MOVQ   rows+56(FP), DI
+	MOVQ   n+64(FP), R8
+	MOVQ   listed+72(FP), R9
+	MOVQ   w+24(FP), R10
+	LEAQ   -4(DI)(R9*4), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+
+row:
+	LEAQ          96(DI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R11
+	IMUL3Q        $0x20, R11, R12
+	PREFETCHT0    (BX)(R12*1)
+	PREFETCHT0    31(BX)(R12*1)
+	MOVLQSX       (DI), R11
+	IMUL3Q        $0x20, R11, R12
+	ADDQ          BX, R12
+	VMOVDQU64     (R12), Y6
+	VPSRLW        $0x04, Y6, Y7
+	VINSERTI64X4  $0x01, Y7, Z6, Z7
+	VPANDD        nibbles<>+0(SB), Z7, Z6
+	MOVWLZX       (SI)(R11*2), R12
+	SHLL          $0x10, R12
+	VMOVD         R12, X8
+	VBROADCASTSS  X8, Z8
+	VPMOVZXBD     X6, Z9
+	VEXTRACTI32X4 $0x01, Z6, X7
+	VPMOVZXBD     X7, Z10
+	VEXTRACTI32X4 $0x02, Z6, X7
+	VPMOVZXBD     X7, Z11
+	VEXTRACTI32X4 $0x03, Z6, X7
+	VPMOVZXBD     X7, Z12
+	VCVTDQ2PS     Z9, Z9
+	VCVTDQ2PS     Z10, Z10
+	VCVTDQ2PS     Z11, Z11
+	VCVTDQ2PS     Z12, Z12
+	VBROADCASTSS  (R10)(R11*4), Z7
+	VADDSS        X7, X5, X5
+	VMULPS        Z8, Z7, Z7
+	VADDSS        X7, X4, X4
+	VFMADD231PS   Z9, Z7, Z0
+	VFMADD231PS   Z10, Z7, Z1
+	VFMADD231PS   Z11, Z7, Z2
+	VFMADD231PS   Z12, Z7, Z3
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
+	VMOVUPS       Z0, (AX)
+	VMOVUPS       Z1, 64(AX)
+	VMOVUPS       Z2, 128(AX)
+	VMOVUPS       Z3, 192(AX)
+	VMOVSS        X4, (DX)
+	VMOVSS        X5, 4(DX)
+	ADDQ          CX, AX
 	VZEROUPPER
 	RET
 
@@ -4508,6 +5399,101 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          SI
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen2x4AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen2x4AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+
+row:
+	LEAQ          96(R8), R13
+	CMPQ          R13, R10
+	CMOVQHI       R10, R13
+	MOVLQSX       (R13), BX
+	IMUL3Q        $0x20, BX, R13
+	PREFETCHT0    (SI)(R13*1)
+	PREFETCHT0    31(SI)(R13*1)
+	MOVLQSX       (R8), BX
+	IMUL3Q        $0x20, BX, R13
+	ADDQ          SI, R13
+	VMOVDQU64     (R13), Y12
+	VPSRLW        $0x04, Y12, Y13
+	VINSERTI64X4  $0x01, Y13, Z12, Z13
+	VPANDD        nibbles<>+0(SB), Z13, Z12
+	MOVWLZX       (DI)(BX*2), R13
+	SHLL          $0x10, R13
+	VMOVD         R13, X14
+	VBROADCASTSS  X14, Z14
+	VPMOVZXBD     X12, Z15
+	VEXTRACTI32X4 $0x01, Z12, X13
+	VPMOVZXBD     X13, Z16
+	VEXTRACTI32X4 $0x02, Z12, X13
+	VPMOVZXBD     X13, Z17
+	VEXTRACTI32X4 $0x03, Z12, X13
+	VPMOVZXBD     X13, Z18
+	VCVTDQ2PS     Z15, Z15
+	VCVTDQ2PS     Z16, Z16
+	VCVTDQ2PS     Z17, Z17
+	VCVTDQ2PS     Z18, Z18
+	VBROADCASTSS  (R11)(BX*4), Z13
+	VADDSS        X13, X5, X5
+	VMULPS        Z14, Z13, Z13
+	VADDSS        X13, X4, X4
+	VFMADD231PS   Z15, Z13, Z0
+	VFMADD231PS   Z16, Z13, Z1
+	VFMADD231PS   Z17, Z13, Z2
+	VFMADD231PS   Z18, Z13, Z3
+	VBROADCASTSS  (R12)(BX*4), Z13
+	VADDSS        X13, X11, X11
+	VMULPS        Z14, Z13, Z13
+	VADDSS        X13, X10, X10
+	VFMADD231PS   Z15, Z13, Z6
+	VFMADD231PS   Z16, Z13, Z7
+	VFMADD231PS   Z17, Z13, Z8
+	VFMADD231PS   Z18, Z13, Z9
+	ADDQ          $0x04, R8
+	DECQ          R9
+	JNZ           row
+	VMOVUPS       Z0, (AX)
+	VMOVUPS       Z1, 64(AX)
+	VMOVUPS       Z2, 128(AX)
+	VMOVUPS       Z3, 192(AX)
+	VMOVSS        X4, (DX)
+	VMOVSS        X5, 4(DX)
+	ADDQ          CX, AX
+	VMOVUPS       Z6, (AX)
+	VMOVUPS       Z7, 64(AX)
+	VMOVUPS       Z8, 128(AX)
+	VMOVUPS       Z9, 192(AX)
+	VMOVSS        X10, 8(DX)
+	VMOVSS        X11, 12(DX)
+	ADDQ          CX, AX
 	VZEROUPPER
 	RET
 
@@ -4768,6 +5754,124 @@ chunk:
 	VZEROUPPER
 	RET
 
+// func chosen3x4AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen3x4AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	MOVQ   R12, R13
+	ADDQ   BX, R13
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD X16, X16, X16
+	VPXORD X17, X17, X17
+
+row:
+	LEAQ          96(R8), R14
+	CMPQ          R14, R10
+	CMOVQHI       R10, R14
+	MOVLQSX       (R14), BX
+	IMUL3Q        $0x20, BX, R14
+	PREFETCHT0    (SI)(R14*1)
+	PREFETCHT0    31(SI)(R14*1)
+	MOVLQSX       (R8), BX
+	IMUL3Q        $0x20, BX, R14
+	ADDQ          SI, R14
+	VMOVDQU64     (R14), Y18
+	VPSRLW        $0x04, Y18, Y19
+	VINSERTI64X4  $0x01, Y19, Z18, Z19
+	VPANDD        nibbles<>+0(SB), Z19, Z18
+	MOVWLZX       (DI)(BX*2), R14
+	SHLL          $0x10, R14
+	VMOVD         R14, X20
+	VBROADCASTSS  X20, Z20
+	VPMOVZXBD     X18, Z21
+	VEXTRACTI32X4 $0x01, Z18, X19
+	VPMOVZXBD     X19, Z22
+	VEXTRACTI32X4 $0x02, Z18, X19
+	VPMOVZXBD     X19, Z23
+	VEXTRACTI32X4 $0x03, Z18, X19
+	VPMOVZXBD     X19, Z24
+	VCVTDQ2PS     Z21, Z21
+	VCVTDQ2PS     Z22, Z22
+	VCVTDQ2PS     Z23, Z23
+	VCVTDQ2PS     Z24, Z24
+	VBROADCASTSS  (R11)(BX*4), Z19
+	VADDSS        X19, X5, X5
+	VMULPS        Z20, Z19, Z19
+	VADDSS        X19, X4, X4
+	VFMADD231PS   Z21, Z19, Z0
+	VFMADD231PS   Z22, Z19, Z1
+	VFMADD231PS   Z23, Z19, Z2
+	VFMADD231PS   Z24, Z19, Z3
+	VBROADCASTSS  (R12)(BX*4), Z19
+	VADDSS        X19, X11, X11
+	VMULPS        Z20, Z19, Z19
+	VADDSS        X19, X10, X10
+	VFMADD231PS   Z21, Z19, Z6
+	VFMADD231PS   Z22, Z19, Z7
+	VFMADD231PS   Z23, Z19, Z8
+	VFMADD231PS   Z24, Z19, Z9
+	VBROADCASTSS  (R13)(BX*4), Z19
+	VADDSS        X19, X17, X17
+	VMULPS        Z20, Z19, Z19
+	VADDSS        X19, X16, X16
+	VFMADD231PS   Z21, Z19, Z12
+	VFMADD231PS   Z22, Z19, Z13
+	VFMADD231PS   Z23, Z19, Z14
+	VFMADD231PS   Z24, Z19, Z15
+	ADDQ          $0x04, R8
+	DECQ          R9
+	JNZ           row
+	VMOVUPS       Z0, (AX)
+	VMOVUPS       Z1, 64(AX)
+	VMOVUPS       Z2, 128(AX)
+	VMOVUPS       Z3, 192(AX)
+	VMOVSS        X4, (DX)
+	VMOVSS        X5, 4(DX)
+	ADDQ          CX, AX
+	VMOVUPS       Z6, (AX)
+	VMOVUPS       Z7, 64(AX)
+	VMOVUPS       Z8, 128(AX)
+	VMOVUPS       Z9, 192(AX)
+	VMOVSS        X10, 8(DX)
+	VMOVSS        X11, 12(DX)
+	ADDQ          CX, AX
+	VMOVUPS       Z12, (AX)
+	VMOVUPS       Z13, 64(AX)
+	VMOVUPS       Z14, 128(AX)
+	VMOVUPS       Z15, 192(AX)
+	VMOVSS        X16, 16(DX)
+	VMOVSS        X17, 20(DX)
+	ADDQ          CX, AX
+	VZEROUPPER
+	RET
+
 // func panels1x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 // Requires: AVX, AVX2
 TEXT ·panels1x5AVX2(SB), NOSPLIT, $0-64
@@ -4964,6 +6068,83 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          BX
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen1x5AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen1x5AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), BX
+	MOVQ   scales+48(FP), SI
+	MOVQ   rows+56(FP), DI
+	MOVQ   n+64(FP), R8
+	MOVQ   listed+72(FP), R9
+	MOVQ   w+24(FP), R10
+	LEAQ   -4(DI)(R9*4), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+
+row:
+	LEAQ          96(DI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R11
+	IMUL3Q        $0x28, R11, R12
+	PREFETCHT0    (BX)(R12*1)
+	PREFETCHT0    39(BX)(R12*1)
+	MOVLQSX       (DI), R11
+	IMUL3Q        $0x28, R11, R12
+	ADDQ          BX, R12
+	VMOVDQU64     (R12), Y6
+	VPSRLW        $0x04, Y6, Y7
+	VINSERTI64X4  $0x01, Y7, Z6, Z7
+	VPANDD        nibbles<>+0(SB), Z7, Z6
+	VPBROADCASTQ  32(R12), Z7
+	VPSRLVQ       bitShifts<>+0(SB), Z7, Z7
+	VPSLLW        $0x01, Z6, Z6
+	VPANDD        singles<>+0(SB), Z7, Z7
+	VPORD         Z7, Z6, Z6
+	MOVWLZX       (SI)(R11*2), R12
+	SHLL          $0x10, R12
+	VMOVD         R12, X8
+	VBROADCASTSS  X8, Z8
+	VPMOVZXBD     X6, Z9
+	VEXTRACTI32X4 $0x01, Z6, X7
+	VPMOVZXBD     X7, Z10
+	VEXTRACTI32X4 $0x02, Z6, X7
+	VPMOVZXBD     X7, Z11
+	VEXTRACTI32X4 $0x03, Z6, X7
+	VPMOVZXBD     X7, Z12
+	VCVTDQ2PS     Z9, Z9
+	VCVTDQ2PS     Z10, Z10
+	VCVTDQ2PS     Z11, Z11
+	VCVTDQ2PS     Z12, Z12
+	VBROADCASTSS  (R10)(R11*4), Z7
+	VADDSS        X7, X5, X5
+	VMULPS        Z8, Z7, Z7
+	VADDSS        X7, X4, X4
+	VFMADD231PS   Z9, Z7, Z0
+	VFMADD231PS   Z10, Z7, Z1
+	VFMADD231PS   Z11, Z7, Z2
+	VFMADD231PS   Z12, Z7, Z3
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
+	VMOVUPS       Z0, (AX)
+	VMOVUPS       Z1, 64(AX)
+	VMOVUPS       Z2, 128(AX)
+	VMOVUPS       Z3, 192(AX)
+	VMOVSS        X4, (DX)
+	VMOVSS        X5, 4(DX)
+	ADDQ          CX, AX
 	VZEROUPPER
 	RET
 
@@ -5220,6 +6401,106 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          SI
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen2x5AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen2x5AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+
+row:
+	LEAQ          96(R8), R13
+	CMPQ          R13, R10
+	CMOVQHI       R10, R13
+	MOVLQSX       (R13), BX
+	IMUL3Q        $0x28, BX, R13
+	PREFETCHT0    (SI)(R13*1)
+	PREFETCHT0    39(SI)(R13*1)
+	MOVLQSX       (R8), BX
+	IMUL3Q        $0x28, BX, R13
+	ADDQ          SI, R13
+	VMOVDQU64     (R13), Y12
+	VPSRLW        $0x04, Y12, Y13
+	VINSERTI64X4  $0x01, Y13, Z12, Z13
+	VPANDD        nibbles<>+0(SB), Z13, Z12
+	VPBROADCASTQ  32(R13), Z13
+	VPSRLVQ       bitShifts<>+0(SB), Z13, Z13
+	VPSLLW        $0x01, Z12, Z12
+	VPANDD        singles<>+0(SB), Z13, Z13
+	VPORD         Z13, Z12, Z12
+	MOVWLZX       (DI)(BX*2), R13
+	SHLL          $0x10, R13
+	VMOVD         R13, X14
+	VBROADCASTSS  X14, Z14
+	VPMOVZXBD     X12, Z15
+	VEXTRACTI32X4 $0x01, Z12, X13
+	VPMOVZXBD     X13, Z16
+	VEXTRACTI32X4 $0x02, Z12, X13
+	VPMOVZXBD     X13, Z17
+	VEXTRACTI32X4 $0x03, Z12, X13
+	VPMOVZXBD     X13, Z18
+	VCVTDQ2PS     Z15, Z15
+	VCVTDQ2PS     Z16, Z16
+	VCVTDQ2PS     Z17, Z17
+	VCVTDQ2PS     Z18, Z18
+	VBROADCASTSS  (R11)(BX*4), Z13
+	VADDSS        X13, X5, X5
+	VMULPS        Z14, Z13, Z13
+	VADDSS        X13, X4, X4
+	VFMADD231PS   Z15, Z13, Z0
+	VFMADD231PS   Z16, Z13, Z1
+	VFMADD231PS   Z17, Z13, Z2
+	VFMADD231PS   Z18, Z13, Z3
+	VBROADCASTSS  (R12)(BX*4), Z13
+	VADDSS        X13, X11, X11
+	VMULPS        Z14, Z13, Z13
+	VADDSS        X13, X10, X10
+	VFMADD231PS   Z15, Z13, Z6
+	VFMADD231PS   Z16, Z13, Z7
+	VFMADD231PS   Z17, Z13, Z8
+	VFMADD231PS   Z18, Z13, Z9
+	ADDQ          $0x04, R8
+	DECQ          R9
+	JNZ           row
+	VMOVUPS       Z0, (AX)
+	VMOVUPS       Z1, 64(AX)
+	VMOVUPS       Z2, 128(AX)
+	VMOVUPS       Z3, 192(AX)
+	VMOVSS        X4, (DX)
+	VMOVSS        X5, 4(DX)
+	ADDQ          CX, AX
+	VMOVUPS       Z6, (AX)
+	VMOVUPS       Z7, 64(AX)
+	VMOVUPS       Z8, 128(AX)
+	VMOVUPS       Z9, 192(AX)
+	VMOVSS        X10, 8(DX)
+	VMOVSS        X11, 12(DX)
+	ADDQ          CX, AX
 	VZEROUPPER
 	RET
 
@@ -5538,6 +6819,129 @@ chunk:
 	VZEROUPPER
 	RET
 
+// func chosen3x5AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen3x5AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	MOVQ   R12, R13
+	ADDQ   BX, R13
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD X16, X16, X16
+	VPXORD X17, X17, X17
+
+row:
+	LEAQ          96(R8), R14
+	CMPQ          R14, R10
+	CMOVQHI       R10, R14
+	MOVLQSX       (R14), BX
+	IMUL3Q        $0x28, BX, R14
+	PREFETCHT0    (SI)(R14*1)
+	PREFETCHT0    39(SI)(R14*1)
+	MOVLQSX       (R8), BX
+	IMUL3Q        $0x28, BX, R14
+	ADDQ          SI, R14
+	VMOVDQU64     (R14), Y18
+	VPSRLW        $0x04, Y18, Y19
+	VINSERTI64X4  $0x01, Y19, Z18, Z19
+	VPANDD        nibbles<>+0(SB), Z19, Z18
+	VPBROADCASTQ  32(R14), Z19
+	VPSRLVQ       bitShifts<>+0(SB), Z19, Z19
+	VPSLLW        $0x01, Z18, Z18
+	VPANDD        singles<>+0(SB), Z19, Z19
+	VPORD         Z19, Z18, Z18
+	MOVWLZX       (DI)(BX*2), R14
+	SHLL          $0x10, R14
+	VMOVD         R14, X20
+	VBROADCASTSS  X20, Z20
+	VPMOVZXBD     X18, Z21
+	VEXTRACTI32X4 $0x01, Z18, X19
+	VPMOVZXBD     X19, Z22
+	VEXTRACTI32X4 $0x02, Z18, X19
+	VPMOVZXBD     X19, Z23
+	VEXTRACTI32X4 $0x03, Z18, X19
+	VPMOVZXBD     X19, Z24
+	VCVTDQ2PS     Z21, Z21
+	VCVTDQ2PS     Z22, Z22
+	VCVTDQ2PS     Z23, Z23
+	VCVTDQ2PS     Z24, Z24
+	VBROADCASTSS  (R11)(BX*4), Z19
+	VADDSS        X19, X5, X5
+	VMULPS        Z20, Z19, Z19
+	VADDSS        X19, X4, X4
+	VFMADD231PS   Z21, Z19, Z0
+	VFMADD231PS   Z22, Z19, Z1
+	VFMADD231PS   Z23, Z19, Z2
+	VFMADD231PS   Z24, Z19, Z3
+	VBROADCASTSS  (R12)(BX*4), Z19
+	VADDSS        X19, X11, X11
+	VMULPS        Z20, Z19, Z19
+	VADDSS        X19, X10, X10
+	VFMADD231PS   Z21, Z19, Z6
+	VFMADD231PS   Z22, Z19, Z7
+	VFMADD231PS   Z23, Z19, Z8
+	VFMADD231PS   Z24, Z19, Z9
+	VBROADCASTSS  (R13)(BX*4), Z19
+	VADDSS        X19, X17, X17
+	VMULPS        Z20, Z19, Z19
+	VADDSS        X19, X16, X16
+	VFMADD231PS   Z21, Z19, Z12
+	VFMADD231PS   Z22, Z19, Z13
+	VFMADD231PS   Z23, Z19, Z14
+	VFMADD231PS   Z24, Z19, Z15
+	ADDQ          $0x04, R8
+	DECQ          R9
+	JNZ           row
+	VMOVUPS       Z0, (AX)
+	VMOVUPS       Z1, 64(AX)
+	VMOVUPS       Z2, 128(AX)
+	VMOVUPS       Z3, 192(AX)
+	VMOVSS        X4, (DX)
+	VMOVSS        X5, 4(DX)
+	ADDQ          CX, AX
+	VMOVUPS       Z6, (AX)
+	VMOVUPS       Z7, 64(AX)
+	VMOVUPS       Z8, 128(AX)
+	VMOVUPS       Z9, 192(AX)
+	VMOVSS        X10, 8(DX)
+	VMOVSS        X11, 12(DX)
+	ADDQ          CX, AX
+	VMOVUPS       Z12, (AX)
+	VMOVUPS       Z13, 64(AX)
+	VMOVUPS       Z14, 128(AX)
+	VMOVUPS       Z15, 192(AX)
+	VMOVSS        X16, 16(DX)
+	VMOVSS        X17, 20(DX)
+	ADDQ          CX, AX
+	VZEROUPPER
+	RET
+
 // func panels1x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 // Requires: AVX, AVX2
 TEXT ·panels1x6AVX2(SB), NOSPLIT, $0-64
@@ -5725,6 +7129,83 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          BX
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen1x6AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen1x6AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), BX
+	MOVQ   scales+48(FP), SI
+	MOVQ   rows+56(FP), DI
+	MOVQ   n+64(FP), R8
+	MOVQ   listed+72(FP), R9
+	MOVQ   w+24(FP), R10
+	LEAQ   -4(DI)(R9*4), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+
+row:
+	LEAQ            96(DI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R11
+	IMUL3Q          $0x30, R11, R12
+	PREFETCHT0      (BX)(R12*1)
+	PREFETCHT0      47(BX)(R12*1)
+	MOVLQSX         (DI), R11
+	IMUL3Q          $0x30, R11, R12
+	ADDQ            BX, R12
+	VMOVDQU64       (R12), Y6
+	VPSRLW          $0x04, Y6, Y7
+	VINSERTI64X4    $0x01, Y7, Z6, Z7
+	VPANDD          nibbles<>+0(SB), Z7, Z6
+	VBROADCASTI32X4 32(R12), Z7
+	VPSRLVD         shifts<>+0(SB), Z7, Z7
+	VPSLLW          $0x02, Z6, Z6
+	VPANDD          pairs<>+0(SB), Z7, Z7
+	VPORD           Z7, Z6, Z6
+	MOVWLZX         (SI)(R11*2), R12
+	SHLL            $0x10, R12
+	VMOVD           R12, X8
+	VBROADCASTSS    X8, Z8
+	VPMOVZXBD       X6, Z9
+	VEXTRACTI32X4   $0x01, Z6, X7
+	VPMOVZXBD       X7, Z10
+	VEXTRACTI32X4   $0x02, Z6, X7
+	VPMOVZXBD       X7, Z11
+	VEXTRACTI32X4   $0x03, Z6, X7
+	VPMOVZXBD       X7, Z12
+	VCVTDQ2PS       Z9, Z9
+	VCVTDQ2PS       Z10, Z10
+	VCVTDQ2PS       Z11, Z11
+	VCVTDQ2PS       Z12, Z12
+	VBROADCASTSS    (R10)(R11*4), Z7
+	VADDSS          X7, X5, X5
+	VMULPS          Z8, Z7, Z7
+	VADDSS          X7, X4, X4
+	VFMADD231PS     Z9, Z7, Z0
+	VFMADD231PS     Z10, Z7, Z1
+	VFMADD231PS     Z11, Z7, Z2
+	VFMADD231PS     Z12, Z7, Z3
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
+	VMOVUPS         Z0, (AX)
+	VMOVUPS         Z1, 64(AX)
+	VMOVUPS         Z2, 128(AX)
+	VMOVUPS         Z3, 192(AX)
+	VMOVSS          X4, (DX)
+	VMOVSS          X5, 4(DX)
+	ADDQ            CX, AX
 	VZEROUPPER
 	RET
 
@@ -5972,6 +7453,106 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          SI
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen2x6AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen2x6AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+
+row:
+	LEAQ            96(R8), R13
+	CMPQ            R13, R10
+	CMOVQHI         R10, R13
+	MOVLQSX         (R13), BX
+	IMUL3Q          $0x30, BX, R13
+	PREFETCHT0      (SI)(R13*1)
+	PREFETCHT0      47(SI)(R13*1)
+	MOVLQSX         (R8), BX
+	IMUL3Q          $0x30, BX, R13
+	ADDQ            SI, R13
+	VMOVDQU64       (R13), Y12
+	VPSRLW          $0x04, Y12, Y13
+	VINSERTI64X4    $0x01, Y13, Z12, Z13
+	VPANDD          nibbles<>+0(SB), Z13, Z12
+	VBROADCASTI32X4 32(R13), Z13
+	VPSRLVD         shifts<>+0(SB), Z13, Z13
+	VPSLLW          $0x02, Z12, Z12
+	VPANDD          pairs<>+0(SB), Z13, Z13
+	VPORD           Z13, Z12, Z12
+	MOVWLZX         (DI)(BX*2), R13
+	SHLL            $0x10, R13
+	VMOVD           R13, X14
+	VBROADCASTSS    X14, Z14
+	VPMOVZXBD       X12, Z15
+	VEXTRACTI32X4   $0x01, Z12, X13
+	VPMOVZXBD       X13, Z16
+	VEXTRACTI32X4   $0x02, Z12, X13
+	VPMOVZXBD       X13, Z17
+	VEXTRACTI32X4   $0x03, Z12, X13
+	VPMOVZXBD       X13, Z18
+	VCVTDQ2PS       Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VCVTDQ2PS       Z18, Z18
+	VBROADCASTSS    (R11)(BX*4), Z13
+	VADDSS          X13, X5, X5
+	VMULPS          Z14, Z13, Z13
+	VADDSS          X13, X4, X4
+	VFMADD231PS     Z15, Z13, Z0
+	VFMADD231PS     Z16, Z13, Z1
+	VFMADD231PS     Z17, Z13, Z2
+	VFMADD231PS     Z18, Z13, Z3
+	VBROADCASTSS    (R12)(BX*4), Z13
+	VADDSS          X13, X11, X11
+	VMULPS          Z14, Z13, Z13
+	VADDSS          X13, X10, X10
+	VFMADD231PS     Z15, Z13, Z6
+	VFMADD231PS     Z16, Z13, Z7
+	VFMADD231PS     Z17, Z13, Z8
+	VFMADD231PS     Z18, Z13, Z9
+	ADDQ            $0x04, R8
+	DECQ            R9
+	JNZ             row
+	VMOVUPS         Z0, (AX)
+	VMOVUPS         Z1, 64(AX)
+	VMOVUPS         Z2, 128(AX)
+	VMOVUPS         Z3, 192(AX)
+	VMOVSS          X4, (DX)
+	VMOVSS          X5, 4(DX)
+	ADDQ            CX, AX
+	VMOVUPS         Z6, (AX)
+	VMOVUPS         Z7, 64(AX)
+	VMOVUPS         Z8, 128(AX)
+	VMOVUPS         Z9, 192(AX)
+	VMOVSS          X10, 8(DX)
+	VMOVSS          X11, 12(DX)
+	ADDQ            CX, AX
 	VZEROUPPER
 	RET
 
@@ -6281,6 +7862,129 @@ chunk:
 	VZEROUPPER
 	RET
 
+// func chosen3x6AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen3x6AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	MOVQ   R12, R13
+	ADDQ   BX, R13
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD X16, X16, X16
+	VPXORD X17, X17, X17
+
+row:
+	LEAQ            96(R8), R14
+	CMPQ            R14, R10
+	CMOVQHI         R10, R14
+	MOVLQSX         (R14), BX
+	IMUL3Q          $0x30, BX, R14
+	PREFETCHT0      (SI)(R14*1)
+	PREFETCHT0      47(SI)(R14*1)
+	MOVLQSX         (R8), BX
+	IMUL3Q          $0x30, BX, R14
+	ADDQ            SI, R14
+	VMOVDQU64       (R14), Y18
+	VPSRLW          $0x04, Y18, Y19
+	VINSERTI64X4    $0x01, Y19, Z18, Z19
+	VPANDD          nibbles<>+0(SB), Z19, Z18
+	VBROADCASTI32X4 32(R14), Z19
+	VPSRLVD         shifts<>+0(SB), Z19, Z19
+	VPSLLW          $0x02, Z18, Z18
+	VPANDD          pairs<>+0(SB), Z19, Z19
+	VPORD           Z19, Z18, Z18
+	MOVWLZX         (DI)(BX*2), R14
+	SHLL            $0x10, R14
+	VMOVD           R14, X20
+	VBROADCASTSS    X20, Z20
+	VPMOVZXBD       X18, Z21
+	VEXTRACTI32X4   $0x01, Z18, X19
+	VPMOVZXBD       X19, Z22
+	VEXTRACTI32X4   $0x02, Z18, X19
+	VPMOVZXBD       X19, Z23
+	VEXTRACTI32X4   $0x03, Z18, X19
+	VPMOVZXBD       X19, Z24
+	VCVTDQ2PS       Z21, Z21
+	VCVTDQ2PS       Z22, Z22
+	VCVTDQ2PS       Z23, Z23
+	VCVTDQ2PS       Z24, Z24
+	VBROADCASTSS    (R11)(BX*4), Z19
+	VADDSS          X19, X5, X5
+	VMULPS          Z20, Z19, Z19
+	VADDSS          X19, X4, X4
+	VFMADD231PS     Z21, Z19, Z0
+	VFMADD231PS     Z22, Z19, Z1
+	VFMADD231PS     Z23, Z19, Z2
+	VFMADD231PS     Z24, Z19, Z3
+	VBROADCASTSS    (R12)(BX*4), Z19
+	VADDSS          X19, X11, X11
+	VMULPS          Z20, Z19, Z19
+	VADDSS          X19, X10, X10
+	VFMADD231PS     Z21, Z19, Z6
+	VFMADD231PS     Z22, Z19, Z7
+	VFMADD231PS     Z23, Z19, Z8
+	VFMADD231PS     Z24, Z19, Z9
+	VBROADCASTSS    (R13)(BX*4), Z19
+	VADDSS          X19, X17, X17
+	VMULPS          Z20, Z19, Z19
+	VADDSS          X19, X16, X16
+	VFMADD231PS     Z21, Z19, Z12
+	VFMADD231PS     Z22, Z19, Z13
+	VFMADD231PS     Z23, Z19, Z14
+	VFMADD231PS     Z24, Z19, Z15
+	ADDQ            $0x04, R8
+	DECQ            R9
+	JNZ             row
+	VMOVUPS         Z0, (AX)
+	VMOVUPS         Z1, 64(AX)
+	VMOVUPS         Z2, 128(AX)
+	VMOVUPS         Z3, 192(AX)
+	VMOVSS          X4, (DX)
+	VMOVSS          X5, 4(DX)
+	ADDQ            CX, AX
+	VMOVUPS         Z6, (AX)
+	VMOVUPS         Z7, 64(AX)
+	VMOVUPS         Z8, 128(AX)
+	VMOVUPS         Z9, 192(AX)
+	VMOVSS          X10, 8(DX)
+	VMOVSS          X11, 12(DX)
+	ADDQ            CX, AX
+	VMOVUPS         Z12, (AX)
+	VMOVUPS         Z13, 64(AX)
+	VMOVUPS         Z14, 128(AX)
+	VMOVUPS         Z15, 192(AX)
+	VMOVSS          X16, 16(DX)
+	VMOVSS          X17, 20(DX)
+	ADDQ            CX, AX
+	VZEROUPPER
+	RET
+
 // func panels1x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 // Requires: AVX, AVX2
 TEXT ·panels1x7AVX2(SB), NOSPLIT, $0-64
@@ -6526,6 +8230,88 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          BX
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen1x7AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen1x7AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), BX
+	MOVQ   scales+48(FP), SI
+	MOVQ   rows+56(FP), DI
+	MOVQ   n+64(FP), R8
+	MOVQ   listed+72(FP), R9
+	MOVQ   w+24(FP), R10
+	LEAQ   -4(DI)(R9*4), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+
+row:
+	LEAQ            96(DI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R11
+	IMUL3Q          $0x38, R11, R12
+	PREFETCHT0      (BX)(R12*1)
+	PREFETCHT0      55(BX)(R12*1)
+	MOVLQSX         (DI), R11
+	IMUL3Q          $0x38, R11, R12
+	ADDQ            BX, R12
+	VMOVDQU64       (R12), Y6
+	VPSRLW          $0x04, Y6, Y7
+	VINSERTI64X4    $0x01, Y7, Z6, Z7
+	VPANDD          nibbles<>+0(SB), Z7, Z6
+	VBROADCASTI32X4 32(R12), Z7
+	VPSRLVD         shifts<>+0(SB), Z7, Z7
+	VPSLLW          $0x02, Z6, Z6
+	VPANDD          pairs<>+0(SB), Z7, Z7
+	VPORD           Z7, Z6, Z6
+	VPBROADCASTQ    48(R12), Z7
+	VPSRLVQ         bitShifts<>+0(SB), Z7, Z7
+	VPSLLW          $0x01, Z6, Z6
+	VPANDD          singles<>+0(SB), Z7, Z7
+	VPORD           Z7, Z6, Z6
+	MOVWLZX         (SI)(R11*2), R12
+	SHLL            $0x10, R12
+	VMOVD           R12, X8
+	VBROADCASTSS    X8, Z8
+	VPMOVZXBD       X6, Z9
+	VEXTRACTI32X4   $0x01, Z6, X7
+	VPMOVZXBD       X7, Z10
+	VEXTRACTI32X4   $0x02, Z6, X7
+	VPMOVZXBD       X7, Z11
+	VEXTRACTI32X4   $0x03, Z6, X7
+	VPMOVZXBD       X7, Z12
+	VCVTDQ2PS       Z9, Z9
+	VCVTDQ2PS       Z10, Z10
+	VCVTDQ2PS       Z11, Z11
+	VCVTDQ2PS       Z12, Z12
+	VBROADCASTSS    (R10)(R11*4), Z7
+	VADDSS          X7, X5, X5
+	VMULPS          Z8, Z7, Z7
+	VADDSS          X7, X4, X4
+	VFMADD231PS     Z9, Z7, Z0
+	VFMADD231PS     Z10, Z7, Z1
+	VFMADD231PS     Z11, Z7, Z2
+	VFMADD231PS     Z12, Z7, Z3
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
+	VMOVUPS         Z0, (AX)
+	VMOVUPS         Z1, 64(AX)
+	VMOVUPS         Z2, 128(AX)
+	VMOVUPS         Z3, 192(AX)
+	VMOVSS          X4, (DX)
+	VMOVSS          X5, 4(DX)
+	ADDQ            CX, AX
 	VZEROUPPER
 	RET
 
@@ -6831,6 +8617,111 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          SI
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen2x7AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen2x7AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+
+row:
+	LEAQ            96(R8), R13
+	CMPQ            R13, R10
+	CMOVQHI         R10, R13
+	MOVLQSX         (R13), BX
+	IMUL3Q          $0x38, BX, R13
+	PREFETCHT0      (SI)(R13*1)
+	PREFETCHT0      55(SI)(R13*1)
+	MOVLQSX         (R8), BX
+	IMUL3Q          $0x38, BX, R13
+	ADDQ            SI, R13
+	VMOVDQU64       (R13), Y12
+	VPSRLW          $0x04, Y12, Y13
+	VINSERTI64X4    $0x01, Y13, Z12, Z13
+	VPANDD          nibbles<>+0(SB), Z13, Z12
+	VBROADCASTI32X4 32(R13), Z13
+	VPSRLVD         shifts<>+0(SB), Z13, Z13
+	VPSLLW          $0x02, Z12, Z12
+	VPANDD          pairs<>+0(SB), Z13, Z13
+	VPORD           Z13, Z12, Z12
+	VPBROADCASTQ    48(R13), Z13
+	VPSRLVQ         bitShifts<>+0(SB), Z13, Z13
+	VPSLLW          $0x01, Z12, Z12
+	VPANDD          singles<>+0(SB), Z13, Z13
+	VPORD           Z13, Z12, Z12
+	MOVWLZX         (DI)(BX*2), R13
+	SHLL            $0x10, R13
+	VMOVD           R13, X14
+	VBROADCASTSS    X14, Z14
+	VPMOVZXBD       X12, Z15
+	VEXTRACTI32X4   $0x01, Z12, X13
+	VPMOVZXBD       X13, Z16
+	VEXTRACTI32X4   $0x02, Z12, X13
+	VPMOVZXBD       X13, Z17
+	VEXTRACTI32X4   $0x03, Z12, X13
+	VPMOVZXBD       X13, Z18
+	VCVTDQ2PS       Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VCVTDQ2PS       Z18, Z18
+	VBROADCASTSS    (R11)(BX*4), Z13
+	VADDSS          X13, X5, X5
+	VMULPS          Z14, Z13, Z13
+	VADDSS          X13, X4, X4
+	VFMADD231PS     Z15, Z13, Z0
+	VFMADD231PS     Z16, Z13, Z1
+	VFMADD231PS     Z17, Z13, Z2
+	VFMADD231PS     Z18, Z13, Z3
+	VBROADCASTSS    (R12)(BX*4), Z13
+	VADDSS          X13, X11, X11
+	VMULPS          Z14, Z13, Z13
+	VADDSS          X13, X10, X10
+	VFMADD231PS     Z15, Z13, Z6
+	VFMADD231PS     Z16, Z13, Z7
+	VFMADD231PS     Z17, Z13, Z8
+	VFMADD231PS     Z18, Z13, Z9
+	ADDQ            $0x04, R8
+	DECQ            R9
+	JNZ             row
+	VMOVUPS         Z0, (AX)
+	VMOVUPS         Z1, 64(AX)
+	VMOVUPS         Z2, 128(AX)
+	VMOVUPS         Z3, 192(AX)
+	VMOVSS          X4, (DX)
+	VMOVSS          X5, 4(DX)
+	ADDQ            CX, AX
+	VMOVUPS         Z6, (AX)
+	VMOVUPS         Z7, 64(AX)
+	VMOVUPS         Z8, 128(AX)
+	VMOVUPS         Z9, 192(AX)
+	VMOVSS          X10, 8(DX)
+	VMOVSS          X11, 12(DX)
+	ADDQ            CX, AX
 	VZEROUPPER
 	RET
 
@@ -7198,6 +9089,134 @@ chunk:
 	VZEROUPPER
 	RET
 
+// func chosen3x7AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen3x7AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	MOVQ   R12, R13
+	ADDQ   BX, R13
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD X16, X16, X16
+	VPXORD X17, X17, X17
+
+row:
+	LEAQ            96(R8), R14
+	CMPQ            R14, R10
+	CMOVQHI         R10, R14
+	MOVLQSX         (R14), BX
+	IMUL3Q          $0x38, BX, R14
+	PREFETCHT0      (SI)(R14*1)
+	PREFETCHT0      55(SI)(R14*1)
+	MOVLQSX         (R8), BX
+	IMUL3Q          $0x38, BX, R14
+	ADDQ            SI, R14
+	VMOVDQU64       (R14), Y18
+	VPSRLW          $0x04, Y18, Y19
+	VINSERTI64X4    $0x01, Y19, Z18, Z19
+	VPANDD          nibbles<>+0(SB), Z19, Z18
+	VBROADCASTI32X4 32(R14), Z19
+	VPSRLVD         shifts<>+0(SB), Z19, Z19
+	VPSLLW          $0x02, Z18, Z18
+	VPANDD          pairs<>+0(SB), Z19, Z19
+	VPORD           Z19, Z18, Z18
+	VPBROADCASTQ    48(R14), Z19
+	VPSRLVQ         bitShifts<>+0(SB), Z19, Z19
+	VPSLLW          $0x01, Z18, Z18
+	VPANDD          singles<>+0(SB), Z19, Z19
+	VPORD           Z19, Z18, Z18
+	MOVWLZX         (DI)(BX*2), R14
+	SHLL            $0x10, R14
+	VMOVD           R14, X20
+	VBROADCASTSS    X20, Z20
+	VPMOVZXBD       X18, Z21
+	VEXTRACTI32X4   $0x01, Z18, X19
+	VPMOVZXBD       X19, Z22
+	VEXTRACTI32X4   $0x02, Z18, X19
+	VPMOVZXBD       X19, Z23
+	VEXTRACTI32X4   $0x03, Z18, X19
+	VPMOVZXBD       X19, Z24
+	VCVTDQ2PS       Z21, Z21
+	VCVTDQ2PS       Z22, Z22
+	VCVTDQ2PS       Z23, Z23
+	VCVTDQ2PS       Z24, Z24
+	VBROADCASTSS    (R11)(BX*4), Z19
+	VADDSS          X19, X5, X5
+	VMULPS          Z20, Z19, Z19
+	VADDSS          X19, X4, X4
+	VFMADD231PS     Z21, Z19, Z0
+	VFMADD231PS     Z22, Z19, Z1
+	VFMADD231PS     Z23, Z19, Z2
+	VFMADD231PS     Z24, Z19, Z3
+	VBROADCASTSS    (R12)(BX*4), Z19
+	VADDSS          X19, X11, X11
+	VMULPS          Z20, Z19, Z19
+	VADDSS          X19, X10, X10
+	VFMADD231PS     Z21, Z19, Z6
+	VFMADD231PS     Z22, Z19, Z7
+	VFMADD231PS     Z23, Z19, Z8
+	VFMADD231PS     Z24, Z19, Z9
+	VBROADCASTSS    (R13)(BX*4), Z19
+	VADDSS          X19, X17, X17
+	VMULPS          Z20, Z19, Z19
+	VADDSS          X19, X16, X16
+	VFMADD231PS     Z21, Z19, Z12
+	VFMADD231PS     Z22, Z19, Z13
+	VFMADD231PS     Z23, Z19, Z14
+	VFMADD231PS     Z24, Z19, Z15
+	ADDQ            $0x04, R8
+	DECQ            R9
+	JNZ             row
+	VMOVUPS         Z0, (AX)
+	VMOVUPS         Z1, 64(AX)
+	VMOVUPS         Z2, 128(AX)
+	VMOVUPS         Z3, 192(AX)
+	VMOVSS          X4, (DX)
+	VMOVSS          X5, 4(DX)
+	ADDQ            CX, AX
+	VMOVUPS         Z6, (AX)
+	VMOVUPS         Z7, 64(AX)
+	VMOVUPS         Z8, 128(AX)
+	VMOVUPS         Z9, 192(AX)
+	VMOVSS          X10, 8(DX)
+	VMOVSS          X11, 12(DX)
+	ADDQ            CX, AX
+	VMOVUPS         Z12, (AX)
+	VMOVUPS         Z13, 64(AX)
+	VMOVUPS         Z14, 128(AX)
+	VMOVUPS         Z15, 192(AX)
+	VMOVSS          X16, 16(DX)
+	VMOVSS          X17, 20(DX)
+	ADDQ            CX, AX
+	VZEROUPPER
+	RET
+
 // func panels1x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 // Requires: AVX, AVX2
 TEXT ·panels1x8AVX2(SB), NOSPLIT, $0-64
@@ -7364,6 +9383,75 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          BX
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen1x8AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen1x8AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), BX
+	MOVQ   scales+48(FP), SI
+	MOVQ   rows+56(FP), DI
+	MOVQ   n+64(FP), R8
+	MOVQ   listed+72(FP), R9
+	MOVQ   w+24(FP), R10
+	LEAQ   -4(DI)(R9*4), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+
+row:
+	LEAQ          96(DI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R11
+	IMUL3Q        $0x40, R11, R12
+	PREFETCHT0    (BX)(R12*1)
+	PREFETCHT0    63(BX)(R12*1)
+	MOVLQSX       (DI), R11
+	IMUL3Q        $0x40, R11, R12
+	ADDQ          BX, R12
+	VMOVDQU64     (R12), Z6
+	MOVWLZX       (SI)(R11*2), R12
+	SHLL          $0x10, R12
+	VMOVD         R12, X8
+	VBROADCASTSS  X8, Z8
+	VPMOVZXBD     X6, Z9
+	VEXTRACTI32X4 $0x01, Z6, X7
+	VPMOVZXBD     X7, Z10
+	VEXTRACTI32X4 $0x02, Z6, X7
+	VPMOVZXBD     X7, Z11
+	VEXTRACTI32X4 $0x03, Z6, X7
+	VPMOVZXBD     X7, Z7
+	VCVTDQ2PS     Z9, Z9
+	VCVTDQ2PS     Z10, Z10
+	VCVTDQ2PS     Z11, Z11
+	VCVTDQ2PS     Z7, Z7
+	VBROADCASTSS  (R10)(R11*4), Z6
+	VADDSS        X6, X5, X5
+	VMULPS        Z8, Z6, Z6
+	VADDSS        X6, X4, X4
+	VFMADD231PS   Z9, Z6, Z0
+	VFMADD231PS   Z10, Z6, Z1
+	VFMADD231PS   Z11, Z6, Z2
+	VFMADD231PS   Z7, Z6, Z3
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
+	VMOVUPS       Z0, (AX)
+	VMOVUPS       Z1, 64(AX)
+	VMOVUPS       Z2, 128(AX)
+	VMOVUPS       Z3, 192(AX)
+	VMOVSS        X4, (DX)
+	VMOVSS        X5, 4(DX)
+	ADDQ          CX, AX
 	VZEROUPPER
 	RET
 
@@ -7614,6 +9702,98 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          SI
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen2x8AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen2x8AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+
+row:
+	LEAQ          96(R8), R13
+	CMPQ          R13, R10
+	CMOVQHI       R10, R13
+	MOVLQSX       (R13), BX
+	IMUL3Q        $0x40, BX, R13
+	PREFETCHT0    (SI)(R13*1)
+	PREFETCHT0    63(SI)(R13*1)
+	MOVLQSX       (R8), BX
+	IMUL3Q        $0x40, BX, R13
+	ADDQ          SI, R13
+	VMOVDQU64     (R13), Z12
+	MOVWLZX       (DI)(BX*2), R13
+	SHLL          $0x10, R13
+	VMOVD         R13, X14
+	VBROADCASTSS  X14, Z14
+	VPMOVZXBD     X12, Z15
+	VEXTRACTI32X4 $0x01, Z12, X13
+	VPMOVZXBD     X13, Z16
+	VEXTRACTI32X4 $0x02, Z12, X13
+	VPMOVZXBD     X13, Z17
+	VEXTRACTI32X4 $0x03, Z12, X13
+	VPMOVZXBD     X13, Z13
+	VCVTDQ2PS     Z15, Z15
+	VCVTDQ2PS     Z16, Z16
+	VCVTDQ2PS     Z17, Z17
+	VCVTDQ2PS     Z13, Z13
+	VBROADCASTSS  (R11)(BX*4), Z12
+	VADDSS        X12, X5, X5
+	VMULPS        Z14, Z12, Z12
+	VADDSS        X12, X4, X4
+	VFMADD231PS   Z15, Z12, Z0
+	VFMADD231PS   Z16, Z12, Z1
+	VFMADD231PS   Z17, Z12, Z2
+	VFMADD231PS   Z13, Z12, Z3
+	VBROADCASTSS  (R12)(BX*4), Z12
+	VADDSS        X12, X11, X11
+	VMULPS        Z14, Z12, Z12
+	VADDSS        X12, X10, X10
+	VFMADD231PS   Z15, Z12, Z6
+	VFMADD231PS   Z16, Z12, Z7
+	VFMADD231PS   Z17, Z12, Z8
+	VFMADD231PS   Z13, Z12, Z9
+	ADDQ          $0x04, R8
+	DECQ          R9
+	JNZ           row
+	VMOVUPS       Z0, (AX)
+	VMOVUPS       Z1, 64(AX)
+	VMOVUPS       Z2, 128(AX)
+	VMOVUPS       Z3, 192(AX)
+	VMOVSS        X4, (DX)
+	VMOVSS        X5, 4(DX)
+	ADDQ          CX, AX
+	VMOVUPS       Z6, (AX)
+	VMOVUPS       Z7, 64(AX)
+	VMOVUPS       Z8, 128(AX)
+	VMOVUPS       Z9, 192(AX)
+	VMOVSS        X10, 8(DX)
+	VMOVSS        X11, 12(DX)
+	ADDQ          CX, AX
 	VZEROUPPER
 	RET
 
@@ -7947,6 +10127,121 @@ chunk:
 	ADDQ          $0x40, AX
 	DECQ          SI
 	JNZ           panel
+	VZEROUPPER
+	RET
+
+// func chosen3x8AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·chosen3x8AVX512(SB), NOSPLIT, $0-80
+	MOVQ   out+0(FP), AX
+	MOVQ   ldo+8(FP), CX
+	MOVQ   sums+16(FP), DX
+	MOVQ   ldw+32(FP), BX
+	MOVQ   packed+40(FP), SI
+	MOVQ   scales+48(FP), DI
+	MOVQ   rows+56(FP), R8
+	MOVQ   n+64(FP), R9
+	MOVQ   listed+72(FP), R10
+	MOVQ   w+24(FP), R11
+	MOVQ   R11, R12
+	ADDQ   BX, R12
+	MOVQ   R12, R13
+	ADDQ   BX, R13
+	LEAQ   -4(R8)(R10*4), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD X4, X4, X4
+	VPXORD X5, X5, X5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD X10, X10, X10
+	VPXORD X11, X11, X11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD X16, X16, X16
+	VPXORD X17, X17, X17
+
+row:
+	LEAQ          96(R8), R14
+	CMPQ          R14, R10
+	CMOVQHI       R10, R14
+	MOVLQSX       (R14), BX
+	IMUL3Q        $0x40, BX, R14
+	PREFETCHT0    (SI)(R14*1)
+	PREFETCHT0    63(SI)(R14*1)
+	MOVLQSX       (R8), BX
+	IMUL3Q        $0x40, BX, R14
+	ADDQ          SI, R14
+	VMOVDQU64     (R14), Z18
+	MOVWLZX       (DI)(BX*2), R14
+	SHLL          $0x10, R14
+	VMOVD         R14, X20
+	VBROADCASTSS  X20, Z20
+	VPMOVZXBD     X18, Z21
+	VEXTRACTI32X4 $0x01, Z18, X19
+	VPMOVZXBD     X19, Z22
+	VEXTRACTI32X4 $0x02, Z18, X19
+	VPMOVZXBD     X19, Z23
+	VEXTRACTI32X4 $0x03, Z18, X19
+	VPMOVZXBD     X19, Z19
+	VCVTDQ2PS     Z21, Z21
+	VCVTDQ2PS     Z22, Z22
+	VCVTDQ2PS     Z23, Z23
+	VCVTDQ2PS     Z19, Z19
+	VBROADCASTSS  (R11)(BX*4), Z18
+	VADDSS        X18, X5, X5
+	VMULPS        Z20, Z18, Z18
+	VADDSS        X18, X4, X4
+	VFMADD231PS   Z21, Z18, Z0
+	VFMADD231PS   Z22, Z18, Z1
+	VFMADD231PS   Z23, Z18, Z2
+	VFMADD231PS   Z19, Z18, Z3
+	VBROADCASTSS  (R12)(BX*4), Z18
+	VADDSS        X18, X11, X11
+	VMULPS        Z20, Z18, Z18
+	VADDSS        X18, X10, X10
+	VFMADD231PS   Z21, Z18, Z6
+	VFMADD231PS   Z22, Z18, Z7
+	VFMADD231PS   Z23, Z18, Z8
+	VFMADD231PS   Z19, Z18, Z9
+	VBROADCASTSS  (R13)(BX*4), Z18
+	VADDSS        X18, X17, X17
+	VMULPS        Z20, Z18, Z18
+	VADDSS        X18, X16, X16
+	VFMADD231PS   Z21, Z18, Z12
+	VFMADD231PS   Z22, Z18, Z13
+	VFMADD231PS   Z23, Z18, Z14
+	VFMADD231PS   Z19, Z18, Z15
+	ADDQ          $0x04, R8
+	DECQ          R9
+	JNZ           row
+	VMOVUPS       Z0, (AX)
+	VMOVUPS       Z1, 64(AX)
+	VMOVUPS       Z2, 128(AX)
+	VMOVUPS       Z3, 192(AX)
+	VMOVSS        X4, (DX)
+	VMOVSS        X5, 4(DX)
+	ADDQ          CX, AX
+	VMOVUPS       Z6, (AX)
+	VMOVUPS       Z7, 64(AX)
+	VMOVUPS       Z8, 128(AX)
+	VMOVUPS       Z9, 192(AX)
+	VMOVSS        X10, 8(DX)
+	VMOVSS        X11, 12(DX)
+	ADDQ          CX, AX
+	VMOVUPS       Z12, (AX)
+	VMOVUPS       Z13, 64(AX)
+	VMOVUPS       Z14, 128(AX)
+	VMOVUPS       Z15, 192(AX)
+	VMOVSS        X16, 16(DX)
+	VMOVSS        X17, 20(DX)
+	ADDQ          CX, AX
 	VZEROUPPER
 	RET
 

@@ -137,7 +137,6 @@ func TestRows(t *testing.T) {
 			same("add", func(s *set, x []float32) { s.add(x, y) })
 			same("affine", func(s *set, x []float32) { s.affine(x, 0.3, 1.7) })
 			same("rescale", func(s *set, x []float32) { s.rescale(x, 0.3, scales, 1.7) })
-			same("multiply", func(s *set, x []float32) { s.multiply(x, y, 1.7) })
 			near(t, "mix", mixed(s, x, y), mixed(&portable, x, y), 1e-5)
 			index := []int32{}
 			for i := range n {
@@ -145,16 +144,6 @@ func TestRows(t *testing.T) {
 			}
 			same("gather", func(s *set, x []float32) { s.gather(x, y, index) })
 			same("place", func(s *set, x []float32) { s.place(x, y, y) })
-			if n > Lanes {
-				list := []int32{0, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, int32(n - 2)}
-				same("scales", func(s *set, x []float32) { s.scales(x[:16], scales, list) })
-				got, want := make([]float32, 17), make([]float32, 17)
-				GatherScales(got, scales, append(list, int32(n-1)))
-				scalesPortable(want, scales, append(list, int32(n-1)))
-				if !slices.Equal(got, want) {
-					t.Fatalf("%s: listed scales: %v, portable %v", s.name, got, want)
-				}
-			}
 			same("widest", func(s *set, x []float32) { s.widest(x, y) })
 			same("max", func(s *set, x []float32) { x[0] = s.max(x) })
 			same("absmax", func(s *set, x []float32) { x[0] = s.absmax(x) })
@@ -308,6 +297,29 @@ func TestCodes(t *testing.T) {
 				portable.listed(y, 48, queries, m, m*d, packed, list, set, d, bits, &mem)
 				if !slices.Equal(x, y) {
 					t.Fatalf("%s: listed rows of %d codes of %d bits: %v, portable %v", s.name, d, bits, x, y)
+				}
+			}
+			for bits := 1; bits <= 8; bits++ {
+				for m := 1; m <= 5; m++ {
+					packed, w, scales, mem := bytesOf(r, 100*d*bits/8), floats(r, m*100), make([]uint16, 100), new(ChosenMemory)
+					var list []int32
+					for i := range scales {
+						scales[i] = uint16(math.Float32bits(r.Float32()) >> 16)
+						if r.IntN(3) > 0 || i == 99 {
+							list = append(list, int32(i))
+						}
+					}
+					sum := func(s *set, rows []int32, n int) (out, sums []float32) {
+						out, sums = make([]float32, m*(d+16)), make([]float32, 2*m)
+						s.chosen(out, d+16, sums, w, 100, m, packed, scales, rows, n, d, bits, mem)
+						return out, sums
+					}
+					for _, n := range []int{1, 2, len(list) - 1, len(list)} {
+						got, gotSums := sum(s, list, n)
+						want, wantSums := sum(&portable, list[:n], n)
+						near(t, s.name+": chosen rows", got, want, 2e-5*float64(int(1)<<bits))
+						near(t, s.name+": chosen weights", gotSums, wantSums, 2e-5)
+					}
 				}
 			}
 			zero := make([]float32, d)

@@ -325,20 +325,8 @@ func mixPortable(dst, x []float32, ld int, factors []float32) {
 	}
 }
 
-func multiplyPortable(x, y []float32, factor float32) {
-	for i, v := range y {
-		x[i] *= float32(v * factor)
-	}
-}
-
 func placePortable(x, offsets, factors []float32) {
 	for i, o := range offsets {
 		x[i] = float32(x[i]+o) * factors[i]
-	}
-}
-
-func scalesPortable(dst []float32, scales []uint16, rows []int32) {
-	for j, row := range rows {
-		dst[j] = math.Float32frombits(uint32(scales[row]) << 16)
 	}
 }

@@ -70,17 +70,11 @@ func narrowAVX2(dst *uint16, src *float32, n int)
 // raises n numbers, a multiple of 8, to the magnitudes of x where those are larger.
 func widestAVX2(dst *float32, x *float32, n int)
 
-// computes x·(y·factor) of n numbers, a multiple of 8.
-func multiplyAVX2(x *float32, y *float32, factor float32, n int)
-
 // reads n listed numbers, a multiple of 8.
 func gatherAVX2(dst *float32, x *float32, rows *int32, n int)
 
 // computes (x + offset)·factor of n numbers, a multiple of 8.
 func placeAVX2(x *float32, offsets *float32, factors *float32, n int)
-
-// reads n listed bfloat16 numbers, a multiple of 8, and for each the one behind it.
-func gatherScalesAVX2(dst *float32, scales *uint16, rows *int32, n int)
 
 // writes x·inverse + middle of n numbers, a multiple of 8, cut off to integers from 0 to most.
 func encodeBytesAVX2(dst *byte, x *float32, inverses *float32, middle float32, most float32, n int)
@@ -151,11 +145,17 @@ func panels1x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels in
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
 func panels1x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
+// writes the sums of the first n of the listed rows of 64 codes of 1 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen1x1AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
 func panels2x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
 func panels2x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes the sums of the first n of the listed rows of 64 codes of 1 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen2x1AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
 func panels3x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
@@ -163,11 +163,17 @@ func panels3x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels in
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
 func panels3x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
+// writes the sums of the first n of the listed rows of 64 codes of 1 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen3x1AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
 func panels1x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
 func panels1x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes the sums of the first n of the listed rows of 64 codes of 2 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen1x2AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
 func panels2x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
@@ -175,11 +181,17 @@ func panels2x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels in
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
 func panels2x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
+// writes the sums of the first n of the listed rows of 64 codes of 2 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen2x2AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
 func panels3x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
 func panels3x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes the sums of the first n of the listed rows of 64 codes of 2 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen3x2AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
 func panels1x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
@@ -187,11 +199,17 @@ func panels1x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels in
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
 func panels1x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
+// writes the sums of the first n of the listed rows of 64 codes of 3 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen1x3AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
 func panels2x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
 func panels2x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes the sums of the first n of the listed rows of 64 codes of 3 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen2x3AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
 func panels3x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
@@ -199,11 +217,17 @@ func panels3x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels in
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
 func panels3x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
+// writes the sums of the first n of the listed rows of 64 codes of 3 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen3x3AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
 func panels1x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
 func panels1x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes the sums of the first n of the listed rows of 64 codes of 4 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen1x4AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
 func panels2x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
@@ -211,11 +235,17 @@ func panels2x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels in
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
 func panels2x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
+// writes the sums of the first n of the listed rows of 64 codes of 4 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen2x4AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
 func panels3x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
 func panels3x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes the sums of the first n of the listed rows of 64 codes of 4 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen3x4AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
 func panels1x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
@@ -223,11 +253,17 @@ func panels1x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels in
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
 func panels1x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
+// writes the sums of the first n of the listed rows of 64 codes of 5 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen1x5AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
 func panels2x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
 func panels2x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes the sums of the first n of the listed rows of 64 codes of 5 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen2x5AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
 func panels3x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
@@ -235,11 +271,17 @@ func panels3x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels in
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
 func panels3x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
+// writes the sums of the first n of the listed rows of 64 codes of 5 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen3x5AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
 func panels1x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
 func panels1x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes the sums of the first n of the listed rows of 64 codes of 6 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen1x6AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
 func panels2x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
@@ -247,11 +289,17 @@ func panels2x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels in
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
 func panels2x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
+// writes the sums of the first n of the listed rows of 64 codes of 6 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen2x6AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
 func panels3x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
 func panels3x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes the sums of the first n of the listed rows of 64 codes of 6 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen3x6AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
 func panels1x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
@@ -259,11 +307,17 @@ func panels1x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels in
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
 func panels1x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
+// writes the sums of the first n of the listed rows of 64 codes of 7 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen1x7AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
 func panels2x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
 func panels2x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes the sums of the first n of the listed rows of 64 codes of 7 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen2x7AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
 func panels3x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
@@ -271,11 +325,17 @@ func panels3x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels in
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
 func panels3x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
+// writes the sums of the first n of the listed rows of 64 codes of 7 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen3x7AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
 func panels1x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
 // writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
 func panels1x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes the sums of the first n of the listed rows of 64 codes of 8 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen1x8AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
 func panels2x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
@@ -283,11 +343,17 @@ func panels2x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels in
 // writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
 func panels2x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
+// writes the sums of the first n of the listed rows of 64 codes of 8 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen2x8AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
+
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
 func panels3x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
 
 // writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
 func panels3x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+
+// writes the sums of the first n of the listed rows of 64 codes of 8 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
+func chosen3x8AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
 // quantizes q·scales of m queries of d channels, a multiple of 16, to integers of at most limit, and writes the largest magnitude and the sum of the integers of each.
 func foldAVX2(dst *int8, tmp *float32, q *float32, scales *uint16, limit float32, m int, d int, largest *float32, sums *float32)

@@ -117,6 +117,11 @@ func (p *Plane) Listed(dst []float32, ld int, q []int8, m, stride int, rows, set
 	kernel.Listed(dst, ld, q, m, stride, p.data, rows, sets, p.dim, p.bits, &s.low)
 }
 
+// Chosen adds up the first n of listed rows, weighted and scaled: see kernel.Chosen.
+func (p *Plane) Chosen(out []float32, ldo int, sums, w []float32, ldw, m int, scales []uint16, rows []int32, n int, s *Scratch) {
+	kernel.Chosen(out, ldo, sums, w, ldw, m, p.data, scales, rows, n, p.dim, p.bits, &s.chosen)
+}
+
 // unpack writes the codes of row i, shifted left by shift, onto dst: dst[j] |= code << shift. It takes every width.
 func (p *Plane) unpack(dst []uint16, i, shift int) {
 	row := p.data[i*p.rowBytes : (i+1)*p.rowBytes]

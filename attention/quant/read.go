@@ -11,6 +11,7 @@ type Scratch struct {
 	high, low []byte
 	wide      []uint16
 	lows      []float32
+	chosen    kernel.ChosenMemory
 }
 
 // Read writes rows into dst as fp32, from both planes or from the most significant bits alone: the rows listed, or

@@ -40,6 +40,7 @@ func main() {
 		for heads := 1; heads <= 3; heads++ {
 			panels256(bits, heads)
 			panels512(bits, heads)
+			chosen(bits, heads)
 		}
 	}
 	foldQueries()

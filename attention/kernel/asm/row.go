@@ -191,16 +191,6 @@ func elementwise() {
 		ADDQ(operand.Imm(32), x6)
 		ADDQ(operand.Imm(32), d6)
 	})
-	function("multiplyAVX2", "func(x, y *float32, factor float32, n int)", "computes x·(y·factor) of n numbers, a multiple of 8.")
-	x9, y9, f9 := gp("x"), gp("y"), broadcast("factor")
-	loop(func() {
-		v := YMM()
-		VMULPS(mem(y9, 0), f9, v)
-		VMULPS(mem(x9, 0), v, v)
-		VMOVUPS(v, mem(x9, 0))
-		ADDQ(operand.Imm(32), x9)
-		ADDQ(operand.Imm(32), y9)
-	})
 	function("gatherAVX2", "func(dst, x *float32, rows *int32, n int)", "reads n listed numbers, a multiple of 8.")
 	d10, x10, r10 := gp("dst"), gp("x"), gp("rows")
 	loop(func() {
@@ -223,18 +213,6 @@ func elementwise() {
 		ADDQ(operand.Imm(32), x11)
 		ADDQ(operand.Imm(32), o11)
 		ADDQ(operand.Imm(32), f11)
-	})
-	function("gatherScalesAVX2", "func(dst *float32, scales *uint16, rows *int32, n int)", "reads n listed bfloat16 numbers, a multiple of 8, and for each the one behind it.")
-	d12, s12, r12 := gp("dst"), gp("scales"), gp("rows")
-	loop(func() {
-		v, index, all := YMM(), YMM(), YMM()
-		VMOVDQU(mem(r12, 0), index)
-		VPCMPEQD(all, all, all)
-		VPGATHERDD(all, operand.Mem{Base: s12, Index: index, Scale: 2}, v)
-		VPSLLD(operand.Imm(16), v, v)
-		VMOVDQU(v, mem(d12, 0))
-		ADDQ(operand.Imm(32), r12)
-		ADDQ(operand.Imm(32), d12)
 	})
 	for _, bytes := range []int{1, 2} {
 		name, element := "encodeAVX2", "uint16"
