@@ -28,11 +28,9 @@ const (
 	jobAppend   job = iota // a key/value head's new rows
 	jobPanels              // summarization: a block of a key/value head's rows, made ready for tiles
 	jobSpan                // summarization: some queries of one head
-	jobScores              // generation: the scores of a group's query heads over a segment of its keys
-	jobChoose              // generation: one head's probabilities, LSBs and choice of values
+	jobStep                // generation: scores, choice or values
 	jobCodes               // hardware numerics: a key/value head's rows as 12-bit codes
 	jobHardware            // hardware numerics: some queries of one head
-	jobValues              // generation: a group's query heads over a block of its values
 )
 
 // work is the memory of one layer's attention, reused from layer to layer.
@@ -143,16 +141,8 @@ func (w *work) Run(thread, i int) {
 		w.fill(t, i)
 	case jobSpan:
 		w.spanOf(t, i)
-	case jobScores:
-		w.segmentScores(t, i)
-	case jobChoose:
-		if w.s.schedule.Choose == ByGroup {
-			w.chooseGroup(t, i)
-		} else {
-			w.choose(t, i)
-		}
-	case jobValues:
-		w.blockValues(t, i)
+	case jobStep:
+		w.part(t, w.step.parts[i])
 	case jobCodes:
 		w.fillCodes(t, i)
 	case jobHardware:

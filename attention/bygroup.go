@@ -19,14 +19,6 @@ const (
 	ByGroup     Choice = "group"
 )
 
-// choices returns the number of items in which a generated token's values are chosen.
-func (w *work) choices() int {
-	if w.s.schedule.Choose == ByGroup {
-		return len(w.l.groups)
-	}
-	return len(w.heads)
-}
-
 // chooseGroup is choose for all heads of a group together.
 func (w *work) chooseGroup(t *worker, group int) {
 	s, g, layer := w.s, &w.step, w.s.pass.layer

@@ -17,6 +17,8 @@ type generation struct {
 	factors  []float32 // of those
 	offsets  []float32
 	segments []segment
+	parts    []part
+	ready    []ready   // of each group
 	first    []int     // of each group: the place of its first head among heads, and the number of heads at the end
 	blocks   int       // of values
 	partial  []float32 // blocks × heads × D, padded: sums of values
@@ -46,7 +48,7 @@ const segmentBlocks = 8
 // generate attends with the one query of every head.
 func (w *work) generate(cpu *tensor.CPU) {
 	s, g := w.s, &w.step
-	d, groups := s.shape.HeadDim, len(w.l.groups)
+	d := s.shape.HeadDim
 	w.release()
 	g.ld = kernel.Pad(w.n)
 	g.scores, g.probs = room(g.scores, len(w.heads)*g.ld), room(g.probs, len(w.heads)*g.ld)
@@ -62,11 +64,10 @@ func (w *work) generate(cpu *tensor.CPU) {
 	g.first = append(g.first, len(w.heads))
 	w.cutSegments()
 	w.stepQueries()
-	w.do(cpu, jobScores, groups*len(g.segments))
-	w.do(cpu, jobChoose, w.choices())
 	g.blocks = w.valueBlocks()
 	g.partial, g.kept = room(g.partial, g.blocks*len(w.heads)*kernel.Pad(d)), room(g.kept, g.blocks*len(w.heads))
-	w.do(cpu, jobValues, groups*g.blocks)
+	w.cutParts()
+	w.do(cpu, jobStep, len(g.parts))
 	w.sums = cleared(w.sums, g.ld)
 	for i, h := range w.heads {
 		w.collect(i, int(h))
@@ -130,10 +131,9 @@ func (w *work) stepQueries() {
 }
 
 // segmentScores scores a segment of a group's keys with the queries of all its heads.
-func (w *work) segmentScores(t *worker, i int) {
+func (w *work) segmentScores(t *worker, group, i int) {
 	g := &w.step
-	seg := g.segments[i%len(g.segments)]
-	group := i / len(g.segments)
+	seg := g.segments[i]
 	keys := w.l.keys[w.l.groups[group]]
 	first, last := g.first[group], g.first[group+1]
 	switch {

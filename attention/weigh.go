@@ -5,24 +5,16 @@ import (
 	"spatten/attention/quant"
 )
 
-// valueBlocks returns the number of blocks into which a group's values are cut: runs of the lists of those that were chosen, of all rows
-// where none was left out.
+// valueBlocks returns the number of blocks into which a group's values are cut: runs of the lists of those that are chosen, of all rows
+// where none is left out.
 func (w *work) valueBlocks() int {
-	if !w.chosen() {
-		return blocks(w.n)
-	}
-	most := 0
-	for i := range w.heads {
-		most = max(most, len(w.step.perHead[i].values))
-	}
-	return blocks(most)
+	return blocks(min(w.n, max(1, floor(w.n, w.s.schedule.Values.At(w.s.pass.layer)))))
 }
 
 // blockValues sums a block of a group's values, weighted by each of its heads.
-func (w *work) blockValues(t *worker, i int) {
+func (w *work) blockValues(t *worker, group, b int) {
 	g, d := &w.step, w.s.shape.HeadDim
 	wide := kernel.Pad(d)
-	b, group := i%g.blocks, i/g.blocks
 	values := w.l.values[w.l.groups[group]]
 	first, last := g.first[group], g.first[group+1]
 	partial := g.partial[(b*len(w.heads)+first)*wide:]

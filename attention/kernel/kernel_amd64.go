@@ -76,6 +76,13 @@ func available() []*set {
 	avx512.between = func(dst, x []float32, low, high float32) (inside, above int) {
 		return betweenAVX512(&dst[0], &x[0], low, high, len(x))
 	}
+	avx512.fold = func(dst []int8, tmp, q []float32, scales []uint16, largest, sums []float32) {
+		if len(scales) != 64 {
+			avx2.fold(dst, tmp, q, scales, largest, sums)
+			return
+		}
+		foldAVX512(&dst[0], &q[0], &scales[0], 127, len(sums), &largest[0], &sums[0])
+	}
 	avx512.count = func(x []float32, t float32) int { return countAVX512(&x[0], t, len(x)) }
 	if cpu.X86.HasAVX512VNNI {
 		avx512.panels, avx512.listed = panels512, listed512

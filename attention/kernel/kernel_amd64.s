@@ -860,32 +860,74 @@ TEXT ·expAVX512(SB), NOSPLIT, $0-36
 	VBROADCASTSS c2<>+0(SB), Z9
 	VBROADCASTSS c1<>+0(SB), Z10
 	VPXORD       Z11, Z11, Z11
+	MOVQ         DX, BX
+	SHRQ         $0x01, BX
+	JZ           last
 
 step:
-	VMOVUPS       (CX), Z12
-	VSUBPS        Z0, Z12, Z12
-	VCMPPS        $0x15, Z2, Z12, K1
-	VMULPS        Z1, Z12, Z13
-	VRNDSCALEPS   $0x00, Z13, Z13
-	VFNMADD231PS  Z3, Z13, Z12
-	VFNMADD231PS  Z4, Z13, Z12
-	VMOVAPS       Z5, Z14
-	VFMADD213PS   Z6, Z12, Z14
-	VFMADD213PS   Z7, Z12, Z14
-	VFMADD213PS   Z8, Z12, Z14
-	VFMADD213PS   Z9, Z12, Z14
-	VFMADD213PS   Z10, Z12, Z14
-	VFMADD213PS   Z10, Z12, Z14
-	VCVTPS2DQ     Z13, Z13
-	VPSLLD        $0x17, Z13, Z13
-	VPADDD        Z13, Z14, Z14
-	VMOVAPS.Z     Z14, K1, Z14
-	VMOVUPS       Z14, (AX)
-	VADDPS        Z14, Z11, Z11
-	ADDQ          $0x40, CX
-	ADDQ          $0x40, AX
-	DECQ          DX
-	JNZ           step
+	VMOVUPS      (CX), Z12
+	VSUBPS       Z0, Z12, Z12
+	VMOVUPS      64(CX), Z15
+	VSUBPS       Z0, Z15, Z15
+	VCMPPS       $0x15, Z2, Z12, K1
+	VCMPPS       $0x15, Z2, Z15, K2
+	VMULPS       Z1, Z12, Z13
+	VMULPS       Z1, Z15, Z16
+	VRNDSCALEPS  $0x00, Z13, Z13
+	VRNDSCALEPS  $0x00, Z16, Z16
+	VFNMADD231PS Z3, Z13, Z12
+	VFNMADD231PS Z3, Z16, Z15
+	VFNMADD231PS Z4, Z13, Z12
+	VFNMADD231PS Z4, Z16, Z15
+	VMOVAPS      Z5, Z14
+	VMOVAPS      Z5, Z17
+	VFMADD213PS  Z6, Z12, Z14
+	VFMADD213PS  Z6, Z15, Z17
+	VFMADD213PS  Z7, Z12, Z14
+	VFMADD213PS  Z7, Z15, Z17
+	VFMADD213PS  Z8, Z12, Z14
+	VFMADD213PS  Z8, Z15, Z17
+	VFMADD213PS  Z9, Z12, Z14
+	VFMADD213PS  Z9, Z15, Z17
+	VFMADD213PS  Z10, Z12, Z14
+	VFMADD213PS  Z10, Z15, Z17
+	VFMADD213PS  Z10, Z12, Z14
+	VFMADD213PS  Z10, Z15, Z17
+	VSCALEFPS.Z  Z13, Z14, K1, Z14
+	VSCALEFPS.Z  Z16, Z17, K2, Z17
+	VMOVUPS      Z14, (AX)
+	VMOVUPS      Z17, 64(AX)
+	VADDPS       Z14, Z11, Z11
+	VADDPS       Z17, Z11, Z11
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x00000080, AX
+	DECQ         BX
+	JNZ          step
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           done
+	VMOVUPS      (CX), Z12
+	VSUBPS       Z0, Z12, Z12
+	VCMPPS       $0x15, Z2, Z12, K1
+	VMULPS       Z1, Z12, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VFNMADD231PS Z3, Z0, Z12
+	VFNMADD231PS Z4, Z0, Z12
+	VMOVAPS      Z5, Z1
+	VFMADD213PS  Z6, Z12, Z1
+	VFMADD213PS  Z7, Z12, Z1
+	VFMADD213PS  Z8, Z12, Z1
+	VFMADD213PS  Z9, Z12, Z1
+	VFMADD213PS  Z10, Z12, Z1
+	VFMADD213PS  Z10, Z12, Z1
+	VSCALEFPS.Z  Z0, Z1, K1, Z1
+	VMOVUPS      Z1, (AX)
+	VADDPS       Z1, Z11, Z11
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, AX
+
+done:
 	VEXTRACTF32X8 $0x01, Z11, Y0
 	VADDPS        Y0, Y11, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -2220,7 +2262,7 @@ chunk:
 	RET
 
 // func panels1x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels1x1AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -2239,6 +2281,7 @@ panel:
 	XORQ   R9, R9
 
 chunk:
+	PREFETCHT0    3072(DX)
 	KMOVQ         (DX), K1
 	VMOVDQU8.Z    Z2, K1, Z3
 	KMOVQ         8(DX), K1
@@ -2497,7 +2540,7 @@ chunk:
 	RET
 
 // func panels2x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels2x1AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -2518,6 +2561,7 @@ panel:
 	XORQ   R11, R11
 
 chunk:
+	PREFETCHT0    3072(BX)
 	KMOVQ         (BX), K1
 	VMOVDQU8.Z    Z2, K1, Z3
 	KMOVQ         8(BX), K1
@@ -2854,7 +2898,7 @@ chunk:
 	RET
 
 // func panels3x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels3x1AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -2878,6 +2922,7 @@ panel:
 	XORQ   R12, R12
 
 chunk:
+	PREFETCHT0    3072(BX)
 	KMOVQ         (BX), K1
 	VMOVDQU8.Z    Z3, K1, Z4
 	KMOVQ         8(BX), K1
@@ -3134,7 +3179,7 @@ chunk:
 	RET
 
 // func panels1x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels1x2AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -3153,6 +3198,7 @@ panel:
 	XORQ   R9, R9
 
 chunk:
+	PREFETCHT0    3072(DX)
 	VMOVDQU64     (DX), Z6
 	VMOVDQA64     Z6, Z3
 	VPANDD        Z2, Z3, Z3
@@ -3394,7 +3440,7 @@ chunk:
 	RET
 
 // func panels2x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels2x2AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -3415,6 +3461,7 @@ panel:
 	XORQ   R11, R11
 
 chunk:
+	PREFETCHT0    3072(BX)
 	VMOVDQU64     (BX), Z6
 	VMOVDQA64     Z6, Z3
 	VPANDD        Z2, Z3, Z3
@@ -3734,7 +3781,7 @@ chunk:
 	RET
 
 // func panels3x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels3x2AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -3758,6 +3805,7 @@ panel:
 	XORQ   R12, R12
 
 chunk:
+	PREFETCHT0    3072(BX)
 	VMOVDQU64     (BX), Z7
 	VMOVDQA64     Z7, Z4
 	VPANDD        Z3, Z4, Z4
@@ -4063,7 +4111,7 @@ chunk:
 	RET
 
 // func panels1x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels1x3AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -4084,6 +4132,8 @@ panel:
 	XORQ   R9, R9
 
 chunk:
+	PREFETCHT0    3072(DX)
+	PREFETCHT0    3136(DX)
 	VMOVDQU64     (DX), Z7
 	VPSLLW        $0x01, Z7, Z4
 	VPANDD        Z2, Z4, Z4
@@ -4386,7 +4436,7 @@ chunk:
 	RET
 
 // func panels2x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels2x3AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -4409,6 +4459,8 @@ panel:
 	XORQ   R11, R11
 
 chunk:
+	PREFETCHT0    3072(BX)
+	PREFETCHT0    3136(BX)
 	VMOVDQU64     (BX), Z7
 	VPSLLW        $0x01, Z7, Z4
 	VPANDD        Z2, Z4, Z4
@@ -4789,7 +4841,7 @@ chunk:
 	RET
 
 // func panels3x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels3x3AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -4815,6 +4867,8 @@ panel:
 	XORQ   R12, R12
 
 chunk:
+	PREFETCHT0    3072(BX)
+	PREFETCHT0    3136(BX)
 	VMOVDQU64     (BX), Z8
 	VPSLLW        $0x01, Z8, Z5
 	VPANDD        Z3, Z5, Z5
@@ -5083,7 +5137,7 @@ chunk:
 	RET
 
 // func panels1x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels1x4AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -5102,6 +5156,8 @@ panel:
 	XORQ   R9, R9
 
 chunk:
+	PREFETCHT0    3072(DX)
+	PREFETCHT0    3136(DX)
 	VMOVDQU64     (DX), Z6
 	VMOVDQA64     Z6, Z3
 	VPANDD        Z2, Z3, Z3
@@ -5343,7 +5399,7 @@ chunk:
 	RET
 
 // func panels2x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels2x4AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -5364,6 +5420,8 @@ panel:
 	XORQ   R11, R11
 
 chunk:
+	PREFETCHT0    3072(BX)
+	PREFETCHT0    3136(BX)
 	VMOVDQU64     (BX), Z6
 	VMOVDQA64     Z6, Z3
 	VPANDD        Z2, Z3, Z3
@@ -5683,7 +5741,7 @@ chunk:
 	RET
 
 // func panels3x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels3x4AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -5707,6 +5765,8 @@ panel:
 	XORQ   R12, R12
 
 chunk:
+	PREFETCHT0    3072(BX)
+	PREFETCHT0    3136(BX)
 	VMOVDQU64     (BX), Z7
 	VMOVDQA64     Z7, Z4
 	VPANDD        Z3, Z4, Z4
@@ -6012,7 +6072,7 @@ chunk:
 	RET
 
 // func panels1x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels1x5AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -6033,6 +6093,9 @@ panel:
 	XORQ   R9, R9
 
 chunk:
+	PREFETCHT0    3072(DX)
+	PREFETCHT0    3136(DX)
+	PREFETCHT0    3200(DX)
 	VMOVDQU64     (DX), Z7
 	VPSLLW        $0x01, Z7, Z4
 	VPANDD        Z2, Z4, Z4
@@ -6335,7 +6398,7 @@ chunk:
 	RET
 
 // func panels2x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels2x5AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -6358,6 +6421,9 @@ panel:
 	XORQ   R11, R11
 
 chunk:
+	PREFETCHT0    3072(BX)
+	PREFETCHT0    3136(BX)
+	PREFETCHT0    3200(BX)
 	VMOVDQU64     (BX), Z7
 	VPSLLW        $0x01, Z7, Z4
 	VPANDD        Z2, Z4, Z4
@@ -6738,7 +6804,7 @@ chunk:
 	RET
 
 // func panels3x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels3x5AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -6764,6 +6830,9 @@ panel:
 	XORQ   R12, R12
 
 chunk:
+	PREFETCHT0    3072(BX)
+	PREFETCHT0    3136(BX)
+	PREFETCHT0    3200(BX)
 	VMOVDQU64     (BX), Z8
 	VPSLLW        $0x01, Z8, Z5
 	VPANDD        Z3, Z5, Z5
@@ -7072,7 +7141,7 @@ chunk:
 	RET
 
 // func panels1x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels1x6AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -7093,6 +7162,9 @@ panel:
 	XORQ   R9, R9
 
 chunk:
+	PREFETCHT0    3072(DX)
+	PREFETCHT0    3136(DX)
+	PREFETCHT0    3200(DX)
 	VMOVDQU64     (DX), Z8
 	VPSLLW        $0x02, Z8, Z4
 	VPANDD        Z2, Z4, Z4
@@ -7386,7 +7458,7 @@ chunk:
 	RET
 
 // func panels2x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels2x6AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -7409,6 +7481,9 @@ panel:
 	XORQ   R11, R11
 
 chunk:
+	PREFETCHT0    3072(BX)
+	PREFETCHT0    3136(BX)
+	PREFETCHT0    3200(BX)
 	VMOVDQU64     (BX), Z8
 	VPSLLW        $0x02, Z8, Z4
 	VPANDD        Z2, Z4, Z4
@@ -7780,7 +7855,7 @@ chunk:
 	RET
 
 // func panels3x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels3x6AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -7806,6 +7881,9 @@ panel:
 	XORQ   R12, R12
 
 chunk:
+	PREFETCHT0    3072(BX)
+	PREFETCHT0    3136(BX)
+	PREFETCHT0    3200(BX)
 	VMOVDQU64     (BX), Z9
 	VPSLLW        $0x02, Z9, Z5
 	VPANDD        Z3, Z5, Z5
@@ -8163,7 +8241,7 @@ chunk:
 	RET
 
 // func panels1x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels1x7AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -8186,6 +8264,10 @@ panel:
 	XORQ   R9, R9
 
 chunk:
+	PREFETCHT0    3072(DX)
+	PREFETCHT0    3136(DX)
+	PREFETCHT0    3200(DX)
+	PREFETCHT0    3264(DX)
 	VMOVDQU64     (DX), Z9
 	VPSLLW        $0x03, Z9, Z5
 	VPANDD        Z2, Z5, Z5
@@ -8540,7 +8622,7 @@ chunk:
 	RET
 
 // func panels2x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels2x7AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -8565,6 +8647,10 @@ panel:
 	XORQ   R11, R11
 
 chunk:
+	PREFETCHT0    3072(BX)
+	PREFETCHT0    3136(BX)
+	PREFETCHT0    3200(BX)
+	PREFETCHT0    3264(BX)
 	VMOVDQU64     (BX), Z9
 	VPSLLW        $0x03, Z9, Z5
 	VPANDD        Z2, Z5, Z5
@@ -8997,7 +9083,7 @@ chunk:
 	RET
 
 // func panels3x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels3x7AVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -9025,6 +9111,10 @@ panel:
 	XORQ   R12, R12
 
 chunk:
+	PREFETCHT0    3072(BX)
+	PREFETCHT0    3136(BX)
+	PREFETCHT0    3200(BX)
+	PREFETCHT0    3264(BX)
 	VMOVDQU64     (BX), Z10
 	VPSLLW        $0x03, Z10, Z6
 	VPANDD        Z3, Z6, Z6
@@ -9345,7 +9435,7 @@ chunk:
 	RET
 
 // func panels1x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels1x8AVX512(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
@@ -9362,6 +9452,10 @@ panel:
 	XORQ   R9, R9
 
 chunk:
+	PREFETCHT0    3072(DX)
+	PREFETCHT0    3136(DX)
+	PREFETCHT0    3200(DX)
+	PREFETCHT0    3264(DX)
 	VMOVDQU64     (DX), Z2
 	VMOVDQU64     64(DX), Z3
 	VMOVDQU64     128(DX), Z4
@@ -9654,7 +9748,7 @@ chunk:
 	RET
 
 // func panels2x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels2x8AVX512(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
@@ -9673,6 +9767,10 @@ panel:
 	XORQ   R11, R11
 
 chunk:
+	PREFETCHT0    3072(BX)
+	PREFETCHT0    3136(BX)
+	PREFETCHT0    3200(BX)
+	PREFETCHT0    3264(BX)
 	VMOVDQU64     (BX), Z2
 	VMOVDQU64     64(BX), Z3
 	VMOVDQU64     128(BX), Z4
@@ -10067,7 +10165,7 @@ chunk:
 	RET
 
 // func panels3x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
-// Requires: AVX, AVX512F, AVX512_VNNI
+// Requires: AVX, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels3x8AVX512(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
@@ -10089,6 +10187,10 @@ panel:
 	XORQ   R12, R12
 
 chunk:
+	PREFETCHT0    3072(BX)
+	PREFETCHT0    3136(BX)
+	PREFETCHT0    3200(BX)
+	PREFETCHT0    3264(BX)
 	VMOVDQU64     (BX), Z3
 	VMOVDQU64     64(BX), Z4
 	VMOVDQU64     128(BX), Z5
@@ -10327,6 +10429,85 @@ round:
 	ADDQ         $0x04, R8
 	DECQ         SI
 	JNZ          query
+	VZEROUPPER
+	RET
+
+// func foldAVX512(dst *int8, q *float32, scales *uint16, limit float32, m int, largest *float32, sums *float32)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL
+TEXT ·foldAVX512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), AX
+	MOVQ         q+8(FP), CX
+	MOVQ         scales+16(FP), DX
+	MOVQ         m+32(FP), BX
+	MOVQ         largest+40(FP), SI
+	MOVQ         sums+48(FP), DI
+	VBROADCASTSS limit+24(FP), Y0
+	VBROADCASTSS magnitude<>+0(SB), Z1
+	VPMOVZXWD    (DX), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VPMOVZXWD    32(DX), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VPMOVZXWD    64(DX), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VPMOVZXWD    96(DX), Z10
+	VPSLLD       $0x10, Z10, Z10
+
+query:
+	VMULPS        (CX), Z4, Z5
+	VMULPS        64(CX), Z6, Z7
+	VMULPS        128(CX), Z8, Z9
+	VMULPS        192(CX), Z10, Z11
+	VANDPS        Z1, Z5, Z2
+	VANDPS        Z1, Z7, Z3
+	VMAXPS        Z3, Z2, Z2
+	VANDPS        Z1, Z9, Z3
+	VMAXPS        Z3, Z2, Z2
+	VANDPS        Z1, Z11, Z3
+	VMAXPS        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VMAXPS        Y3, Y2, Y2
+	VEXTRACTF32X4 $0x01, Y2, X3
+	VMAXPS        X3, X2, X2
+	VMOVHLPS      X2, X2, X3
+	VMAXPS        X3, X2, X2
+	VMOVSHDUP     X2, X3
+	VMAXPS        X3, X2, X2
+	VMOVSS        X2, (SI)
+	VDIVSS        X2, X0, X2
+	VCMPSS        $0x01, infinity<>+0(SB), X2, K1
+	VMOVAPS.Z     X2, K1, X2
+	VBROADCASTSS  X2, Z2
+	VMULPS        Z2, Z5, Z5
+	VCVTPS2DQ     Z5, Z5
+	VPMOVSDB      Z5, (AX)
+	VMULPS        Z2, Z7, Z7
+	VCVTPS2DQ     Z7, Z7
+	VPMOVSDB      Z7, 16(AX)
+	VMULPS        Z2, Z9, Z9
+	VCVTPS2DQ     Z9, Z9
+	VPMOVSDB      Z9, 32(AX)
+	VMULPS        Z2, Z11, Z11
+	VCVTPS2DQ     Z11, Z11
+	VPMOVSDB      Z11, 48(AX)
+	VPADDD        Z7, Z5, Z5
+	VPADDD        Z11, Z9, Z9
+	VPADDD        Z9, Z5, Z5
+	VEXTRACTI64X4 $0x01, Z5, Y2
+	VPADDD        Y2, Y5, Y2
+	VEXTRACTI32X4 $0x01, Y2, X3
+	VPADDD        X3, X2, X2
+	VPSHUFD       $0x4e, X2, X3
+	VPADDD        X3, X2, X2
+	VPSHUFD       $0xb1, X2, X3
+	VPADDD        X3, X2, X2
+	VCVTDQ2PS     X2, X2
+	VMOVSS        X2, (DI)
+	ADDQ          $0x00000100, CX
+	ADDQ          $0x40, AX
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, DI
+	DECQ          BX
+	JNZ           query
 	VZEROUPPER
 	RET
 

@@ -47,7 +47,12 @@ func (s *Selector) narrow(scores []float32, k int) (kth float32, equals int, ok 
 			return s.search(s.left[:inside], k-above, bracket{low: low, high: high, inside: inside})
 		}
 	}
-	return s.search(scores, k, bracket{low: negInf, high: posInf, inside: kernel.Count(scores, negInf)})
+	b := bracket{low: negInf, high: posInf, inside: kernel.Count(scores, negInf)}
+	if b.inside >= k {
+		pivots := pivotsOf(scores)
+		b.start(scores, k, &pivots)
+	}
+	return s.search(scores, k, b)
 }
 
 // guess returns a range (low, high] that most likely holds the k-th largest of many scores and little else: of every some-th score
@@ -65,31 +70,40 @@ func (s *Selector) guess(scores []float32, k int) (low, high float32) {
 	low, high = negInf, posInf
 	inside := kernel.Count(sample, negInf)
 	begin := bracket{low: negInf, high: posInf, inside: inside}
+	pivots := pivotsOf(sample)
 	if place := int(middle + margin); place < inside {
 		b := begin
+		b.start(sample, place, &pivots)
 		b.narrow(sample, place, int(margin))
 		low, begin.low, begin.inside = b.low, b.low, b.above+b.inside
 	}
 	if place := int(middle - margin); place > 0 && place < min(n, inside) {
+		begin.start(sample, place, &pivots)
 		begin.narrow(sample, place, int(margin))
 		high = begin.high
 	}
 	return low, high
 }
 
-// narrow narrows the range until no more than enough scores are inside, or nothing but equals; sure is false for those. The first
-// pivots come from a sample, the next ones from where the k-th largest should lie between the ends, every third from the middle.
-func (b *bracket) narrow(scores []float32, k, enough int) (sure bool) {
-	var sample [sampled]float32
-	if b.inside > enough {
-		for i := range sample {
-			sample[i] = scores[i*len(scores)/sampled]
-		}
-		slices.Sort(sample[:])
-		place := sampled - 1 - k*sampled/len(scores)
-		b.try(scores, k, sample[max(0, place-sideways)])
-		b.try(scores, k, sample[min(sampled-1, place+sideways)])
+// pivotsOf returns some of the scores, in order.
+func pivotsOf(scores []float32) (sample [sampled]float32) {
+	for i := range sample {
+		sample[i] = scores[i*len(scores)/sampled]
 	}
+	slices.Sort(sample[:])
+	return sample
+}
+
+// start narrows the range by the pivots beside the expected place of the k-th largest.
+func (b *bracket) start(scores []float32, k int, pivots *[sampled]float32) {
+	place := sampled - 1 - k*sampled/len(scores)
+	b.try(scores, k, pivots[max(0, place-sideways)])
+	b.try(scores, k, pivots[min(sampled-1, place+sideways)])
+}
+
+// narrow narrows the range until no more than enough scores are inside, or nothing but equals; sure is false for those. Pivots come from
+// where the k-th largest should lie between the ends, every third from the middle.
+func (b *bracket) narrow(scores []float32, k, enough int) (sure bool) {
 	for round := 1; b.inside > enough; round++ {
 		low, high := order(b.low), order(b.high)
 		if high-low <= 1 {

@@ -44,6 +44,7 @@ func main() {
 		}
 	}
 	foldQueries()
+	foldWide()
 	for bits := 1; bits <= 8; bits++ {
 		listed(bits)
 		if bits < 8 {

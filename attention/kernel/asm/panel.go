@@ -58,6 +58,9 @@ func (p *panels) query(head, vector int) operand.Mem {
 	return operand.Mem{Base: p.queries[head], Index: p.off, Scale: 1, Disp: 4 * vector}
 }
 
+// panelsAhead is how many bytes before their turn codes are asked for.
+const panelsAhead = 3072
+
 // panels512 is panels with AVX-512 VNNI.
 func panels512(bits, heads int) {
 	p := newPanels("AVX512", bits, heads)
@@ -90,6 +93,9 @@ func panels512(bits, heads int) {
 		}
 	}
 	p.chunk = func() {
+		for line := 0; line < 32*bits; line += 64 {
+			PREFETCHT0(mem(p.packed, panelsAhead+line)) // across pages, where the machine does not look by itself
+		}
 		at := 0
 		if bits == 8 {
 			for v, c := range codes {

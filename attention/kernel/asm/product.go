@@ -146,6 +146,73 @@ func foldQueries() {
 	RET()
 }
 
+// foldWide is foldQueries for 64 channels, which stay in registers.
+func foldWide() {
+	function("foldAVX512", "func(dst *int8, q *float32, scales *uint16, limit float32, m int, largest, sums *float32)",
+		"quantizes q·scales of m queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each.")
+	dst, q, scales, m, largest, sums := gp("dst"), gp("q"), gp("scales"), gp("m"), gp("largest"), gp("sums")
+	limit := broadcast("limit")
+	var s, v [4]reg.VecVirtual
+	mask, t, u := ZMM(), ZMM(), ZMM()
+	VBROADCASTSS(data("magnitude", 0), mask)
+	for c := range s {
+		s[c], v[c] = ZMM(), ZMM()
+		VPMOVZXWD(mem(scales, 32*c), s[c])
+		VPSLLD(operand.Imm(16), s[c], s[c])
+	}
+	alive := K()
+	Label("query")
+	for c := range v {
+		VMULPS(mem(q, 64*c), s[c], v[c])
+	}
+	VANDPS(mask, v[0], t)
+	for c := 1; c < 4; c++ {
+		VANDPS(mask, v[c], u)
+		VMAXPS(u, t, t)
+	}
+	VEXTRACTF64X4(operand.Imm(1), t, u.AsY())
+	VMAXPS(u.AsY(), t.AsY(), t.AsY())
+	most := t.AsX()
+	high := u.AsX()
+	VEXTRACTF32X4(operand.Imm(1), t.AsY(), high)
+	VMAXPS(high, most, most)
+	VMOVHLPS(most, most, high)
+	VMAXPS(high, most, most)
+	VMOVSHDUP(most, high)
+	VMAXPS(high, most, most)
+	VMOVSS(most, mem(largest, 0))
+	VDIVSS(most, limit.AsX(), most)
+	// Of nothing but zeros, or of numbers too small to invert, nothing is left.
+	VCMPSS(operand.Imm(1), data("infinity", 0), most, alive)
+	VMOVAPS_Z(most, alive, most)
+	VBROADCASTSS(most, t)
+	for c := range v {
+		VMULPS(t, v[c], v[c])
+		VCVTPS2DQ(v[c], v[c])
+		VPMOVSDB(v[c], mem(dst, 16*c))
+	}
+	VPADDD(v[1], v[0], v[0])
+	VPADDD(v[3], v[2], v[2])
+	VPADDD(v[2], v[0], v[0])
+	VEXTRACTI64X4(operand.Imm(1), v[0], t.AsY())
+	VPADDD(t.AsY(), v[0].AsY(), t.AsY())
+	VEXTRACTI32X4(operand.Imm(1), t.AsY(), high)
+	VPADDD(high, t.AsX(), most)
+	VPSHUFD(operand.Imm(0x4e), most, high)
+	VPADDD(high, most, most)
+	VPSHUFD(operand.Imm(0xb1), most, high)
+	VPADDD(high, most, most)
+	VCVTDQ2PS(most, most)
+	VMOVSS(most, mem(sums, 0))
+	ADDQ(operand.U32(256), q)
+	ADDQ(operand.Imm(64), dst)
+	ADDQ(operand.Imm(4), largest)
+	ADDQ(operand.Imm(4), sums)
+	again(m, "query")
+	VZEROUPPER()
+	RET()
+}
+
 // weighWide emits the weighted sums of 64 columns of rows of codes for several heads at once.
 func weighWide(heads int) {
 	function(fmt.Sprintf("weigh%dx64AVX512", heads), "func(out *float32, ldo int, w *float32, ldw int, codes *byte, d, rows int)",

@@ -283,7 +283,7 @@ func mix() {
 	RET()
 }
 
-// expWide is exp in registers of sixteen.
+// expWide is exp in registers of sixteen, two at a time, and the last by itself where there is one.
 func expWide() {
 	function("expAVX512", "func(dst, x *float32, top float32, n int) float32", "writes exp(x − top) of n numbers, a multiple of 16, and returns their sum.")
 	dst, x, n := gp("dst"), gp("x"), gp("n")
@@ -302,30 +302,46 @@ func expWide() {
 	log2e, floor, high, low, coefficients := constants[0], constants[1], constants[2], constants[3], constants[4:]
 	sum := ZMM()
 	VPXORD(sum, sum, sum)
-	live := K()
-	v, k, p := ZMM(), ZMM(), ZMM()
-	Label("step")
-	VMOVUPS(mem(x, 0), v)
-	VSUBPS(top, v, v)
-	VCMPPS(operand.Imm(0x15), floor, v, live) // not less than floor: NaN stays
-	VMULPS(log2e, v, k)
-	VRNDSCALEPS(operand.Imm(0), k, k)
-	VFNMADD231PS(high, k, v)
-	VFNMADD231PS(low, k, v)
-	VMOVAPS(coefficients[0], p)
-	for _, c := range coefficients[1:] {
-		VFMADD213PS(c, v, p)
+	step := func(vectors int) {
+		var v, k, p [2]reg.VecVirtual
+		var live [2]reg.OpmaskVirtual
+		each := func(f func(i int)) {
+			for i := range vectors {
+				f(i)
+			}
+		}
+		each(func(i int) {
+			v[i], k[i], p[i], live[i] = ZMM(), ZMM(), ZMM(), K()
+			VMOVUPS(mem(x, 64*i), v[i])
+			VSUBPS(top, v[i], v[i])
+		})
+		each(func(i int) { VCMPPS(operand.Imm(0x15), floor, v[i], live[i]) }) // not less than floor: NaN stays
+		each(func(i int) { VMULPS(log2e, v[i], k[i]) })
+		each(func(i int) { VRNDSCALEPS(operand.Imm(0), k[i], k[i]) })
+		each(func(i int) { VFNMADD231PS(high, k[i], v[i]) })
+		each(func(i int) { VFNMADD231PS(low, k[i], v[i]) })
+		each(func(i int) { VMOVAPS(coefficients[0], p[i]) })
+		for _, c := range append(coefficients[1:], coefficients[5]) {
+			each(func(i int) { VFMADD213PS(c, v[i], p[i]) })
+		}
+		each(func(i int) { VSCALEFPS_Z(k[i], p[i], live[i], p[i]) })
+		each(func(i int) { VMOVUPS(p[i], mem(dst, 64*i)) })
+		each(func(i int) { VADDPS(p[i], sum, sum) })
+		ADDQ(operand.U32(uint32(64*vectors)), x)
+		ADDQ(operand.U32(uint32(64*vectors)), dst)
 	}
-	VFMADD213PS(coefficients[5], v, p)
-	VCVTPS2DQ(k, k)
-	VPSLLD(operand.Imm(23), k, k)
-	VPADDD(k, p, p)
-	VMOVAPS_Z(p, live, p)
-	VMOVUPS(p, mem(dst, 0))
-	VADDPS(p, sum, sum)
-	ADDQ(operand.Imm(64), x)
-	ADDQ(operand.Imm(64), dst)
-	again(n, "step")
+	pairs := GP64()
+	MOVQ(n, pairs)
+	SHRQ(operand.Imm(1), pairs)
+	JZ(operand.LabelRef("last"))
+	Label("step")
+	step(2)
+	again(pairs, "step")
+	Label("last")
+	TESTQ(operand.U32(1), n)
+	JZ(operand.LabelRef("done"))
+	step(1)
+	Label("done")
 	half := YMM()
 	VEXTRACTF32X8(operand.Imm(1), sum, half)
 	VADDPS(half, sum.AsY(), half)
