@@ -56,6 +56,7 @@ func (f *modelFlags) open() (*opened, error) {
 	if f.model == "" {
 		return nil, usageError{errors.New("no model: name one with --model")}
 	}
+	hugePages()
 	c, err := checkpoint.OpenNamed(f.model)
 	if err != nil {
 		return nil, err
