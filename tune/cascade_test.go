@@ -121,3 +121,25 @@ func TestParseVary(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestRounds: a further round begins where the one before has ended, and finds no less.
+func TestRounds(t *testing.T) {
+	o := Options{Space: Cascade{Layers: 6, Heads: 12, Vary: Vary{Tokens: true, Heads: true}}, Goal: Goal{Within: 0.005}}
+	once, err := Run(context.Background(), cascadeToy{}, nil, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Rounds = 2
+	twice, err := Run(context.Background(), cascadeToy{}, nil, o)
+	if err != nil || len(twice) <= len(once) {
+		t.Fatalf("%d points, then %d: %v", len(once), len(twice), err)
+	}
+	for i := range once {
+		if !slices.Equal(once[i].Levels, twice[i].Levels) {
+			t.Fatalf("point %d is another one", i)
+		}
+	}
+	if a, b := o.Goal.Choose(Front(once)), o.Goal.Choose(Front(twice)); b.Ratio() <= a.Ratio() {
+		t.Errorf("one round %.3f times less, two %.3f", a.Ratio(), b.Ratio())
+	}
+}

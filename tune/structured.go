@@ -16,9 +16,23 @@ type Sensitivity struct {
 
 // structured measures dials one by one, and then the schedules that their sensitivities promise: divergences are nearly
 // additive, so that for each price of a cost every dial takes the setting where divergence and price together are least
-// (a Lagrange multiplier, as in bit allocation: Shoham and Gersho, IEEE Trans. ASSP 36, 1988).
+// (a Lagrange multiplier, as in bit allocation: Shoham and Gersho, IEEE Trans. ASSP 36, 1988). A further round begins from the
+// best so far.
 func (s *Search) structured(ctx context.Context) error {
-	base := s.base()
+	for round := range max(1, s.o.Rounds) {
+		base := s.base()
+		if best := s.o.Goal.Choose(Front(s.points)); round > 0 && best != nil {
+			base = best
+		}
+		if err := s.around(ctx, base); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// around is a round of structured search from a base.
+func (s *Search) around(ctx context.Context, base *Point) error {
 	table := make([][]Sensitivity, len(s.dials))
 	for d, dial := range s.dials {
 		at := base.Levels[d]
@@ -63,7 +77,7 @@ func (g Goal) near(p *Point) float64 {
 // probes are the settings at which a dial is measured: far enough from the base to be told from rounding.
 func probes(base, settings int) []int {
 	var levels []int
-	for _, level := range []int{base - 2, base + 1, base + 3} {
+	for _, level := range []int{base - 4, base - 2, base + 1, base + 3} {
 		if level >= 0 && level < settings {
 			levels = append(levels, level)
 		}

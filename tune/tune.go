@@ -16,6 +16,7 @@ type Options struct {
 	Space    Space
 	Goal     Goal
 	Hopeless float64 // divergence beyond which a start is given up; 0 is eight times the loss that the goal allows, or 1 without one
+	Rounds   int     // of measuring dials one by one; 0 is 1
 	Mutation int     // schedules tried after the structured part
 	Seed     uint64  // of those
 	Progress func(done string, p *Point)

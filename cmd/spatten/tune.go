@@ -71,6 +71,7 @@ With --state a search that was interrupted goes on where it was, and ends with t
 	flags.IntVar(&f.cut.Continue, "continue", 128, "tokens that are predicted after it")
 	flags.IntVar(&f.cut.K, "excerpts", 1, "excerpts of each text")
 	flags.IntVar(&f.together, "together", 1, "without --vary: neighbouring layers that are measured and changed together; more of them make a shorter search")
+	flags.IntVar(&f.options.Rounds, "rounds", 1, "how often all that can be set is measured one by one, each time from the best so far")
 	flags.IntVar(&f.options.Mutation, "mutations", 60, "schedules tried after the structured part of the search")
 	flags.Uint64Var(&f.options.Seed, "seed", 0, "of the mutations")
 	flags.StringVar(&f.state, "state", "", "a file for what has been measured: a search started anew with it goes on there")
@@ -93,8 +94,8 @@ func (f *tuneFlags) check() error {
 		return usageError{errors.New("--within and --budget exclude each other")}
 	case f.budget != 0 && !(f.budget > 1):
 		return usageError{errors.New("--budget is a ratio above 1, such as 10")}
-	case f.options.Mutation < 0 || f.together < 1:
-		return usageError{errors.New("--mutations cannot be negative, and --together is at least 1")}
+	case f.options.Mutation < 0 || f.together < 1 || f.options.Rounds < 1:
+		return usageError{errors.New("--mutations cannot be negative, and --together and --rounds are at least 1")}
 	case !slices.Contains([]tune.Cost{tune.Operations, tune.Tokens, tune.Bytes}, cost):
 		return usageError{fmt.Errorf("--cost %q: operations, tokens or bytes", f.cost)}
 	case f.base != "" && len(f.texts) > 0 && len(f.vary) == 0:
