@@ -112,7 +112,7 @@ func recode(from *quant.Rows, f quant.Format, center []float32) *quant.Rows {
 		return from.Clone()
 	}
 	to := quant.NewRows(from.Dim(), f)
-	to.Grow(from.Len())
+	to.Grow(from.Len() + from.Len()/32 + quant.BlockRows) // what is generated soon moves nothing
 	each(from, func(row []float32) {
 		subtract(row, center)
 		to.Append(row)

@@ -135,32 +135,19 @@ func (w *work) channelRefetch(t *worker, keys *quant.Rows, list []int32, first, 
 	if len(list) == 0 {
 		return // all keys wait for their block
 	}
-	t.sets = t.sets[:0]
-	end := 0
+	t.sets = room(t.sets, len(list))
+	at, end := 0, int32(0)
 	for b, rows := range keys.Blocks() {
-		end += int(rows)
-		for len(t.sets) < len(list) && int(list[len(t.sets)]) < end {
-			t.sets = append(t.sets, int32(b))
+		end += rows
+		for at < len(list) && list[at] < end {
+			t.sets[at] = int32(b)
+			at++
 		}
 	}
-	ld := kernel.Pad(len(list))
+	ld, sets := kernel.Pad(len(list)), len(w.heads)
 	t.tile = room(t.tile, m*ld)
-	stride := len(w.heads)
-	keys.Low().Listed(t.tile, ld, g.integers[first*d:], m, stride*d, list, t.sets, &t.scratch)
-	for j := range t.sets {
-		t.sets[j] *= int32(stride) // now places in the sets' factors and offsets
-	}
-	t.factor, t.offset = room(t.factor, len(list)), room(t.offset, len(list))
-	for h := range m {
-		products, scores := t.tile[h*ld:h*ld+len(list)], g.scores[(first+h)*g.ld:(first+h+1)*g.ld]
-		kernel.Gather(t.offset, g.offsets[first+h:], t.sets)
-		kernel.Gather(t.factor, g.factors[first+h:], t.sets)
-		kernel.Scale(t.offset, -keys.Format().Middle())
-		kernel.Place(products, t.offset, t.factor)
-		for j, row := range list {
-			scores[row] += products[j]
-		}
-	}
+	keys.Low().Refine(g.scores[first*g.ld:], g.ld, t.tile, ld, g.integers[first*d:], m, sets*d, list, t.sets,
+		g.offsets[first:], g.factors[first:], sets, -keys.Format().Middle(), &t.scratch)
 }
 
 // all lists the first n rows.

@@ -238,12 +238,3 @@ func Gather(dst, x []float32, rows []int32) {
 func Mix(dst, x []float32, ld int, factors []float32) {
 	active.mix(dst, x[:(len(factors)-1)*ld+len(dst)], ld, factors)
 }
-
-// Place computes x = (x + offsets)·factors, element by element.
-func Place(x, offsets, factors []float32) {
-	n := len(x) &^ (Lanes - 1)
-	if n > 0 {
-		active.place(x[:n], offsets[:n], factors[:n])
-	}
-	placePortable(x[n:], offsets[n:len(x)], factors[n:len(x)])
-}

@@ -34,13 +34,13 @@ type set struct {
 	chosen    func(out []float32, ldo int, sums, w []float32, ldw, m int, packed []byte, scales []uint16, rows []int32, n, d, bits int, mem *ChosenMemory)
 	panels    func(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32)
 	listed    func(dst []float32, ld int, q []int8, m, stride int, packed []byte, rows, sets []int32, d, bits int, mem *[]byte)
+	refine    func(scores []float32, ld int, out []float32, ldo int, q []int8, m, stride int, packed []byte, rows, sets []int32, offsets, factors []float32, lds int, rest float32, d, bits int, mem *[]byte)
 	fold      func(dst []int8, tmp, q []float32, scales []uint16, largest, sums []float32)
 	unpack    func(dst, src []byte, rows []int32, n, dim, bits int)
 	affine    func(x []float32, offset, factor float32)
 	absmax    func(x []float32) float32
 	widen     func(dst []float32, src []uint16)
 	gather    func(dst, x []float32, rows []int32)
-	place     func(x, offsets, factors []float32)
 	mix       func(dst, x []float32, ld int, factors []float32)
 	narrow    func(dst []uint16, src []float32)
 	widest    func(dst, x []float32)
@@ -54,14 +54,14 @@ var portable = set{
 	tile: tilePortable, transpose: transposePortable, max: maxPortable, sum: sumPortable, exp: expPortable, scale: scalePortable, add: addPortable,
 	count: countPortable, above: abovePortable, between: betweenPortable, cut: cutPortable, quantize: quantizePortable, dots: dotsPortable,
 	rescale: rescalePortable, weigh: weighPortable, panels: panelsPortable, listed: listedPortable, fold: foldPortable, unpack: unpackPortable, affine: affinePortable, absmax: absmaxPortable, widen: widenPortable,
-	gather: gatherPortable, mix: mixPortable, place: placePortable, narrow: narrowPortable, widest: widestPortable, encode: encodePortable[uint16], bytes: encodePortable[byte], floats: floatsPortable,
+	gather: gatherPortable, mix: mixPortable, narrow: narrowPortable, widest: widestPortable, encode: encodePortable[uint16], bytes: encodePortable[byte], floats: floatsPortable,
 }
 
 // active is the fastest set of this machine, or the one that SPATTEN_KERNELS names where the machine has it.
 var active *set
 
 func init() {
-	portable.chosen = portable.chosenRows
+	portable.chosen, portable.refine = portable.chosenRows, portable.refineRows
 	active = choose(os.Getenv("SPATTEN_KERNELS"))
 }
 

@@ -44,7 +44,6 @@ func available() []*set {
 		widen:  widenPortable,
 		narrow: narrowPortable,
 		gather: func(dst, x []float32, rows []int32) { gatherAVX2(&dst[0], &x[0], &rows[0], len(rows)) },
-		place:  func(x, offsets, factors []float32) { placeAVX2(&x[0], &offsets[0], &factors[0], len(x)) },
 		mix: func(dst, x []float32, ld int, factors []float32) {
 			mixAVX2(&dst[0], &x[0], 4*ld, &factors[0], len(factors), len(dst))
 		},
@@ -61,7 +60,7 @@ func available() []*set {
 		avx2.widen = func(dst []float32, src []uint16) { widenAVX2(&dst[0], &src[0], len(dst)) }
 		avx2.narrow = func(dst []uint16, src []float32) { narrowAVX2(&dst[0], &src[0], len(src)) }
 	}
-	avx2.chosen = avx2.chosenRows
+	avx2.chosen, avx2.refine = avx2.chosenRows, avx2.refineRows
 	sets = append([]*set{&avx2}, sets...)
 	if !cpu.X86.HasAVX512F || !cpu.X86.HasAVX512DQ || !cpu.X86.HasAVX512VL || !cpu.X86.HasAVX512BW {
 		return sets
@@ -86,6 +85,7 @@ func available() []*set {
 	avx512.count = func(x []float32, t float32) int { return countAVX512(&x[0], t, len(x)) }
 	if cpu.X86.HasAVX512VNNI {
 		avx512.panels, avx512.listed = panels512, listed512
+		avx512.refine = avx512.refine512
 	}
 	return append([]*set{&avx512}, sets...)
 }
@@ -300,5 +300,33 @@ func (s *set) chosen512(out []float32, ldo int, sums, w []float32, ldw, m int, p
 	_, _ = out[(m-1)*ldo+d-1], sums[2*m-1]
 	for h := 0; h < m; h += chosenHeads {
 		chosens512[bits-1][min(chosenHeads, m-h)-1](&out[h*ldo], 4*ldo, &sums[2*h], &w[h*ldw], 4*ldw, &packed[0], &scales[0], &rows[0], n, len(rows))
+	}
+}
+
+var refines512 = [8]func(scores *float32, ld int, out *float32, ldo int, q *int8, m, stride int, packed *byte, rows, sets *int32, offsets, factors *float32, lds int, rest float32, n int){
+	refine1AVX512, refine2AVX512, refine3AVX512, refine4AVX512, refine5AVX512, refine6AVX512, refine7AVX512, refine8AVX512,
+}
+
+// refine512 takes rows of 64 codes.
+func (s *set) refine512(scores []float32, ld int, out []float32, ldo int, q []int8, m, stride int, packed []byte, rows, sets []int32, offsets, factors []float32, lds int, rest float32, d, bits int, mem *[]byte) {
+	if d != 64 {
+		s.refineRows(scores, ld, out, ldo, q, m, stride, packed, rows, sets, offsets, factors, lds, rest, d, bits, mem)
+		return
+	}
+	const together = 8
+	n := len(rows)
+	whole, row, set := n&^(together-1), int(rows[n-1]), int(sets[n-1]) // the last of ascending lists
+	_, _, _, _ = scores[(m-1)*ld+row], out[(m-1)*ldo+Pad(n)-1], packed[(row+1)*8*bits-1], q[set*stride+m*64-1]
+	_, _ = offsets[set*lds+m-1], factors[set*lds+m-1]
+	f := refines512[bits-1]
+	if whole > 0 {
+		f(&scores[0], 4*ld, &out[0], 4*ldo, &q[0], m, stride, &packed[0], &rows[0], &sets[0], &offsets[0], &factors[0], 4*lds, rest, whole)
+	}
+	if whole < n {
+		var lastRows, lastSets [together]int32 // filled up with one that is there
+		for i := range together {
+			lastRows[i], lastSets[i] = rows[min(whole+i, n-1)], sets[min(whole+i, n-1)]
+		}
+		f(&scores[0], 4*ld, &out[whole], 4*ldo, &q[0], m, stride, &packed[0], &lastRows[0], &lastSets[0], &offsets[0], &factors[0], 4*lds, rest, n-whole)
 	}
 }

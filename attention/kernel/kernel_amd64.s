@@ -1129,28 +1129,6 @@ step:
 	VZEROUPPER
 	RET
 
-// func placeAVX2(x *float32, offsets *float32, factors *float32, n int)
-// Requires: AVX
-TEXT ·placeAVX2(SB), NOSPLIT, $0-32
-	MOVQ x+0(FP), AX
-	MOVQ offsets+8(FP), CX
-	MOVQ factors+16(FP), DX
-	MOVQ n+24(FP), BX
-	SHRQ $0x03, BX
-
-step:
-	VMOVUPS (AX), Y0
-	VADDPS  (CX), Y0, Y0
-	VMULPS  (DX), Y0, Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    $0x20, AX
-	ADDQ    $0x20, CX
-	ADDQ    $0x20, DX
-	DECQ    BX
-	JNZ     step
-	VZEROUPPER
-	RET
-
 // func encodeBytesAVX2(dst *byte, x *float32, inverses *float32, middle float32, most float32, n int)
 // Requires: AVX, AVX2
 TEXT ·encodeBytesAVX2(SB), NOSPLIT, $0-40
@@ -10656,6 +10634,233 @@ heads:
 	VZEROUPPER
 	RET
 
+// func refine1AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine1AVX512(SB), NOSPLIT, $0-120
+	MOVQ out+16(FP), CX
+	MOVQ rows+64(FP), DX
+	MOVQ sets+72(FP), BX
+	MOVQ n+112(FP), SI
+
+rows:
+	MOVQ         packed+56(FP), DI
+	LEAQ         -4(DX)(SI*4), R8
+	LEAQ         96(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x08, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      (DX), AX
+	IMUL3Q       $0x08, AX, AX
+	ADDQ         DI, AX
+	VPBROADCASTQ (AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z0
+	LEAQ         100(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x08, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      4(DX), AX
+	IMUL3Q       $0x08, AX, AX
+	ADDQ         DI, AX
+	VPBROADCASTQ (AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z2
+	LEAQ         104(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x08, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      8(DX), AX
+	IMUL3Q       $0x08, AX, AX
+	ADDQ         DI, AX
+	VPBROADCASTQ (AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z4
+	LEAQ         108(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x08, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      12(DX), AX
+	IMUL3Q       $0x08, AX, AX
+	ADDQ         DI, AX
+	VPBROADCASTQ (AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z6
+	LEAQ         112(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x08, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      16(DX), AX
+	IMUL3Q       $0x08, AX, AX
+	ADDQ         DI, AX
+	VPBROADCASTQ (AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z8
+	LEAQ         116(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x08, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      20(DX), AX
+	IMUL3Q       $0x08, AX, AX
+	ADDQ         DI, AX
+	VPBROADCASTQ (AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z10
+	LEAQ         120(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x08, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      24(DX), AX
+	IMUL3Q       $0x08, AX, AX
+	ADDQ         DI, AX
+	VPBROADCASTQ (AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z12
+	LEAQ         124(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x08, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      28(DX), AX
+	IMUL3Q       $0x08, AX, AX
+	ADDQ         DI, AX
+	VPBROADCASTQ (AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPANDD       singles<>+0(SB), Z16, Z14
+	MOVQ         q+32(FP), R8
+	MOVQ         m+40(FP), R9
+	MOVQ         stride+48(FP), R10
+	MOVQ         ldo+24(FP), R11
+	MOVQ         CX, DI
+
+heads:
+	MOVLQSX       (BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (DI)
+	ADDQ          R11, DI
+	ADDQ          $0x40, R8
+	DECQ          R9
+	JNZ           heads
+	MOVQ          m+40(FP), R9
+	MOVQ          lds+96(FP), R10
+	MOVQ          offsets+80(FP), R11
+	MOVQ          factors+88(FP), R12
+	MOVQ          scores+0(FP), R14
+	VMOVSS        rest+104(FP), X2
+	MOVQ          CX, R13
+
+scores:
+	XORQ DI, DI
+
+score:
+	MOVLQSX (BX)(DI*4), R8
+	IMULQ   R10, R8
+	MOVLQSX (DX)(DI*4), AX
+	VMULSS  (R11)(R8*1), X2, X0
+	VADDSS  (R13)(DI*4), X0, X0
+	VMULSS  (R12)(R8*1), X0, X0
+	VADDSS  (R14)(AX*4), X0, X0
+	VMOVSS  X0, (R14)(AX*4)
+	VMOVSS  X0, (R13)(DI*4)
+	INCQ    DI
+	CMPQ    DI, SI
+	JE      scored
+	CMPQ    DI, $0x08
+	JNE     score
+
+scored:
+	ADDQ $0x04, R11
+	ADDQ $0x04, R12
+	ADDQ ldo+24(FP), R13
+	ADDQ ld+8(FP), R14
+	DECQ R9
+	JNZ  scores
+	ADDQ $0x20, CX
+	ADDQ $0x20, DX
+	ADDQ $0x20, BX
+	SUBQ $0x08, SI
+	JG   rows
+	VZEROUPPER
+	RET
+
 // func unpack1AVX2(dst *byte, src *byte, n int)
 // Requires: AVX, AVX2
 TEXT ·unpack1AVX2(SB), NOSPLIT, $0-24
@@ -10850,6 +11055,233 @@ heads:
 	ADDQ          $0x20, R8
 	SUBQ          $0x08, SI
 	JNZ           rows
+	VZEROUPPER
+	RET
+
+// func refine2AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine2AVX512(SB), NOSPLIT, $0-120
+	MOVQ out+16(FP), CX
+	MOVQ rows+64(FP), DX
+	MOVQ sets+72(FP), BX
+	MOVQ n+112(FP), SI
+
+rows:
+	MOVQ            packed+56(FP), DI
+	LEAQ            -4(DX)(SI*4), R8
+	LEAQ            96(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x10, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         (DX), AX
+	IMUL3Q          $0x10, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z0
+	LEAQ            100(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x10, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         4(DX), AX
+	IMUL3Q          $0x10, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z2
+	LEAQ            104(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x10, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         8(DX), AX
+	IMUL3Q          $0x10, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z4
+	LEAQ            108(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x10, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         12(DX), AX
+	IMUL3Q          $0x10, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z6
+	LEAQ            112(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x10, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         16(DX), AX
+	IMUL3Q          $0x10, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z8
+	LEAQ            116(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x10, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         20(DX), AX
+	IMUL3Q          $0x10, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z10
+	LEAQ            120(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x10, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         24(DX), AX
+	IMUL3Q          $0x10, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z12
+	LEAQ            124(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x10, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         28(DX), AX
+	IMUL3Q          $0x10, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z14
+	MOVQ            q+32(FP), R8
+	MOVQ            m+40(FP), R9
+	MOVQ            stride+48(FP), R10
+	MOVQ            ldo+24(FP), R11
+	MOVQ            CX, DI
+
+heads:
+	MOVLQSX       (BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (DI)
+	ADDQ          R11, DI
+	ADDQ          $0x40, R8
+	DECQ          R9
+	JNZ           heads
+	MOVQ          m+40(FP), R9
+	MOVQ          lds+96(FP), R10
+	MOVQ          offsets+80(FP), R11
+	MOVQ          factors+88(FP), R12
+	MOVQ          scores+0(FP), R14
+	VMOVSS        rest+104(FP), X2
+	MOVQ          CX, R13
+
+scores:
+	XORQ DI, DI
+
+score:
+	MOVLQSX (BX)(DI*4), R8
+	IMULQ   R10, R8
+	MOVLQSX (DX)(DI*4), AX
+	VMULSS  (R11)(R8*1), X2, X0
+	VADDSS  (R13)(DI*4), X0, X0
+	VMULSS  (R12)(R8*1), X0, X0
+	VADDSS  (R14)(AX*4), X0, X0
+	VMOVSS  X0, (R14)(AX*4)
+	VMOVSS  X0, (R13)(DI*4)
+	INCQ    DI
+	CMPQ    DI, SI
+	JE      scored
+	CMPQ    DI, $0x08
+	JNE     score
+
+scored:
+	ADDQ $0x04, R11
+	ADDQ $0x04, R12
+	ADDQ ldo+24(FP), R13
+	ADDQ ld+8(FP), R14
+	DECQ R9
+	JNZ  scores
+	ADDQ $0x20, CX
+	ADDQ $0x20, DX
+	ADDQ $0x20, BX
+	SUBQ $0x08, SI
+	JG   rows
 	VZEROUPPER
 	RET
 
@@ -11090,6 +11522,273 @@ heads:
 	VZEROUPPER
 	RET
 
+// func refine3AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine3AVX512(SB), NOSPLIT, $0-120
+	MOVQ out+16(FP), CX
+	MOVQ rows+64(FP), DX
+	MOVQ sets+72(FP), BX
+	MOVQ n+112(FP), SI
+
+rows:
+	MOVQ            packed+56(FP), DI
+	LEAQ            -4(DX)(SI*4), R8
+	LEAQ            96(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x18, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         (DX), AX
+	IMUL3Q          $0x18, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z0
+	VPBROADCASTQ    16(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z0, Z0
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z0, Z0
+	LEAQ            100(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x18, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         4(DX), AX
+	IMUL3Q          $0x18, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z2
+	VPBROADCASTQ    16(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z2, Z2
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z2, Z2
+	LEAQ            104(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x18, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         8(DX), AX
+	IMUL3Q          $0x18, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z4
+	VPBROADCASTQ    16(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z4, Z4
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z4, Z4
+	LEAQ            108(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x18, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         12(DX), AX
+	IMUL3Q          $0x18, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z6
+	VPBROADCASTQ    16(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z6, Z6
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z6, Z6
+	LEAQ            112(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x18, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         16(DX), AX
+	IMUL3Q          $0x18, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z8
+	VPBROADCASTQ    16(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z8, Z8
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z8, Z8
+	LEAQ            116(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x18, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         20(DX), AX
+	IMUL3Q          $0x18, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z10
+	VPBROADCASTQ    16(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z10, Z10
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z10, Z10
+	LEAQ            120(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x18, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         24(DX), AX
+	IMUL3Q          $0x18, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z12
+	VPBROADCASTQ    16(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z12, Z12
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z12, Z12
+	LEAQ            124(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x18, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         28(DX), AX
+	IMUL3Q          $0x18, AX, AX
+	ADDQ            DI, AX
+	VBROADCASTI32X4 (AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPANDD          pairs<>+0(SB), Z16, Z14
+	VPBROADCASTQ    16(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z14, Z14
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z14, Z14
+	MOVQ            q+32(FP), R8
+	MOVQ            m+40(FP), R9
+	MOVQ            stride+48(FP), R10
+	MOVQ            ldo+24(FP), R11
+	MOVQ            CX, DI
+
+heads:
+	MOVLQSX       (BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (DI)
+	ADDQ          R11, DI
+	ADDQ          $0x40, R8
+	DECQ          R9
+	JNZ           heads
+	MOVQ          m+40(FP), R9
+	MOVQ          lds+96(FP), R10
+	MOVQ          offsets+80(FP), R11
+	MOVQ          factors+88(FP), R12
+	MOVQ          scores+0(FP), R14
+	VMOVSS        rest+104(FP), X2
+	MOVQ          CX, R13
+
+scores:
+	XORQ DI, DI
+
+score:
+	MOVLQSX (BX)(DI*4), R8
+	IMULQ   R10, R8
+	MOVLQSX (DX)(DI*4), AX
+	VMULSS  (R11)(R8*1), X2, X0
+	VADDSS  (R13)(DI*4), X0, X0
+	VMULSS  (R12)(R8*1), X0, X0
+	VADDSS  (R14)(AX*4), X0, X0
+	VMOVSS  X0, (R14)(AX*4)
+	VMOVSS  X0, (R13)(DI*4)
+	INCQ    DI
+	CMPQ    DI, SI
+	JE      scored
+	CMPQ    DI, $0x08
+	JNE     score
+
+scored:
+	ADDQ $0x04, R11
+	ADDQ $0x04, R12
+	ADDQ ldo+24(FP), R13
+	ADDQ ld+8(FP), R14
+	DECQ R9
+	JNZ  scores
+	ADDQ $0x20, CX
+	ADDQ $0x20, DX
+	ADDQ $0x20, BX
+	SUBQ $0x08, SI
+	JG   rows
+	VZEROUPPER
+	RET
+
 // func unpack3AVX2(dst *byte, src *byte, n int)
 // Requires: AVX, AVX2
 TEXT ·unpack3AVX2(SB), NOSPLIT, $0-24
@@ -11310,6 +12009,241 @@ heads:
 	ADDQ          $0x20, R8
 	SUBQ          $0x08, SI
 	JNZ           rows
+	VZEROUPPER
+	RET
+
+// func refine4AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine4AVX512(SB), NOSPLIT, $0-120
+	MOVQ out+16(FP), CX
+	MOVQ rows+64(FP), DX
+	MOVQ sets+72(FP), BX
+	MOVQ n+112(FP), SI
+
+rows:
+	MOVQ         packed+56(FP), DI
+	LEAQ         -4(DX)(SI*4), R8
+	LEAQ         96(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x20, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      (DX), AX
+	IMUL3Q       $0x20, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y0
+	VPSRLW       $0x04, Y0, Y16
+	VINSERTI64X4 $0x01, Y16, Z0, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z0
+	LEAQ         100(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x20, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      4(DX), AX
+	IMUL3Q       $0x20, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y2
+	VPSRLW       $0x04, Y2, Y16
+	VINSERTI64X4 $0x01, Y16, Z2, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z2
+	LEAQ         104(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x20, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      8(DX), AX
+	IMUL3Q       $0x20, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y4
+	VPSRLW       $0x04, Y4, Y16
+	VINSERTI64X4 $0x01, Y16, Z4, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z4
+	LEAQ         108(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x20, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      12(DX), AX
+	IMUL3Q       $0x20, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y6
+	VPSRLW       $0x04, Y6, Y16
+	VINSERTI64X4 $0x01, Y16, Z6, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z6
+	LEAQ         112(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x20, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      16(DX), AX
+	IMUL3Q       $0x20, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y8
+	VPSRLW       $0x04, Y8, Y16
+	VINSERTI64X4 $0x01, Y16, Z8, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z8
+	LEAQ         116(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x20, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      20(DX), AX
+	IMUL3Q       $0x20, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y10
+	VPSRLW       $0x04, Y10, Y16
+	VINSERTI64X4 $0x01, Y16, Z10, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z10
+	LEAQ         120(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x20, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      24(DX), AX
+	IMUL3Q       $0x20, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y12
+	VPSRLW       $0x04, Y12, Y16
+	VINSERTI64X4 $0x01, Y16, Z12, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z12
+	LEAQ         124(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x20, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      28(DX), AX
+	IMUL3Q       $0x20, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y14
+	VPSRLW       $0x04, Y14, Y16
+	VINSERTI64X4 $0x01, Y16, Z14, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z14
+	MOVQ         q+32(FP), R8
+	MOVQ         m+40(FP), R9
+	MOVQ         stride+48(FP), R10
+	MOVQ         ldo+24(FP), R11
+	MOVQ         CX, DI
+
+heads:
+	MOVLQSX       (BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (DI)
+	ADDQ          R11, DI
+	ADDQ          $0x40, R8
+	DECQ          R9
+	JNZ           heads
+	MOVQ          m+40(FP), R9
+	MOVQ          lds+96(FP), R10
+	MOVQ          offsets+80(FP), R11
+	MOVQ          factors+88(FP), R12
+	MOVQ          scores+0(FP), R14
+	VMOVSS        rest+104(FP), X2
+	MOVQ          CX, R13
+
+scores:
+	XORQ DI, DI
+
+score:
+	MOVLQSX (BX)(DI*4), R8
+	IMULQ   R10, R8
+	MOVLQSX (DX)(DI*4), AX
+	VMULSS  (R11)(R8*1), X2, X0
+	VADDSS  (R13)(DI*4), X0, X0
+	VMULSS  (R12)(R8*1), X0, X0
+	VADDSS  (R14)(AX*4), X0, X0
+	VMOVSS  X0, (R14)(AX*4)
+	VMOVSS  X0, (R13)(DI*4)
+	INCQ    DI
+	CMPQ    DI, SI
+	JE      scored
+	CMPQ    DI, $0x08
+	JNE     score
+
+scored:
+	ADDQ $0x04, R11
+	ADDQ $0x04, R12
+	ADDQ ldo+24(FP), R13
+	ADDQ ld+8(FP), R14
+	DECQ R9
+	JNZ  scores
+	ADDQ $0x20, CX
+	ADDQ $0x20, DX
+	ADDQ $0x20, BX
+	SUBQ $0x08, SI
+	JG   rows
 	VZEROUPPER
 	RET
 
@@ -11553,6 +12487,281 @@ heads:
 	ADDQ          $0x20, R8
 	SUBQ          $0x08, SI
 	JNZ           rows
+	VZEROUPPER
+	RET
+
+// func refine5AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine5AVX512(SB), NOSPLIT, $0-120
+	MOVQ out+16(FP), CX
+	MOVQ rows+64(FP), DX
+	MOVQ sets+72(FP), BX
+	MOVQ n+112(FP), SI
+
+rows:
+	MOVQ         packed+56(FP), DI
+	LEAQ         -4(DX)(SI*4), R8
+	LEAQ         96(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x28, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      (DX), AX
+	IMUL3Q       $0x28, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y0
+	VPSRLW       $0x04, Y0, Y16
+	VINSERTI64X4 $0x01, Y16, Z0, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z0
+	VPBROADCASTQ 32(AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z0, Z0
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z0, Z0
+	LEAQ         100(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x28, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      4(DX), AX
+	IMUL3Q       $0x28, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y2
+	VPSRLW       $0x04, Y2, Y16
+	VINSERTI64X4 $0x01, Y16, Z2, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z2
+	VPBROADCASTQ 32(AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z2, Z2
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z2, Z2
+	LEAQ         104(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x28, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      8(DX), AX
+	IMUL3Q       $0x28, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y4
+	VPSRLW       $0x04, Y4, Y16
+	VINSERTI64X4 $0x01, Y16, Z4, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z4
+	VPBROADCASTQ 32(AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z4, Z4
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z4, Z4
+	LEAQ         108(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x28, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      12(DX), AX
+	IMUL3Q       $0x28, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y6
+	VPSRLW       $0x04, Y6, Y16
+	VINSERTI64X4 $0x01, Y16, Z6, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z6
+	VPBROADCASTQ 32(AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z6, Z6
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z6, Z6
+	LEAQ         112(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x28, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      16(DX), AX
+	IMUL3Q       $0x28, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y8
+	VPSRLW       $0x04, Y8, Y16
+	VINSERTI64X4 $0x01, Y16, Z8, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z8
+	VPBROADCASTQ 32(AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z8, Z8
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z8, Z8
+	LEAQ         116(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x28, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      20(DX), AX
+	IMUL3Q       $0x28, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y10
+	VPSRLW       $0x04, Y10, Y16
+	VINSERTI64X4 $0x01, Y16, Z10, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z10
+	VPBROADCASTQ 32(AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z10, Z10
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z10, Z10
+	LEAQ         120(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x28, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      24(DX), AX
+	IMUL3Q       $0x28, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y12
+	VPSRLW       $0x04, Y12, Y16
+	VINSERTI64X4 $0x01, Y16, Z12, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z12
+	VPBROADCASTQ 32(AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z12, Z12
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z12, Z12
+	LEAQ         124(DX), AX
+	CMPQ         AX, R8
+	CMOVQHI      R8, AX
+	MOVLQSX      (AX), AX
+	IMUL3Q       $0x28, AX, AX
+	PREFETCHT0   (DI)(AX*1)
+	MOVLQSX      28(DX), AX
+	IMUL3Q       $0x28, AX, AX
+	ADDQ         DI, AX
+	VMOVDQU64    (AX), Y14
+	VPSRLW       $0x04, Y14, Y16
+	VINSERTI64X4 $0x01, Y16, Z14, Z16
+	VPANDD       nibbles<>+0(SB), Z16, Z14
+	VPBROADCASTQ 32(AX), Z16
+	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
+	VPSLLW       $0x01, Z14, Z14
+	VPANDD       singles<>+0(SB), Z16, Z16
+	VPORD        Z16, Z14, Z14
+	MOVQ         q+32(FP), R8
+	MOVQ         m+40(FP), R9
+	MOVQ         stride+48(FP), R10
+	MOVQ         ldo+24(FP), R11
+	MOVQ         CX, DI
+
+heads:
+	MOVLQSX       (BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (DI)
+	ADDQ          R11, DI
+	ADDQ          $0x40, R8
+	DECQ          R9
+	JNZ           heads
+	MOVQ          m+40(FP), R9
+	MOVQ          lds+96(FP), R10
+	MOVQ          offsets+80(FP), R11
+	MOVQ          factors+88(FP), R12
+	MOVQ          scores+0(FP), R14
+	VMOVSS        rest+104(FP), X2
+	MOVQ          CX, R13
+
+scores:
+	XORQ DI, DI
+
+score:
+	MOVLQSX (BX)(DI*4), R8
+	IMULQ   R10, R8
+	MOVLQSX (DX)(DI*4), AX
+	VMULSS  (R11)(R8*1), X2, X0
+	VADDSS  (R13)(DI*4), X0, X0
+	VMULSS  (R12)(R8*1), X0, X0
+	VADDSS  (R14)(AX*4), X0, X0
+	VMOVSS  X0, (R14)(AX*4)
+	VMOVSS  X0, (R13)(DI*4)
+	INCQ    DI
+	CMPQ    DI, SI
+	JE      scored
+	CMPQ    DI, $0x08
+	JNE     score
+
+scored:
+	ADDQ $0x04, R11
+	ADDQ $0x04, R12
+	ADDQ ldo+24(FP), R13
+	ADDQ ld+8(FP), R14
+	DECQ R9
+	JNZ  scores
+	ADDQ $0x20, CX
+	ADDQ $0x20, DX
+	ADDQ $0x20, BX
+	SUBQ $0x08, SI
+	JG   rows
 	VZEROUPPER
 	RET
 
@@ -11814,6 +13023,281 @@ heads:
 	ADDQ          $0x20, R8
 	SUBQ          $0x08, SI
 	JNZ           rows
+	VZEROUPPER
+	RET
+
+// func refine6AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine6AVX512(SB), NOSPLIT, $0-120
+	MOVQ out+16(FP), CX
+	MOVQ rows+64(FP), DX
+	MOVQ sets+72(FP), BX
+	MOVQ n+112(FP), SI
+
+rows:
+	MOVQ            packed+56(FP), DI
+	LEAQ            -4(DX)(SI*4), R8
+	LEAQ            96(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x30, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         (DX), AX
+	IMUL3Q          $0x30, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y0
+	VPSRLW          $0x04, Y0, Y16
+	VINSERTI64X4    $0x01, Y16, Z0, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z0
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z0, Z0
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z0, Z0
+	LEAQ            100(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x30, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         4(DX), AX
+	IMUL3Q          $0x30, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y2
+	VPSRLW          $0x04, Y2, Y16
+	VINSERTI64X4    $0x01, Y16, Z2, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z2
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z2, Z2
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z2, Z2
+	LEAQ            104(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x30, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         8(DX), AX
+	IMUL3Q          $0x30, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y4
+	VPSRLW          $0x04, Y4, Y16
+	VINSERTI64X4    $0x01, Y16, Z4, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z4
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z4, Z4
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z4, Z4
+	LEAQ            108(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x30, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         12(DX), AX
+	IMUL3Q          $0x30, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y6
+	VPSRLW          $0x04, Y6, Y16
+	VINSERTI64X4    $0x01, Y16, Z6, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z6
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z6, Z6
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z6, Z6
+	LEAQ            112(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x30, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         16(DX), AX
+	IMUL3Q          $0x30, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y8
+	VPSRLW          $0x04, Y8, Y16
+	VINSERTI64X4    $0x01, Y16, Z8, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z8
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z8, Z8
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z8, Z8
+	LEAQ            116(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x30, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         20(DX), AX
+	IMUL3Q          $0x30, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y10
+	VPSRLW          $0x04, Y10, Y16
+	VINSERTI64X4    $0x01, Y16, Z10, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z10
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z10, Z10
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z10, Z10
+	LEAQ            120(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x30, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         24(DX), AX
+	IMUL3Q          $0x30, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y12
+	VPSRLW          $0x04, Y12, Y16
+	VINSERTI64X4    $0x01, Y16, Z12, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z12
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z12, Z12
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z12, Z12
+	LEAQ            124(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x30, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         28(DX), AX
+	IMUL3Q          $0x30, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y14
+	VPSRLW          $0x04, Y14, Y16
+	VINSERTI64X4    $0x01, Y16, Z14, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z14
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z14, Z14
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z14, Z14
+	MOVQ            q+32(FP), R8
+	MOVQ            m+40(FP), R9
+	MOVQ            stride+48(FP), R10
+	MOVQ            ldo+24(FP), R11
+	MOVQ            CX, DI
+
+heads:
+	MOVLQSX       (BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (DI)
+	ADDQ          R11, DI
+	ADDQ          $0x40, R8
+	DECQ          R9
+	JNZ           heads
+	MOVQ          m+40(FP), R9
+	MOVQ          lds+96(FP), R10
+	MOVQ          offsets+80(FP), R11
+	MOVQ          factors+88(FP), R12
+	MOVQ          scores+0(FP), R14
+	VMOVSS        rest+104(FP), X2
+	MOVQ          CX, R13
+
+scores:
+	XORQ DI, DI
+
+score:
+	MOVLQSX (BX)(DI*4), R8
+	IMULQ   R10, R8
+	MOVLQSX (DX)(DI*4), AX
+	VMULSS  (R11)(R8*1), X2, X0
+	VADDSS  (R13)(DI*4), X0, X0
+	VMULSS  (R12)(R8*1), X0, X0
+	VADDSS  (R14)(AX*4), X0, X0
+	VMOVSS  X0, (R14)(AX*4)
+	VMOVSS  X0, (R13)(DI*4)
+	INCQ    DI
+	CMPQ    DI, SI
+	JE      scored
+	CMPQ    DI, $0x08
+	JNE     score
+
+scored:
+	ADDQ $0x04, R11
+	ADDQ $0x04, R12
+	ADDQ ldo+24(FP), R13
+	ADDQ ld+8(FP), R14
+	DECQ R9
+	JNZ  scores
+	ADDQ $0x20, CX
+	ADDQ $0x20, DX
+	ADDQ $0x20, BX
+	SUBQ $0x08, SI
+	JG   rows
 	VZEROUPPER
 	RET
 
@@ -12118,6 +13602,321 @@ heads:
 	VZEROUPPER
 	RET
 
+// func refine7AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine7AVX512(SB), NOSPLIT, $0-120
+	MOVQ out+16(FP), CX
+	MOVQ rows+64(FP), DX
+	MOVQ sets+72(FP), BX
+	MOVQ n+112(FP), SI
+
+rows:
+	MOVQ            packed+56(FP), DI
+	LEAQ            -4(DX)(SI*4), R8
+	LEAQ            96(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x38, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         (DX), AX
+	IMUL3Q          $0x38, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y0
+	VPSRLW          $0x04, Y0, Y16
+	VINSERTI64X4    $0x01, Y16, Z0, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z0
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z0, Z0
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z0, Z0
+	VPBROADCASTQ    48(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z0, Z0
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z0, Z0
+	LEAQ            100(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x38, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         4(DX), AX
+	IMUL3Q          $0x38, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y2
+	VPSRLW          $0x04, Y2, Y16
+	VINSERTI64X4    $0x01, Y16, Z2, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z2
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z2, Z2
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z2, Z2
+	VPBROADCASTQ    48(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z2, Z2
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z2, Z2
+	LEAQ            104(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x38, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         8(DX), AX
+	IMUL3Q          $0x38, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y4
+	VPSRLW          $0x04, Y4, Y16
+	VINSERTI64X4    $0x01, Y16, Z4, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z4
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z4, Z4
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z4, Z4
+	VPBROADCASTQ    48(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z4, Z4
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z4, Z4
+	LEAQ            108(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x38, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         12(DX), AX
+	IMUL3Q          $0x38, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y6
+	VPSRLW          $0x04, Y6, Y16
+	VINSERTI64X4    $0x01, Y16, Z6, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z6
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z6, Z6
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z6, Z6
+	VPBROADCASTQ    48(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z6, Z6
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z6, Z6
+	LEAQ            112(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x38, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         16(DX), AX
+	IMUL3Q          $0x38, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y8
+	VPSRLW          $0x04, Y8, Y16
+	VINSERTI64X4    $0x01, Y16, Z8, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z8
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z8, Z8
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z8, Z8
+	VPBROADCASTQ    48(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z8, Z8
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z8, Z8
+	LEAQ            116(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x38, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         20(DX), AX
+	IMUL3Q          $0x38, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y10
+	VPSRLW          $0x04, Y10, Y16
+	VINSERTI64X4    $0x01, Y16, Z10, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z10
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z10, Z10
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z10, Z10
+	VPBROADCASTQ    48(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z10, Z10
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z10, Z10
+	LEAQ            120(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x38, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         24(DX), AX
+	IMUL3Q          $0x38, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y12
+	VPSRLW          $0x04, Y12, Y16
+	VINSERTI64X4    $0x01, Y16, Z12, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z12
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z12, Z12
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z12, Z12
+	VPBROADCASTQ    48(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z12, Z12
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z12, Z12
+	LEAQ            124(DX), AX
+	CMPQ            AX, R8
+	CMOVQHI         R8, AX
+	MOVLQSX         (AX), AX
+	IMUL3Q          $0x38, AX, AX
+	PREFETCHT0      (DI)(AX*1)
+	MOVLQSX         28(DX), AX
+	IMUL3Q          $0x38, AX, AX
+	ADDQ            DI, AX
+	VMOVDQU64       (AX), Y14
+	VPSRLW          $0x04, Y14, Y16
+	VINSERTI64X4    $0x01, Y16, Z14, Z16
+	VPANDD          nibbles<>+0(SB), Z16, Z14
+	VBROADCASTI32X4 32(AX), Z16
+	VPSRLVD         shifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x02, Z14, Z14
+	VPANDD          pairs<>+0(SB), Z16, Z16
+	VPORD           Z16, Z14, Z14
+	VPBROADCASTQ    48(AX), Z16
+	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
+	VPSLLW          $0x01, Z14, Z14
+	VPANDD          singles<>+0(SB), Z16, Z16
+	VPORD           Z16, Z14, Z14
+	MOVQ            q+32(FP), R8
+	MOVQ            m+40(FP), R9
+	MOVQ            stride+48(FP), R10
+	MOVQ            ldo+24(FP), R11
+	MOVQ            CX, DI
+
+heads:
+	MOVLQSX       (BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (DI)
+	ADDQ          R11, DI
+	ADDQ          $0x40, R8
+	DECQ          R9
+	JNZ           heads
+	MOVQ          m+40(FP), R9
+	MOVQ          lds+96(FP), R10
+	MOVQ          offsets+80(FP), R11
+	MOVQ          factors+88(FP), R12
+	MOVQ          scores+0(FP), R14
+	VMOVSS        rest+104(FP), X2
+	MOVQ          CX, R13
+
+scores:
+	XORQ DI, DI
+
+score:
+	MOVLQSX (BX)(DI*4), R8
+	IMULQ   R10, R8
+	MOVLQSX (DX)(DI*4), AX
+	VMULSS  (R11)(R8*1), X2, X0
+	VADDSS  (R13)(DI*4), X0, X0
+	VMULSS  (R12)(R8*1), X0, X0
+	VADDSS  (R14)(AX*4), X0, X0
+	VMOVSS  X0, (R14)(AX*4)
+	VMOVSS  X0, (R13)(DI*4)
+	INCQ    DI
+	CMPQ    DI, SI
+	JE      scored
+	CMPQ    DI, $0x08
+	JNE     score
+
+scored:
+	ADDQ $0x04, R11
+	ADDQ $0x04, R12
+	ADDQ ldo+24(FP), R13
+	ADDQ ld+8(FP), R14
+	DECQ R9
+	JNZ  scores
+	ADDQ $0x20, CX
+	ADDQ $0x20, DX
+	ADDQ $0x20, BX
+	SUBQ $0x08, SI
+	JG   rows
+	VZEROUPPER
+	RET
+
 // func unpack7AVX2(dst *byte, src *byte, n int)
 // Requires: AVX, AVX2
 TEXT ·unpack7AVX2(SB), NOSPLIT, $0-24
@@ -12330,5 +14129,216 @@ heads:
 	ADDQ          $0x20, R8
 	SUBQ          $0x08, SI
 	JNZ           rows
+	VZEROUPPER
+	RET
+
+// func refine8AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine8AVX512(SB), NOSPLIT, $0-120
+	MOVQ out+16(FP), CX
+	MOVQ rows+64(FP), DX
+	MOVQ sets+72(FP), BX
+	MOVQ n+112(FP), SI
+
+rows:
+	MOVQ       packed+56(FP), DI
+	LEAQ       -4(DX)(SI*4), R8
+	LEAQ       96(DX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVLQSX    (AX), AX
+	IMUL3Q     $0x40, AX, AX
+	PREFETCHT0 (DI)(AX*1)
+	MOVLQSX    (DX), AX
+	IMUL3Q     $0x40, AX, AX
+	ADDQ       DI, AX
+	VMOVDQU64  (AX), Z0
+	LEAQ       100(DX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVLQSX    (AX), AX
+	IMUL3Q     $0x40, AX, AX
+	PREFETCHT0 (DI)(AX*1)
+	MOVLQSX    4(DX), AX
+	IMUL3Q     $0x40, AX, AX
+	ADDQ       DI, AX
+	VMOVDQU64  (AX), Z2
+	LEAQ       104(DX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVLQSX    (AX), AX
+	IMUL3Q     $0x40, AX, AX
+	PREFETCHT0 (DI)(AX*1)
+	MOVLQSX    8(DX), AX
+	IMUL3Q     $0x40, AX, AX
+	ADDQ       DI, AX
+	VMOVDQU64  (AX), Z4
+	LEAQ       108(DX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVLQSX    (AX), AX
+	IMUL3Q     $0x40, AX, AX
+	PREFETCHT0 (DI)(AX*1)
+	MOVLQSX    12(DX), AX
+	IMUL3Q     $0x40, AX, AX
+	ADDQ       DI, AX
+	VMOVDQU64  (AX), Z6
+	LEAQ       112(DX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVLQSX    (AX), AX
+	IMUL3Q     $0x40, AX, AX
+	PREFETCHT0 (DI)(AX*1)
+	MOVLQSX    16(DX), AX
+	IMUL3Q     $0x40, AX, AX
+	ADDQ       DI, AX
+	VMOVDQU64  (AX), Z8
+	LEAQ       116(DX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVLQSX    (AX), AX
+	IMUL3Q     $0x40, AX, AX
+	PREFETCHT0 (DI)(AX*1)
+	MOVLQSX    20(DX), AX
+	IMUL3Q     $0x40, AX, AX
+	ADDQ       DI, AX
+	VMOVDQU64  (AX), Z10
+	LEAQ       120(DX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVLQSX    (AX), AX
+	IMUL3Q     $0x40, AX, AX
+	PREFETCHT0 (DI)(AX*1)
+	MOVLQSX    24(DX), AX
+	IMUL3Q     $0x40, AX, AX
+	ADDQ       DI, AX
+	VMOVDQU64  (AX), Z12
+	LEAQ       124(DX), AX
+	CMPQ       AX, R8
+	CMOVQHI    R8, AX
+	MOVLQSX    (AX), AX
+	IMUL3Q     $0x40, AX, AX
+	PREFETCHT0 (DI)(AX*1)
+	MOVLQSX    28(DX), AX
+	IMUL3Q     $0x40, AX, AX
+	ADDQ       DI, AX
+	VMOVDQU64  (AX), Z14
+	MOVQ       q+32(FP), R8
+	MOVQ       m+40(FP), R9
+	MOVQ       stride+48(FP), R10
+	MOVQ       ldo+24(FP), R11
+	MOVQ       CX, DI
+
+heads:
+	MOVLQSX       (BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z1, Z1, Z1
+	VPDPBUSD      Z16, Z0, Z1
+	MOVLQSX       4(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      Z16, Z2, Z3
+	MOVLQSX       8(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      Z16, Z4, Z5
+	MOVLQSX       12(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z7, Z7, Z7
+	VPDPBUSD      Z16, Z6, Z7
+	MOVLQSX       16(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z16, Z8, Z9
+	MOVLQSX       20(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z16, Z10, Z11
+	MOVLQSX       24(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD      Z16, Z12, Z13
+	MOVLQSX       28(BX), AX
+	IMULQ         R10, AX
+	VMOVDQU64     (R8)(AX*1), Z16
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z16, Z14, Z15
+	VPUNPCKLDQ    Z3, Z1, Z16
+	VPUNPCKHDQ    Z3, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z7, Z5, Z16
+	VPUNPCKHDQ    Z7, Z5, Z5
+	VPADDD        Z16, Z5, Z5
+	VPUNPCKLQDQ   Z5, Z1, Z16
+	VPUNPCKHQDQ   Z5, Z1, Z1
+	VPADDD        Z16, Z1, Z1
+	VPUNPCKLDQ    Z11, Z9, Z16
+	VPUNPCKHDQ    Z11, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VPUNPCKLDQ    Z15, Z13, Z16
+	VPUNPCKHDQ    Z15, Z13, Z13
+	VPADDD        Z16, Z13, Z13
+	VPUNPCKLQDQ   Z13, Z9, Z16
+	VPUNPCKHQDQ   Z13, Z9, Z9
+	VPADDD        Z16, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y16
+	VPADDD        Y16, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z9, Y16
+	VPADDD        Y16, Y9, Y9
+	VSHUFI64X2    $0x00, Y9, Y1, Y16
+	VSHUFI64X2    $0x03, Y9, Y1, Y1
+	VPADDD        Y16, Y1, Y1
+	VCVTDQ2PS     Y1, Y1
+	VMOVUPS       Y1, (DI)
+	ADDQ          R11, DI
+	ADDQ          $0x40, R8
+	DECQ          R9
+	JNZ           heads
+	MOVQ          m+40(FP), R9
+	MOVQ          lds+96(FP), R10
+	MOVQ          offsets+80(FP), R11
+	MOVQ          factors+88(FP), R12
+	MOVQ          scores+0(FP), R14
+	VMOVSS        rest+104(FP), X2
+	MOVQ          CX, R13
+
+scores:
+	XORQ DI, DI
+
+score:
+	MOVLQSX (BX)(DI*4), R8
+	IMULQ   R10, R8
+	MOVLQSX (DX)(DI*4), AX
+	VMULSS  (R11)(R8*1), X2, X0
+	VADDSS  (R13)(DI*4), X0, X0
+	VMULSS  (R12)(R8*1), X0, X0
+	VADDSS  (R14)(AX*4), X0, X0
+	VMOVSS  X0, (R14)(AX*4)
+	VMOVSS  X0, (R13)(DI*4)
+	INCQ    DI
+	CMPQ    DI, SI
+	JE      scored
+	CMPQ    DI, $0x08
+	JNE     score
+
+scored:
+	ADDQ $0x04, R11
+	ADDQ $0x04, R12
+	ADDQ ldo+24(FP), R13
+	ADDQ ld+8(FP), R14
+	DECQ R9
+	JNZ  scores
+	ADDQ $0x20, CX
+	ADDQ $0x20, DX
+	ADDQ $0x20, BX
+	SUBQ $0x08, SI
+	JG   rows
 	VZEROUPPER
 	RET

@@ -143,7 +143,6 @@ func TestRows(t *testing.T) {
 				index = append(index, int32(i*i%n))
 			}
 			same("gather", func(s *set, x []float32) { s.gather(x, y, index) })
-			same("place", func(s *set, x []float32) { s.place(x, y, y) })
 			same("widest", func(s *set, x []float32) { s.widest(x, y) })
 			same("max", func(s *set, x []float32) { x[0] = s.max(x) })
 			same("absmax", func(s *set, x []float32) { x[0] = s.absmax(x) })
@@ -286,17 +285,31 @@ func TestCodes(t *testing.T) {
 				for i := range queries {
 					queries[i] = int8(r.IntN(255) - 127)
 				}
-				var list, set []int32
+				var list, of []int32
 				for i := range int32(40) {
 					if r.IntN(2) == 0 {
-						list, set = append(list, i), append(set, i/10)
+						list, of = append(list, i), append(of, i/10)
 					}
 				}
 				x, y := make([]float32, m*48), make([]float32, m*48)
-				s.listed(x, 48, queries, m, m*d, packed, list, set, d, bits, &mem)
-				portable.listed(y, 48, queries, m, m*d, packed, list, set, d, bits, &mem)
+				s.listed(x, 48, queries, m, m*d, packed, list, of, d, bits, &mem)
+				portable.listed(y, 48, queries, m, m*d, packed, list, of, d, bits, &mem)
 				if !slices.Equal(x, y) {
 					t.Fatalf("%s: listed rows of %d codes of %d bits: %v, portable %v", s.name, d, bits, x, y)
+				}
+				offsets, factors, before := floats(r, sets*m), floats(r, sets*m), floats(r, m*40)
+				refined := func(s *set) (scores, out []float32) {
+					scores, out = slices.Clone(before), make([]float32, m*48)
+					s.refine(scores, 40, out, 48, queries, m, m*d, packed, list, of, offsets, factors, m, -1.5, d, bits, &mem)
+					for h := range m {
+						clear(out[h*48+len(list) : (h+1)*48])
+					}
+					return scores, out
+				}
+				x, x2 := refined(s)
+				y, y2 := refined(&portable)
+				if !slices.Equal(x, y) || !slices.Equal(x2, y2) {
+					t.Fatalf("%s: scores refined by rows of %d codes of %d bits: %v, portable %v", s.name, d, bits, x, y)
 				}
 			}
 			for bits := 1; bits <= 8; bits++ {

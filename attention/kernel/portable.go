@@ -324,9 +324,3 @@ func mixPortable(dst, x []float32, ld int, factors []float32) {
 		dst[j] = sum
 	}
 }
-
-func placePortable(x, offsets, factors []float32) {
-	for i, o := range offsets {
-		x[i] = float32(x[i]+o) * factors[i]
-	}
-}

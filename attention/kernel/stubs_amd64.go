@@ -73,9 +73,6 @@ func widestAVX2(dst *float32, x *float32, n int)
 // reads n listed numbers, a multiple of 8.
 func gatherAVX2(dst *float32, x *float32, rows *int32, n int)
 
-// computes (x + offset)·factor of n numbers, a multiple of 8.
-func placeAVX2(x *float32, offsets *float32, factors *float32, n int)
-
 // writes x·inverse + middle of n numbers, a multiple of 8, cut off to integers from 0 to most.
 func encodeBytesAVX2(dst *byte, x *float32, inverses *float32, middle float32, most float32, n int)
 
@@ -364,6 +361,9 @@ func foldAVX512(dst *int8, q *float32, scales *uint16, limit float32, m int, lar
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 1 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed1AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 1 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
+func refine1AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
 // unpacks n rows of 64 codes of 1 bits.
 func unpack1AVX2(dst *byte, src *byte, n int)
 
@@ -372,6 +372,9 @@ func unpack1OfAVX2(dst *byte, src *byte, rows *int32, n int)
 
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 2 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed2AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 2 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
+func refine2AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 2 bits.
 func unpack2AVX2(dst *byte, src *byte, n int)
@@ -382,6 +385,9 @@ func unpack2OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 3 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed3AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 3 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
+func refine3AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
 // unpacks n rows of 64 codes of 3 bits.
 func unpack3AVX2(dst *byte, src *byte, n int)
 
@@ -390,6 +396,9 @@ func unpack3OfAVX2(dst *byte, src *byte, rows *int32, n int)
 
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 4 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed4AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 4 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
+func refine4AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 4 bits.
 func unpack4AVX2(dst *byte, src *byte, n int)
@@ -400,6 +409,9 @@ func unpack4OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 5 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed5AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 5 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
+func refine5AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
 // unpacks n rows of 64 codes of 5 bits.
 func unpack5AVX2(dst *byte, src *byte, n int)
 
@@ -408,6 +420,9 @@ func unpack5OfAVX2(dst *byte, src *byte, rows *int32, n int)
 
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 6 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed6AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 6 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
+func refine6AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 6 bits.
 func unpack6AVX2(dst *byte, src *byte, n int)
@@ -418,6 +433,9 @@ func unpack6OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 7 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed7AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 7 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
+func refine7AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
 // unpacks n rows of 64 codes of 7 bits.
 func unpack7AVX2(dst *byte, src *byte, n int)
 
@@ -426,3 +444,6 @@ func unpack7OfAVX2(dst *byte, src *byte, rows *int32, n int)
 
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 8 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed8AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 8 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
+func refine8AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)

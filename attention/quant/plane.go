@@ -117,6 +117,11 @@ func (p *Plane) Listed(dst []float32, ld int, q []int8, m, stride int, rows, set
 	kernel.Listed(dst, ld, q, m, stride, p.data, rows, sets, p.dim, p.bits, &s.low)
 }
 
+// Refine adds to scores what rows change in them: see kernel.Refine.
+func (p *Plane) Refine(scores []float32, ld int, out []float32, ldo int, q []int8, m, stride int, rows, sets []int32, offsets, factors []float32, lds int, rest float32, s *Scratch) {
+	kernel.Refine(scores, ld, out, ldo, q, m, stride, p.data, rows, sets, offsets, factors, lds, rest, p.dim, p.bits, &s.low)
+}
+
 // Chosen adds up the first n of listed rows, weighted and scaled: see kernel.Chosen.
 func (p *Plane) Chosen(out []float32, ldo int, sums, w []float32, ldw, m int, scales []uint16, rows []int32, n int, s *Scratch) {
 	kernel.Chosen(out, ldo, sums, w, ldw, m, p.data, scales, rows, n, p.dim, p.bits, &s.chosen)

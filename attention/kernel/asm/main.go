@@ -47,6 +47,7 @@ func main() {
 	foldWide()
 	for bits := 1; bits <= 8; bits++ {
 		listed(bits)
+		refine(bits)
 		if bits < 8 {
 			unpack(bits, false)
 			unpack(bits, true)

@@ -202,18 +202,6 @@ func elementwise() {
 		ADDQ(operand.Imm(32), r10)
 		ADDQ(operand.Imm(32), d10)
 	})
-	function("placeAVX2", "func(x, offsets, factors *float32, n int)", "computes (x + offset)·factor of n numbers, a multiple of 8.")
-	x11, o11, f11 := gp("x"), gp("offsets"), gp("factors")
-	loop(func() {
-		v := YMM()
-		VMOVUPS(mem(x11, 0), v)
-		VADDPS(mem(o11, 0), v, v)
-		VMULPS(mem(f11, 0), v, v)
-		VMOVUPS(v, mem(x11, 0))
-		ADDQ(operand.Imm(32), x11)
-		ADDQ(operand.Imm(32), o11)
-		ADDQ(operand.Imm(32), f11)
-	})
 	for _, bytes := range []int{1, 2} {
 		name, element := "encodeAVX2", "uint16"
 		if bytes == 1 {
