@@ -51,8 +51,10 @@ func (w *work) progressGroup(t *worker, keys *quant.Rows, first, last int) {
 	w.together(t, first, last)
 	t.chosen = w.pick(t, k.Share.At(layer), k.Mass.At(layer), last-first)
 	coded, _ := slices.BinarySearch(t.chosen, int32(keys.Coded())) // what waits for its block is read in full anyway
+	var fresh []float32
+	stride := 0
 	if coded > 0 {
-		w.refetch(t, keys, t.chosen[:coded], first, last)
+		fresh, stride = w.refetch(t, keys, t.chosen[:coded], first, last)
 	}
 	for i := first; i < last; i++ {
 		c, head := &g.perHead[i], w.heads[i]
@@ -62,7 +64,7 @@ func (w *work) progressGroup(t *worker, keys *quant.Rows, first, last int) {
 		c.lsbs = g.perHead[first].lsbs // one list for all
 		w.perHead[head].queries[0].LSBs = int32(coded)
 		w.listRows(&w.perHead[head].lsbs, c.lsbs, 0)
-		w.renew(t, c, i)
+		w.renew(t, c, i, fresh[(i-first)*stride:])
 	}
 }
 

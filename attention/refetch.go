@@ -14,6 +14,7 @@ func (w *work) progress(t *worker, c *chosen, q *record.Query, i, head int) {
 	g, s, layer := &w.step, w.s, w.s.pass.layer
 	k, keys := &s.schedule.Key, w.l.keys[s.shape.group(head)]
 	threshold := k.Threshold.At(layer)
+	var fresh []float32
 	switch {
 	case k.LSB.At(layer) == 0:
 		return
@@ -25,7 +26,7 @@ func (w *work) progress(t *worker, c *chosen, q *record.Query, i, head int) {
 		n, _ := slices.BinarySearch(c.lsbs, int32(keys.Coded())) // what waits for its block is read in full anyway
 		c.lsbs = c.lsbs[:n]
 		if n > 0 {
-			w.refetch(t, keys, c.lsbs, i, i+1)
+			fresh, _ = w.refetch(t, keys, c.lsbs, i, i+1)
 		}
 		q.LSBs = int32(n)
 		w.listRows(&w.perHead[head].lsbs, c.lsbs, 0)
@@ -36,11 +37,12 @@ func (w *work) progress(t *worker, c *chosen, q *record.Query, i, head int) {
 	default:
 		return
 	}
-	w.renew(t, c, i)
+	w.renew(t, c, i, fresh)
 }
 
-// renew makes a head's exponentials again from its corrected scores: where some keys were asked for, of those alone.
-func (w *work) renew(t *worker, c *chosen, i int) {
+// renew makes a head's exponentials again from its corrected scores: where some keys were asked for, of those alone, whose scores are
+// in fresh where they have been listed.
+func (w *work) renew(t *worker, c *chosen, i int, fresh []float32) {
 	g, head := &w.step, w.heads[i]
 	scores, probs := g.scores[i*g.ld:(i+1)*g.ld], g.probs[i*g.ld:(i+1)*g.ld]
 	if w.s.wants.Scores {
@@ -54,25 +56,30 @@ func (w *work) renew(t *worker, c *chosen, i int) {
 		return
 	}
 	n := len(c.lsbs)
-	t.tile = room(t.tile, kernel.Pad(n))
-	kernel.Gather(t.tile, scores, c.lsbs)
-	for j := n; j < len(t.tile); j++ {
-		t.tile[j] = -inf
+	if fresh == nil {
+		t.tile = room(t.tile, kernel.Pad(n))
+		fresh = t.tile
+		kernel.Gather(fresh, scores, c.lsbs)
+	}
+	fresh = fresh[:kernel.Pad(n)]
+	for j := n; j < len(fresh); j++ {
+		fresh[j] = -inf
 	}
 	const far = 40 // of exponents that keep the other exponentials exact
-	if n == 0 || !(kernel.Max(t.tile) < c.top+far) {
+	if n == 0 || !(kernel.Max(fresh) < c.top+far) {
 		w.exponentials(c, i)
 		return
 	}
-	kernel.Exp(t.tile, t.tile, c.top)
+	kernel.Exp(fresh, fresh, c.top)
 	for j, row := range c.lsbs {
-		probs[row] = t.tile[j]
+		probs[row] = fresh[j]
 	}
 	c.norm = 1 / kernel.Sum(probs)
 }
 
-// refetch corrects some heads' scores of the listed keys, or of all, by their least significant bits.
-func (w *work) refetch(t *worker, keys *quant.Rows, list []int32, first, last int) {
+// refetch corrects some heads' scores of the listed keys, or of all, by their least significant bits. It may return the listed ones, a
+// head's stride elements after those of the one before.
+func (w *work) refetch(t *worker, keys *quant.Rows, list []int32, first, last int) (fresh []float32, stride int) {
 	switch {
 	case !w.rawKeys && list == nil:
 		for i := first; i < last; i++ {
@@ -83,8 +90,9 @@ func (w *work) refetch(t *worker, keys *quant.Rows, list []int32, first, last in
 	case !keys.Format().PerChannel:
 		w.tokenRefetch(t, keys, list, first, last)
 	default:
-		w.channelRefetch(t, keys, list, first, last)
+		return w.channelRefetch(t, keys, list, first, last)
 	}
+	return nil, 0
 }
 
 // floatRefetch scores the listed keys anew as fp32.
@@ -127,13 +135,13 @@ func (w *work) tokenRefetch(t *worker, keys *quant.Rows, list []int32, first, la
 }
 
 // channelRefetch is tokenRefetch with the queries of every block.
-func (w *work) channelRefetch(t *worker, keys *quant.Rows, list []int32, first, last int) {
+func (w *work) channelRefetch(t *worker, keys *quant.Rows, list []int32, first, last int) (fresh []float32, stride int) {
 	g, d, m := &w.step, w.s.shape.HeadDim, last-first
 	if list == nil {
 		list = w.all(t, keys.Coded())
 	}
 	if len(list) == 0 {
-		return // all keys wait for their block
+		return nil, 0 // all keys wait for their block
 	}
 	t.sets = room(t.sets, len(list))
 	at, end := 0, int32(0)
@@ -148,6 +156,7 @@ func (w *work) channelRefetch(t *worker, keys *quant.Rows, list []int32, first, 
 	t.tile = room(t.tile, m*ld)
 	keys.Low().Refine(g.scores[first*g.ld:], g.ld, t.tile, ld, g.integers[first*d:], m, sets*d, list, t.sets,
 		g.offsets[first:], g.factors[first:], sets, -keys.Format().Middle(), &t.scratch)
+	return t.tile, ld
 }
 
 // all lists the first n rows.

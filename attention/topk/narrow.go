@@ -90,7 +90,7 @@ func pivotsOf(scores []float32) (sample [sampled]float32) {
 	for i := range sample {
 		sample[i] = scores[i*len(scores)/sampled]
 	}
-	slices.Sort(sample[:])
+	ascend(sample[:])
 	return sample
 }
 
@@ -133,12 +133,22 @@ func (s *Selector) search(scores []float32, k int, b bracket) (kth float32, equa
 	s.right = slices.Grow(s.right[:0], len(scores)+kernel.Lanes)[:len(scores)+kernel.Lanes]
 	n, _ := kernel.Between(s.right, scores, b.low, b.high)
 	rest := s.right[:n]
-	slices.Sort(rest)
+	ascend(rest)
 	kth = rest[len(rest)-(k-b.above)]
 	for i := len(rest) - (k - b.above); i < len(rest) && rest[i] == kth; i++ {
 		equals++
 	}
 	return kth, equals, true
+}
+
+// ascend sorts a few numbers by insertion.
+func ascend(few []float32) {
+	for i, v := range few {
+		for ; i > 0 && v < few[i-1]; i-- {
+			few[i] = few[i-1]
+		}
+		few[i] = v
+	}
 }
 
 // order maps numbers to integers in the same order; neighbours to neighbours, both zeros to 0 or −1.
