@@ -170,19 +170,31 @@ func (w *work) channelScores(t *worker, keys *quant.Rows, seg segment, first, la
 	g, d, f := &w.step, w.s.shape.HeadDim, keys.Format()
 	up := float32(uint32(1) << f.LSB)
 	offset := f.Offset(f.LSB == 0) / up
-	m := last - first
-	t.q, t.offset, t.factor = room(t.q, d), room(t.offset, m), room(t.factor, m)
-	at, root := seg.first, rootOf(d)/127
-	for b := seg.block; at < seg.last; b++ {
-		n := int(keys.Blocks()[b])
-		set := b*len(w.heads) + first
+	m, blocks, n := last-first, 0, seg.last-seg.first
+	for b := seg.block; n > 0; b++ {
+		n -= int(keys.Blocks()[b])
+		blocks++
+	}
+	t.q, t.offset, t.factor = room(t.q, d), room(t.offset, blocks*m), room(t.factor, blocks*m)
+	root, stride, full := rootOf(d)/127, len(w.heads), true
+	for b := range blocks {
+		set := (seg.block+b)*stride + first
 		factors, offsets := g.factors[set:set+m], g.offsets[set:set+m]
-		kernel.Fold(g.integers[set*d:(set+m)*d], t.q, g.q[first*d:last*d], keys.Scales()[b*d:(b+1)*d], factors, offsets)
+		kernel.Fold(g.integers[set*d:(set+m)*d], t.q, g.q[first*d:last*d], keys.Scales()[(seg.block+b)*d:(seg.block+b+1)*d], factors, offsets)
 		for h := range m {
 			factors[h] *= root
-			t.offset[h], t.factor[h] = offset*offsets[h], factors[h]*up
+			t.offset[b*m+h], t.factor[b*m+h] = offset*offsets[h], factors[h]*up
 		}
-		keys.Panels().Products(g.scores[first*g.ld+at:], g.ld, g.integers[set*d:(set+m)*d], m, at, n, t.offset, t.factor, &t.tile)
+		full = full && keys.Blocks()[seg.block+b] == quant.BlockRows
+	}
+	queries, scores := g.integers[(seg.block*stride+first)*d:], g.scores[first*g.ld:]
+	if full && keys.Panels().SetProducts(scores[seg.first:], g.ld, queries, m, stride*d, seg.first, seg.last-seg.first, t.offset, t.factor) {
+		return
+	}
+	at := seg.first
+	for b := range blocks {
+		n := int(keys.Blocks()[seg.block+b])
+		keys.Panels().Products(scores[at:], g.ld, queries[b*stride*d:][:m*d], m, at, n, t.offset[b*m:][:m], t.factor[b*m:][:m], &t.tile)
 		at += n
 	}
 }

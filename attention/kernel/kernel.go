@@ -32,7 +32,7 @@ type set struct {
 	rescale   func(x []float32, offset float32, scales []uint16, factor float32)
 	weigh     func(out []float32, ldo int, w []float32, ldw, m int, codes []byte, d, rows int)
 	chosen    func(out []float32, ldo int, sums, w []float32, ldw, m int, packed []byte, scales []uint16, rows []int32, n, d, bits int, mem *ChosenMemory)
-	panels    func(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32)
+	panels    func(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32, sets Sets)
 	listed    func(dst []float32, ld int, q []int8, m, stride int, packed []byte, rows, sets []int32, d, bits int, mem *[]byte)
 	refine    func(scores []float32, ld int, out []float32, ldo int, q []int8, m, stride int, packed []byte, rows, sets []int32, offsets, factors []float32, lds int, rest float32, d, bits int, mem *[]byte)
 	fold      func(dst []int8, tmp, q []float32, scales []uint16, largest, sums []float32)

@@ -193,7 +193,7 @@ func weighColumns(kernels *[3]weighFunc, width int, out []float32, ldo int, w []
 }
 
 // panelFunc is a kernel for a fixed number of queries and width of codes.
-type panelFunc func(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets, factors *float32)
+type panelFunc func(dst *float32, ld int, q *int8, d int, packed *byte, panels, every, stride int, offsets, factors *float32, lds int)
 
 var panelKernels256 = [8][3]panelFunc{
 	{panels1x1AVX2, panels2x1AVX2, panels3x1AVX2}, {panels1x2AVX2, panels2x2AVX2, panels3x2AVX2},
@@ -209,19 +209,21 @@ var panelKernels512 = [8][3]panelFunc{
 	{panels1x7AVX512, panels2x7AVX512, panels3x7AVX512}, {panels1x8AVX512, panels2x8AVX512, panels3x8AVX512},
 }
 
-func panels256(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32) {
-	panelQueries(&panelKernels256[bits-1], dst, ld, q, m, packed, n, d, bits, offsets, factors)
+func panels256(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32, sets Sets) {
+	panelQueries(&panelKernels256[bits-1], dst, ld, q, m, packed, n, d, bits, offsets, factors, sets)
 }
 
-func panels512(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32) {
-	panelQueries(&panelKernels512[bits-1], dst, ld, q, m, packed, n, d, bits, offsets, factors)
+func panels512(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32, sets Sets) {
+	panelQueries(&panelKernels512[bits-1], dst, ld, q, m, packed, n, d, bits, offsets, factors, sets)
 }
 
 // panelQueries takes up to three queries at a time.
-func panelQueries(kernels *[3]panelFunc, dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32) {
-	_, _, _ = dst[(m-1)*ld+n*Lanes-1], q[m*d-1], packed[n*PanelBytes(d, bits)-1]
+func panelQueries(kernels *[3]panelFunc, dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32, sets Sets) {
+	last := (n - 1) / sets.Every
+	_, _, _ = dst[(m-1)*ld+n*Lanes-1], q[last*sets.Stride+m*d-1], packed[n*PanelBytes(d, bits)-1]
+	_, _ = offsets[last*sets.Factors+m-1], factors[last*sets.Factors+m-1]
 	for h := 0; h < m; h += 3 {
-		kernels[min(3, m-h)-1](&dst[h*ld], 4*ld, &q[h*d], d, &packed[0], n, &offsets[h], &factors[h])
+		kernels[min(3, m-h)-1](&dst[h*ld], 4*ld, &q[h*d], d, &packed[0], n, sets.Every, sets.Stride, &offsets[h], &factors[h], 4*sets.Factors)
 	}
 }
 

@@ -2128,17 +2128,18 @@ DATA bitOf<>+24(SB)/4, $0x08040201
 DATA bitOf<>+28(SB)/4, $0x80402010
 GLOBL bitOf<>(SB), RODATA|NOPTR, $32
 
-// func panels1x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels1x1AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels1x1AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), CX
 	MOVQ packed+32(FP), DX
 	MOVQ panels+40(FP), BX
-	MOVQ offsets+48(FP), SI
-	MOVQ factors+56(FP), DI
+	MOVQ offsets+64(FP), SI
+	MOVQ factors+72(FP), DI
 	MOVQ q+16(FP), R8
+	MOVQ every+48(FP), R10
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -2234,22 +2235,31 @@ chunk:
 	VMULPS       Y3, Y1, Y1
 	VMOVUPS      Y1, 32(R9)
 	ADDQ         $0x40, AX
-	DECQ         BX
-	JNZ          panel
+	DECQ         R10
+	JNZ          set
+	ADDQ         every+48(FP), R10
+	ADDQ         stride+56(FP), R8
+	ADDQ         lds+80(FP), SI
+	ADDQ         lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels1x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels1x1AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels1x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), CX
 	MOVQ         packed+32(FP), DX
 	MOVQ         panels+40(FP), BX
-	MOVQ         offsets+48(FP), SI
-	MOVQ         factors+56(FP), DI
+	MOVQ         offsets+64(FP), SI
+	MOVQ         factors+72(FP), DI
 	MOVQ         q+16(FP), R8
+	MOVQ         every+48(FP), R10
 	MOVL         $0x01010101, R9
 	VPBROADCASTD R9, Z2
 
@@ -2283,8 +2293,16 @@ chunk:
 	VMULPS.BCST   (DI), Z0, Z0
 	VMOVUPS       Z0, (R9)
 	ADDQ          $0x40, AX
-	DECQ          BX
-	JNZ           panel
+	DECQ          R10
+	JNZ           set
+	ADDQ          every+48(FP), R10
+	ADDQ          stride+56(FP), R8
+	ADDQ          lds+80(FP), SI
+	ADDQ          lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -2359,19 +2377,20 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels2x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels2x1AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels2x1AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
+	MOVQ every+48(FP), R12
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -2512,24 +2531,34 @@ chunk:
 	VMULPS       Y6, Y3, Y3
 	VMOVUPS      Y3, 32(R11)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R12
+	JNZ          set
+	ADDQ         every+48(FP), R12
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels2x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels2x1AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels2x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), DX
 	MOVQ         packed+32(FP), BX
 	MOVQ         panels+40(FP), SI
-	MOVQ         offsets+48(FP), DI
-	MOVQ         factors+56(FP), R8
+	MOVQ         offsets+64(FP), DI
+	MOVQ         factors+72(FP), R8
 	MOVQ         q+16(FP), R9
 	MOVQ         R9, R10
 	ADDQ         DX, R10
+	MOVQ         every+48(FP), R12
 	MOVL         $0x01010101, R11
 	VPBROADCASTD R11, Z2
 
@@ -2571,8 +2600,17 @@ chunk:
 	VMULPS.BCST   4(R8), Z1, Z1
 	VMOVUPS       Z1, (R11)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R12
+	JNZ           set
+	ADDQ          every+48(FP), R12
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -2670,21 +2708,22 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels3x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels3x1AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels3x1AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
 	MOVQ R10, R11
 	ADDQ DX, R11
+	MOVQ every+48(FP), R13
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -2870,26 +2909,37 @@ chunk:
 	VMULPS       Y8, Y5, Y5
 	VMOVUPS      Y5, 32(R12)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R13
+	JNZ          set
+	ADDQ         every+48(FP), R13
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         stride+56(FP), R11
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels3x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels3x1AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels3x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), DX
 	MOVQ         packed+32(FP), BX
 	MOVQ         panels+40(FP), SI
-	MOVQ         offsets+48(FP), DI
-	MOVQ         factors+56(FP), R8
+	MOVQ         offsets+64(FP), DI
+	MOVQ         factors+72(FP), R8
 	MOVQ         q+16(FP), R9
 	MOVQ         R9, R10
 	ADDQ         DX, R10
 	MOVQ         R10, R11
 	ADDQ         DX, R11
+	MOVQ         every+48(FP), R13
 	MOVL         $0x01010101, R12
 	VPBROADCASTD R12, Z3
 
@@ -2941,8 +2991,18 @@ chunk:
 	VMULPS.BCST   8(R8), Z2, Z2
 	VMOVUPS       Z2, (R12)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R13
+	JNZ           set
+	ADDQ          every+48(FP), R13
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          stride+56(FP), R11
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -3063,17 +3123,18 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels1x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels1x2AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels1x2AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), CX
 	MOVQ packed+32(FP), DX
 	MOVQ panels+40(FP), BX
-	MOVQ offsets+48(FP), SI
-	MOVQ factors+56(FP), DI
+	MOVQ offsets+64(FP), SI
+	MOVQ factors+72(FP), DI
 	MOVQ q+16(FP), R8
+	MOVQ every+48(FP), R10
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -3151,22 +3212,31 @@ chunk:
 	VMULPS       Y3, Y1, Y1
 	VMOVUPS      Y1, 32(R9)
 	ADDQ         $0x40, AX
-	DECQ         BX
-	JNZ          panel
+	DECQ         R10
+	JNZ          set
+	ADDQ         every+48(FP), R10
+	ADDQ         stride+56(FP), R8
+	ADDQ         lds+80(FP), SI
+	ADDQ         lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels1x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels1x2AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels1x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), CX
 	MOVQ         packed+32(FP), DX
 	MOVQ         panels+40(FP), BX
-	MOVQ         offsets+48(FP), SI
-	MOVQ         factors+56(FP), DI
+	MOVQ         offsets+64(FP), SI
+	MOVQ         factors+72(FP), DI
 	MOVQ         q+16(FP), R8
+	MOVQ         every+48(FP), R10
 	MOVL         $0x03030303, R9
 	VPBROADCASTD R9, Z2
 
@@ -3201,8 +3271,16 @@ chunk:
 	VMULPS.BCST   (DI), Z0, Z0
 	VMOVUPS       Z0, (R9)
 	ADDQ          $0x40, AX
-	DECQ          BX
-	JNZ           panel
+	DECQ          R10
+	JNZ           set
+	ADDQ          every+48(FP), R10
+	ADDQ          stride+56(FP), R8
+	ADDQ          lds+80(FP), SI
+	ADDQ          lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -3277,19 +3355,20 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels2x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels2x2AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels2x2AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
+	MOVQ every+48(FP), R12
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -3412,24 +3491,34 @@ chunk:
 	VMULPS       Y6, Y3, Y3
 	VMOVUPS      Y3, 32(R11)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R12
+	JNZ          set
+	ADDQ         every+48(FP), R12
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels2x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels2x2AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels2x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), DX
 	MOVQ         packed+32(FP), BX
 	MOVQ         panels+40(FP), SI
-	MOVQ         offsets+48(FP), DI
-	MOVQ         factors+56(FP), R8
+	MOVQ         offsets+64(FP), DI
+	MOVQ         factors+72(FP), R8
 	MOVQ         q+16(FP), R9
 	MOVQ         R9, R10
 	ADDQ         DX, R10
+	MOVQ         every+48(FP), R12
 	MOVL         $0x03030303, R11
 	VPBROADCASTD R11, Z2
 
@@ -3472,8 +3561,17 @@ chunk:
 	VMULPS.BCST   4(R8), Z1, Z1
 	VMOVUPS       Z1, (R11)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R12
+	JNZ           set
+	ADDQ          every+48(FP), R12
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -3571,21 +3669,22 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels3x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels3x2AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels3x2AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
 	MOVQ R10, R11
 	ADDQ DX, R11
+	MOVQ every+48(FP), R13
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -3753,26 +3852,37 @@ chunk:
 	VMULPS       Y8, Y5, Y5
 	VMOVUPS      Y5, 32(R12)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R13
+	JNZ          set
+	ADDQ         every+48(FP), R13
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         stride+56(FP), R11
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels3x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels3x2AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels3x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), DX
 	MOVQ         packed+32(FP), BX
 	MOVQ         panels+40(FP), SI
-	MOVQ         offsets+48(FP), DI
-	MOVQ         factors+56(FP), R8
+	MOVQ         offsets+64(FP), DI
+	MOVQ         factors+72(FP), R8
 	MOVQ         q+16(FP), R9
 	MOVQ         R9, R10
 	ADDQ         DX, R10
 	MOVQ         R10, R11
 	ADDQ         DX, R11
+	MOVQ         every+48(FP), R13
 	MOVL         $0x03030303, R12
 	VPBROADCASTD R12, Z3
 
@@ -3825,8 +3935,18 @@ chunk:
 	VMULPS.BCST   8(R8), Z2, Z2
 	VMOVUPS       Z2, (R12)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R13
+	JNZ           set
+	ADDQ          every+48(FP), R13
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          stride+56(FP), R11
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -3947,17 +4067,18 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels1x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels1x3AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels1x3AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), CX
 	MOVQ packed+32(FP), DX
 	MOVQ panels+40(FP), BX
-	MOVQ offsets+48(FP), SI
-	MOVQ factors+56(FP), DI
+	MOVQ offsets+64(FP), SI
+	MOVQ factors+72(FP), DI
 	MOVQ q+16(FP), R8
+	MOVQ every+48(FP), R10
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -4083,22 +4204,31 @@ chunk:
 	VMULPS       Y4, Y1, Y1
 	VMOVUPS      Y1, 32(R9)
 	ADDQ         $0x40, AX
-	DECQ         BX
-	JNZ          panel
+	DECQ         R10
+	JNZ          set
+	ADDQ         every+48(FP), R10
+	ADDQ         stride+56(FP), R8
+	ADDQ         lds+80(FP), SI
+	ADDQ         lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels1x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels1x3AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels1x3AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), CX
 	MOVQ         packed+32(FP), DX
 	MOVQ         panels+40(FP), BX
-	MOVQ         offsets+48(FP), SI
-	MOVQ         factors+56(FP), DI
+	MOVQ         offsets+64(FP), SI
+	MOVQ         factors+72(FP), DI
 	MOVQ         q+16(FP), R8
+	MOVQ         every+48(FP), R10
 	MOVL         $0x06060606, R9
 	VPBROADCASTD R9, Z2
 	MOVL         $0x01010101, R9
@@ -4144,8 +4274,16 @@ chunk:
 	VMULPS.BCST   (DI), Z0, Z0
 	VMOVUPS       Z0, (R9)
 	ADDQ          $0x40, AX
-	DECQ          BX
-	JNZ           panel
+	DECQ          R10
+	JNZ           set
+	ADDQ          every+48(FP), R10
+	ADDQ          stride+56(FP), R8
+	ADDQ          lds+80(FP), SI
+	ADDQ          lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -4225,19 +4363,20 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels2x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels2x3AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels2x3AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
+	MOVQ every+48(FP), R12
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -4408,24 +4547,34 @@ chunk:
 	VMULPS       Y6, Y3, Y3
 	VMOVUPS      Y3, 32(R11)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R12
+	JNZ          set
+	ADDQ         every+48(FP), R12
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels2x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels2x3AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels2x3AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), DX
 	MOVQ         packed+32(FP), BX
 	MOVQ         panels+40(FP), SI
-	MOVQ         offsets+48(FP), DI
-	MOVQ         factors+56(FP), R8
+	MOVQ         offsets+64(FP), DI
+	MOVQ         factors+72(FP), R8
 	MOVQ         q+16(FP), R9
 	MOVQ         R9, R10
 	ADDQ         DX, R10
+	MOVQ         every+48(FP), R12
 	MOVL         $0x06060606, R11
 	VPBROADCASTD R11, Z2
 	MOVL         $0x01010101, R11
@@ -4479,8 +4628,17 @@ chunk:
 	VMULPS.BCST   4(R8), Z1, Z1
 	VMOVUPS       Z1, (R11)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R12
+	JNZ           set
+	ADDQ          every+48(FP), R12
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -4583,21 +4741,22 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels3x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels3x3AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels3x3AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
 	MOVQ R10, R11
 	ADDQ DX, R11
+	MOVQ every+48(FP), R13
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -4813,26 +4972,37 @@ chunk:
 	VMULPS       Y8, Y5, Y5
 	VMOVUPS      Y5, 32(R12)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R13
+	JNZ          set
+	ADDQ         every+48(FP), R13
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         stride+56(FP), R11
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels3x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels3x3AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels3x3AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), DX
 	MOVQ         packed+32(FP), BX
 	MOVQ         panels+40(FP), SI
-	MOVQ         offsets+48(FP), DI
-	MOVQ         factors+56(FP), R8
+	MOVQ         offsets+64(FP), DI
+	MOVQ         factors+72(FP), R8
 	MOVQ         q+16(FP), R9
 	MOVQ         R9, R10
 	ADDQ         DX, R10
 	MOVQ         R10, R11
 	ADDQ         DX, R11
+	MOVQ         every+48(FP), R13
 	MOVL         $0x06060606, R12
 	VPBROADCASTD R12, Z3
 	MOVL         $0x01010101, R12
@@ -4896,8 +5066,18 @@ chunk:
 	VMULPS.BCST   8(R8), Z2, Z2
 	VMOVUPS       Z2, (R12)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R13
+	JNZ           set
+	ADDQ          every+48(FP), R13
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          stride+56(FP), R11
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -5023,17 +5203,18 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels1x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels1x4AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels1x4AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), CX
 	MOVQ packed+32(FP), DX
 	MOVQ panels+40(FP), BX
-	MOVQ offsets+48(FP), SI
-	MOVQ factors+56(FP), DI
+	MOVQ offsets+64(FP), SI
+	MOVQ factors+72(FP), DI
 	MOVQ q+16(FP), R8
+	MOVQ every+48(FP), R10
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -5109,22 +5290,31 @@ chunk:
 	VMULPS       Y3, Y1, Y1
 	VMOVUPS      Y1, 32(R9)
 	ADDQ         $0x40, AX
-	DECQ         BX
-	JNZ          panel
+	DECQ         R10
+	JNZ          set
+	ADDQ         every+48(FP), R10
+	ADDQ         stride+56(FP), R8
+	ADDQ         lds+80(FP), SI
+	ADDQ         lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels1x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels1x4AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels1x4AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), CX
 	MOVQ         packed+32(FP), DX
 	MOVQ         panels+40(FP), BX
-	MOVQ         offsets+48(FP), SI
-	MOVQ         factors+56(FP), DI
+	MOVQ         offsets+64(FP), SI
+	MOVQ         factors+72(FP), DI
 	MOVQ         q+16(FP), R8
+	MOVQ         every+48(FP), R10
 	MOVL         $0x0f0f0f0f, R9
 	VPBROADCASTD R9, Z2
 
@@ -5161,8 +5351,16 @@ chunk:
 	VMULPS.BCST   (DI), Z0, Z0
 	VMOVUPS       Z0, (R9)
 	ADDQ          $0x40, AX
-	DECQ          BX
-	JNZ           panel
+	DECQ          R10
+	JNZ           set
+	ADDQ          every+48(FP), R10
+	ADDQ          stride+56(FP), R8
+	ADDQ          lds+80(FP), SI
+	ADDQ          lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -5238,19 +5436,20 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels2x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels2x4AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels2x4AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
+	MOVQ every+48(FP), R12
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -5371,24 +5570,34 @@ chunk:
 	VMULPS       Y6, Y3, Y3
 	VMOVUPS      Y3, 32(R11)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R12
+	JNZ          set
+	ADDQ         every+48(FP), R12
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels2x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels2x4AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels2x4AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), DX
 	MOVQ         packed+32(FP), BX
 	MOVQ         panels+40(FP), SI
-	MOVQ         offsets+48(FP), DI
-	MOVQ         factors+56(FP), R8
+	MOVQ         offsets+64(FP), DI
+	MOVQ         factors+72(FP), R8
 	MOVQ         q+16(FP), R9
 	MOVQ         R9, R10
 	ADDQ         DX, R10
+	MOVQ         every+48(FP), R12
 	MOVL         $0x0f0f0f0f, R11
 	VPBROADCASTD R11, Z2
 
@@ -5433,8 +5642,17 @@ chunk:
 	VMULPS.BCST   4(R8), Z1, Z1
 	VMOVUPS       Z1, (R11)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R12
+	JNZ           set
+	ADDQ          every+48(FP), R12
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -5533,21 +5751,22 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels3x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels3x4AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels3x4AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
 	MOVQ R10, R11
 	ADDQ DX, R11
+	MOVQ every+48(FP), R13
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -5713,26 +5932,37 @@ chunk:
 	VMULPS       Y8, Y5, Y5
 	VMOVUPS      Y5, 32(R12)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R13
+	JNZ          set
+	ADDQ         every+48(FP), R13
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         stride+56(FP), R11
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels3x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels3x4AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels3x4AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), DX
 	MOVQ         packed+32(FP), BX
 	MOVQ         panels+40(FP), SI
-	MOVQ         offsets+48(FP), DI
-	MOVQ         factors+56(FP), R8
+	MOVQ         offsets+64(FP), DI
+	MOVQ         factors+72(FP), R8
 	MOVQ         q+16(FP), R9
 	MOVQ         R9, R10
 	ADDQ         DX, R10
 	MOVQ         R10, R11
 	ADDQ         DX, R11
+	MOVQ         every+48(FP), R13
 	MOVL         $0x0f0f0f0f, R12
 	VPBROADCASTD R12, Z3
 
@@ -5787,8 +6017,18 @@ chunk:
 	VMULPS.BCST   8(R8), Z2, Z2
 	VMOVUPS       Z2, (R12)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R13
+	JNZ           set
+	ADDQ          every+48(FP), R13
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          stride+56(FP), R11
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -5910,17 +6150,18 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels1x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels1x5AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels1x5AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), CX
 	MOVQ packed+32(FP), DX
 	MOVQ panels+40(FP), BX
-	MOVQ offsets+48(FP), SI
-	MOVQ factors+56(FP), DI
+	MOVQ offsets+64(FP), SI
+	MOVQ factors+72(FP), DI
 	MOVQ q+16(FP), R8
+	MOVQ every+48(FP), R10
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -6044,22 +6285,31 @@ chunk:
 	VMULPS       Y4, Y1, Y1
 	VMOVUPS      Y1, 32(R9)
 	ADDQ         $0x40, AX
-	DECQ         BX
-	JNZ          panel
+	DECQ         R10
+	JNZ          set
+	ADDQ         every+48(FP), R10
+	ADDQ         stride+56(FP), R8
+	ADDQ         lds+80(FP), SI
+	ADDQ         lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels1x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels1x5AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels1x5AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), CX
 	MOVQ         packed+32(FP), DX
 	MOVQ         panels+40(FP), BX
-	MOVQ         offsets+48(FP), SI
-	MOVQ         factors+56(FP), DI
+	MOVQ         offsets+64(FP), SI
+	MOVQ         factors+72(FP), DI
 	MOVQ         q+16(FP), R8
+	MOVQ         every+48(FP), R10
 	MOVL         $0x1e1e1e1e, R9
 	VPBROADCASTD R9, Z2
 	MOVL         $0x01010101, R9
@@ -6107,8 +6357,16 @@ chunk:
 	VMULPS.BCST   (DI), Z0, Z0
 	VMOVUPS       Z0, (R9)
 	ADDQ          $0x40, AX
-	DECQ          BX
-	JNZ           panel
+	DECQ          R10
+	JNZ           set
+	ADDQ          every+48(FP), R10
+	ADDQ          stride+56(FP), R8
+	ADDQ          lds+80(FP), SI
+	ADDQ          lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -6189,19 +6447,20 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels2x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels2x5AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels2x5AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
+	MOVQ every+48(FP), R12
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -6370,24 +6629,34 @@ chunk:
 	VMULPS       Y6, Y3, Y3
 	VMOVUPS      Y3, 32(R11)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R12
+	JNZ          set
+	ADDQ         every+48(FP), R12
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels2x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels2x5AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels2x5AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), DX
 	MOVQ         packed+32(FP), BX
 	MOVQ         panels+40(FP), SI
-	MOVQ         offsets+48(FP), DI
-	MOVQ         factors+56(FP), R8
+	MOVQ         offsets+64(FP), DI
+	MOVQ         factors+72(FP), R8
 	MOVQ         q+16(FP), R9
 	MOVQ         R9, R10
 	ADDQ         DX, R10
+	MOVQ         every+48(FP), R12
 	MOVL         $0x1e1e1e1e, R11
 	VPBROADCASTD R11, Z2
 	MOVL         $0x01010101, R11
@@ -6443,8 +6712,17 @@ chunk:
 	VMULPS.BCST   4(R8), Z1, Z1
 	VMOVUPS       Z1, (R11)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R12
+	JNZ           set
+	ADDQ          every+48(FP), R12
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -6548,21 +6826,22 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels3x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels3x5AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels3x5AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
 	MOVQ R10, R11
 	ADDQ DX, R11
+	MOVQ every+48(FP), R13
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -6776,26 +7055,37 @@ chunk:
 	VMULPS       Y8, Y5, Y5
 	VMOVUPS      Y5, 32(R12)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R13
+	JNZ          set
+	ADDQ         every+48(FP), R13
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         stride+56(FP), R11
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels3x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels3x5AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels3x5AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), DX
 	MOVQ         packed+32(FP), BX
 	MOVQ         panels+40(FP), SI
-	MOVQ         offsets+48(FP), DI
-	MOVQ         factors+56(FP), R8
+	MOVQ         offsets+64(FP), DI
+	MOVQ         factors+72(FP), R8
 	MOVQ         q+16(FP), R9
 	MOVQ         R9, R10
 	ADDQ         DX, R10
 	MOVQ         R10, R11
 	ADDQ         DX, R11
+	MOVQ         every+48(FP), R13
 	MOVL         $0x1e1e1e1e, R12
 	VPBROADCASTD R12, Z3
 	MOVL         $0x01010101, R12
@@ -6861,8 +7151,18 @@ chunk:
 	VMULPS.BCST   8(R8), Z2, Z2
 	VMOVUPS       Z2, (R12)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R13
+	JNZ           set
+	ADDQ          every+48(FP), R13
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          stride+56(FP), R11
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -6989,17 +7289,18 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels1x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels1x6AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels1x6AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), CX
 	MOVQ packed+32(FP), DX
 	MOVQ panels+40(FP), BX
-	MOVQ offsets+48(FP), SI
-	MOVQ factors+56(FP), DI
+	MOVQ offsets+64(FP), SI
+	MOVQ factors+72(FP), DI
 	MOVQ q+16(FP), R8
+	MOVQ every+48(FP), R10
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -7113,22 +7414,31 @@ chunk:
 	VMULPS       Y4, Y1, Y1
 	VMOVUPS      Y1, 32(R9)
 	ADDQ         $0x40, AX
-	DECQ         BX
-	JNZ          panel
+	DECQ         R10
+	JNZ          set
+	ADDQ         every+48(FP), R10
+	ADDQ         stride+56(FP), R8
+	ADDQ         lds+80(FP), SI
+	ADDQ         lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels1x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels1x6AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels1x6AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), CX
 	MOVQ         packed+32(FP), DX
 	MOVQ         panels+40(FP), BX
-	MOVQ         offsets+48(FP), SI
-	MOVQ         factors+56(FP), DI
+	MOVQ         offsets+64(FP), SI
+	MOVQ         factors+72(FP), DI
 	MOVQ         q+16(FP), R8
+	MOVQ         every+48(FP), R10
 	MOVL         $0x3c3c3c3c, R9
 	VPBROADCASTD R9, Z2
 	MOVL         $0x03030303, R9
@@ -7177,8 +7487,16 @@ chunk:
 	VMULPS.BCST   (DI), Z0, Z0
 	VMOVUPS       Z0, (R9)
 	ADDQ          $0x40, AX
-	DECQ          BX
-	JNZ           panel
+	DECQ          R10
+	JNZ           set
+	ADDQ          every+48(FP), R10
+	ADDQ          stride+56(FP), R8
+	ADDQ          lds+80(FP), SI
+	ADDQ          lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -7259,19 +7577,20 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels2x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels2x6AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels2x6AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
+	MOVQ every+48(FP), R12
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -7430,24 +7749,34 @@ chunk:
 	VMULPS       Y6, Y3, Y3
 	VMOVUPS      Y3, 32(R11)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R12
+	JNZ          set
+	ADDQ         every+48(FP), R12
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels2x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels2x6AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels2x6AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), DX
 	MOVQ         packed+32(FP), BX
 	MOVQ         panels+40(FP), SI
-	MOVQ         offsets+48(FP), DI
-	MOVQ         factors+56(FP), R8
+	MOVQ         offsets+64(FP), DI
+	MOVQ         factors+72(FP), R8
 	MOVQ         q+16(FP), R9
 	MOVQ         R9, R10
 	ADDQ         DX, R10
+	MOVQ         every+48(FP), R12
 	MOVL         $0x3c3c3c3c, R11
 	VPBROADCASTD R11, Z2
 	MOVL         $0x03030303, R11
@@ -7504,8 +7833,17 @@ chunk:
 	VMULPS.BCST   4(R8), Z1, Z1
 	VMOVUPS       Z1, (R11)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R12
+	JNZ           set
+	ADDQ          every+48(FP), R12
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -7609,21 +7947,22 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels3x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels3x6AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels3x6AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
 	MOVQ R10, R11
 	ADDQ DX, R11
+	MOVQ every+48(FP), R13
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -7827,26 +8166,37 @@ chunk:
 	VMULPS       Y8, Y5, Y5
 	VMOVUPS      Y5, 32(R12)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R13
+	JNZ          set
+	ADDQ         every+48(FP), R13
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         stride+56(FP), R11
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels3x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels3x6AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels3x6AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), DX
 	MOVQ         packed+32(FP), BX
 	MOVQ         panels+40(FP), SI
-	MOVQ         offsets+48(FP), DI
-	MOVQ         factors+56(FP), R8
+	MOVQ         offsets+64(FP), DI
+	MOVQ         factors+72(FP), R8
 	MOVQ         q+16(FP), R9
 	MOVQ         R9, R10
 	ADDQ         DX, R10
 	MOVQ         R10, R11
 	ADDQ         DX, R11
+	MOVQ         every+48(FP), R13
 	MOVL         $0x3c3c3c3c, R12
 	VPBROADCASTD R12, Z3
 	MOVL         $0x03030303, R12
@@ -7913,8 +8263,18 @@ chunk:
 	VMULPS.BCST   8(R8), Z2, Z2
 	VMOVUPS       Z2, (R12)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R13
+	JNZ           set
+	ADDQ          every+48(FP), R13
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          stride+56(FP), R11
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -8041,17 +8401,18 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels1x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels1x7AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels1x7AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), CX
 	MOVQ packed+32(FP), DX
 	MOVQ panels+40(FP), BX
-	MOVQ offsets+48(FP), SI
-	MOVQ factors+56(FP), DI
+	MOVQ offsets+64(FP), SI
+	MOVQ factors+72(FP), DI
 	MOVQ q+16(FP), R8
+	MOVQ every+48(FP), R10
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -8213,22 +8574,31 @@ chunk:
 	VMULPS       Y4, Y1, Y1
 	VMOVUPS      Y1, 32(R9)
 	ADDQ         $0x40, AX
-	DECQ         BX
-	JNZ          panel
+	DECQ         R10
+	JNZ          set
+	ADDQ         every+48(FP), R10
+	ADDQ         stride+56(FP), R8
+	ADDQ         lds+80(FP), SI
+	ADDQ         lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels1x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels1x7AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels1x7AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), CX
 	MOVQ         packed+32(FP), DX
 	MOVQ         panels+40(FP), BX
-	MOVQ         offsets+48(FP), SI
-	MOVQ         factors+56(FP), DI
+	MOVQ         offsets+64(FP), SI
+	MOVQ         factors+72(FP), DI
 	MOVQ         q+16(FP), R8
+	MOVQ         every+48(FP), R10
 	MOVL         $0x78787878, R9
 	VPBROADCASTD R9, Z2
 	MOVL         $0x06060606, R9
@@ -8288,8 +8658,16 @@ chunk:
 	VMULPS.BCST   (DI), Z0, Z0
 	VMOVUPS       Z0, (R9)
 	ADDQ          $0x40, AX
-	DECQ          BX
-	JNZ           panel
+	DECQ          R10
+	JNZ           set
+	ADDQ          every+48(FP), R10
+	ADDQ          stride+56(FP), R8
+	ADDQ          lds+80(FP), SI
+	ADDQ          lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -8375,19 +8753,20 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels2x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels2x7AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels2x7AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
+	MOVQ every+48(FP), R12
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -8594,24 +8973,34 @@ chunk:
 	VMULPS       Y6, Y3, Y3
 	VMOVUPS      Y3, 32(R11)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R12
+	JNZ          set
+	ADDQ         every+48(FP), R12
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels2x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels2x7AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels2x7AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), DX
 	MOVQ         packed+32(FP), BX
 	MOVQ         panels+40(FP), SI
-	MOVQ         offsets+48(FP), DI
-	MOVQ         factors+56(FP), R8
+	MOVQ         offsets+64(FP), DI
+	MOVQ         factors+72(FP), R8
 	MOVQ         q+16(FP), R9
 	MOVQ         R9, R10
 	ADDQ         DX, R10
+	MOVQ         every+48(FP), R12
 	MOVL         $0x78787878, R11
 	VPBROADCASTD R11, Z2
 	MOVL         $0x06060606, R11
@@ -8679,8 +9068,17 @@ chunk:
 	VMULPS.BCST   4(R8), Z1, Z1
 	VMOVUPS       Z1, (R11)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R12
+	JNZ           set
+	ADDQ          every+48(FP), R12
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -8789,21 +9187,22 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels3x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels3x7AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels3x7AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
 	MOVQ R10, R11
 	ADDQ DX, R11
+	MOVQ every+48(FP), R13
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -9055,26 +9454,37 @@ chunk:
 	VMULPS       Y8, Y5, Y5
 	VMOVUPS      Y5, 32(R12)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R13
+	JNZ          set
+	ADDQ         every+48(FP), R13
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         stride+56(FP), R11
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels3x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels3x7AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels3x7AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
 	MOVQ         d+24(FP), DX
 	MOVQ         packed+32(FP), BX
 	MOVQ         panels+40(FP), SI
-	MOVQ         offsets+48(FP), DI
-	MOVQ         factors+56(FP), R8
+	MOVQ         offsets+64(FP), DI
+	MOVQ         factors+72(FP), R8
 	MOVQ         q+16(FP), R9
 	MOVQ         R9, R10
 	ADDQ         DX, R10
 	MOVQ         R10, R11
 	ADDQ         DX, R11
+	MOVQ         every+48(FP), R13
 	MOVL         $0x78787878, R12
 	VPBROADCASTD R12, Z3
 	MOVL         $0x06060606, R12
@@ -9152,8 +9562,18 @@ chunk:
 	VMULPS.BCST   8(R8), Z2, Z2
 	VMOVUPS       Z2, (R12)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R13
+	JNZ           set
+	ADDQ          every+48(FP), R13
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          stride+56(FP), R11
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -9285,17 +9705,18 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels1x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels1x8AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels1x8AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), CX
 	MOVQ packed+32(FP), DX
 	MOVQ panels+40(FP), BX
-	MOVQ offsets+48(FP), SI
-	MOVQ factors+56(FP), DI
+	MOVQ offsets+64(FP), SI
+	MOVQ factors+72(FP), DI
 	MOVQ q+16(FP), R8
+	MOVQ every+48(FP), R10
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -9407,22 +9828,31 @@ chunk:
 	VMULPS       Y3, Y1, Y1
 	VMOVUPS      Y1, 32(R9)
 	ADDQ         $0x40, AX
-	DECQ         BX
-	JNZ          panel
+	DECQ         R10
+	JNZ          set
+	ADDQ         every+48(FP), R10
+	ADDQ         stride+56(FP), R8
+	ADDQ         lds+80(FP), SI
+	ADDQ         lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels1x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels1x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels1x8AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels1x8AVX512(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), CX
 	MOVQ packed+32(FP), DX
 	MOVQ panels+40(FP), BX
-	MOVQ offsets+48(FP), SI
-	MOVQ factors+56(FP), DI
+	MOVQ offsets+64(FP), SI
+	MOVQ factors+72(FP), DI
 	MOVQ q+16(FP), R8
+	MOVQ every+48(FP), R10
 
 panel:
 	VPXORD Z0, Z0, Z0
@@ -9453,8 +9883,16 @@ chunk:
 	VMULPS.BCST   (DI), Z0, Z0
 	VMOVUPS       Z0, (R9)
 	ADDQ          $0x40, AX
-	DECQ          BX
-	JNZ           panel
+	DECQ          R10
+	JNZ           set
+	ADDQ          every+48(FP), R10
+	ADDQ          stride+56(FP), R8
+	ADDQ          lds+80(FP), SI
+	ADDQ          lds+80(FP), DI
+
+set:
+	DECQ BX
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -9527,19 +9965,20 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels2x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels2x8AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels2x8AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
+	MOVQ every+48(FP), R12
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -9720,24 +10159,34 @@ chunk:
 	VMULPS       Y6, Y3, Y3
 	VMOVUPS      Y3, 32(R11)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R12
+	JNZ          set
+	ADDQ         every+48(FP), R12
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels2x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels2x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels2x8AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels2x8AVX512(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
+	MOVQ every+48(FP), R12
 
 panel:
 	VPXORD Z0, Z0, Z0
@@ -9776,8 +10225,17 @@ chunk:
 	VMULPS.BCST   4(R8), Z1, Z1
 	VMOVUPS       Z1, (R11)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R12
+	JNZ           set
+	ADDQ          every+48(FP), R12
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
@@ -9873,21 +10331,22 @@ row:
 	VZEROUPPER
 	RET
 
-// func panels3x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
-TEXT ·panels3x8AVX2(SB), NOSPLIT, $0-64
+TEXT ·panels3x8AVX2(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
 	MOVQ R10, R11
 	ADDQ DX, R11
+	MOVQ every+48(FP), R13
 
 panel:
 	VPXOR Y0, Y0, Y0
@@ -10137,26 +10596,37 @@ chunk:
 	VMULPS       Y8, Y5, Y5
 	VMOVUPS      Y5, 32(R12)
 	ADDQ         $0x40, AX
-	DECQ         SI
-	JNZ          panel
+	DECQ         R13
+	JNZ          set
+	ADDQ         every+48(FP), R13
+	ADDQ         stride+56(FP), R9
+	ADDQ         stride+56(FP), R10
+	ADDQ         stride+56(FP), R11
+	ADDQ         lds+80(FP), DI
+	ADDQ         lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 
-// func panels3x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// func panels3x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX512F, AVX512_VNNI, MMX+
-TEXT ·panels3x8AVX512(SB), NOSPLIT, $0-64
+TEXT ·panels3x8AVX512(SB), NOSPLIT, $0-88
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ d+24(FP), DX
 	MOVQ packed+32(FP), BX
 	MOVQ panels+40(FP), SI
-	MOVQ offsets+48(FP), DI
-	MOVQ factors+56(FP), R8
+	MOVQ offsets+64(FP), DI
+	MOVQ factors+72(FP), R8
 	MOVQ q+16(FP), R9
 	MOVQ R9, R10
 	ADDQ DX, R10
 	MOVQ R10, R11
 	ADDQ DX, R11
+	MOVQ every+48(FP), R13
 
 panel:
 	VPXORD Z0, Z0, Z0
@@ -10205,8 +10675,18 @@ chunk:
 	VMULPS.BCST   8(R8), Z2, Z2
 	VMOVUPS       Z2, (R12)
 	ADDQ          $0x40, AX
-	DECQ          SI
-	JNZ           panel
+	DECQ          R13
+	JNZ           set
+	ADDQ          every+48(FP), R13
+	ADDQ          stride+56(FP), R9
+	ADDQ          stride+56(FP), R10
+	ADDQ          stride+56(FP), R11
+	ADDQ          lds+80(FP), DI
+	ADDQ          lds+80(FP), R8
+
+set:
+	DECQ SI
+	JNZ  panel
 	VZEROUPPER
 	RET
 

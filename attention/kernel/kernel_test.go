@@ -272,10 +272,26 @@ func TestCodes(t *testing.T) {
 					}
 					offsets, factors := floats(r, m), floats(r, m)
 					x, y := make([]float32, m*64), make([]float32, m*64)
-					s.panels(x, 64, queries, m, packed, n, d, bits, offsets, factors)
-					portable.panels(y, 64, queries, m, packed, n, d, bits, offsets, factors)
+					s.panels(x, 64, queries, m, packed, n, d, bits, offsets, factors, Sets{Every: n})
+					portable.panels(y, 64, queries, m, packed, n, d, bits, offsets, factors, Sets{Every: n})
 					if !slices.Equal(x, y) {
 						t.Fatalf("%s: %d queries of %d with panels of %d bits: %v, portable %v", s.name, m, d, bits, x, y)
+					}
+					if m == 1 {
+						continue
+					}
+					sets := Sets{Every: 2, Stride: d, Factors: 1} // the second set begins with the first one's second query
+					s.panels(x, 64, queries, m-1, packed, n, d, bits, offsets, factors, sets)
+					portable.panels(y, 64, queries, m-1, packed, n, d, bits, offsets, factors, sets)
+					for h := range m - 1 { // and says what each set says alone
+						second := make([]float32, Lanes)
+						Panels(second, Lanes, queries[(h+1)*d:(h+2)*d], 1, packed[2*PanelBytes(d, bits):], 1, d, bits, offsets[h+1:], factors[h+1:])
+						if !slices.Equal(second, y[h*64+2*Lanes:h*64+3*Lanes]) {
+							t.Fatalf("a set of queries of %d with panels of %d bits: %v, alone %v", d, bits, y, second)
+						}
+					}
+					if !slices.Equal(x, y) {
+						t.Fatalf("%s: sets of %d queries of %d with panels of %d bits: %v, portable %v", s.name, m-1, d, bits, x, y)
 					}
 				}
 			}
@@ -380,9 +396,9 @@ func BenchmarkKernels(b *testing.B) {
 			"dots512":         func() { s.dots(c[:n], q, codes) },
 			"weigh3x512":      func() { s.weigh(c[:3*d], d, a, n, 3, codes, d, n) },
 			"weigh512":        func() { s.weigh(c[:d], d, a, n, 1, codes, d, n) },
-			"panels3x8x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 8, a, a) },
-			"panels3x3x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 3, a, a) },
-			"panels3x4x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 4, a, a) },
+			"panels3x8x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 8, a, a, Sets{Every: n}) },
+			"panels3x3x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 3, a, a, Sets{Every: n}) },
+			"panels3x4x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 4, a, a, Sets{Every: n}) },
 			"fold3":           func() { s.fold(q3, c[:d], a[:3*d], scales, c[d:d+3], c[2*d:2*d+3]) },
 			"unpack6x128":     func() { s.unpack(codes[:128*d], codes[128*d:], nil, 128, d, 6) },
 		} {

@@ -19,12 +19,30 @@ const chunkChannels = 16
 
 // Panels writes dst[h·ld+j] = (Σ_i q[h·d+i]·code[j][i] + offsets[h])·factors[h] for m queries and the keys j of n panels; the sum is exact.
 func Panels(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32) {
+	PanelSets(dst, ld, q, m, packed, n, d, bits, offsets, factors, Sets{Every: n})
+}
+
+// Sets says that queries change from panel to panel: after every so many comes the next set of them, Stride integers on, with offsets and factors
+// Factors numbers on.
+type Sets struct{ Every, Stride, Factors int }
+
+// PanelSets is Panels with a set of m queries for every so many panels.
+func PanelSets(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32, sets Sets) {
 	if n > 0 && m > 0 {
-		active.panels(dst, ld, q, m, packed, n, d, bits, offsets[:m], factors[:m])
+		active.panels(dst, ld, q, m, packed, n, d, bits, offsets, factors, sets)
 	}
 }
 
-func panelsPortable(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32) {
+func panelsPortable(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32, sets Sets) {
+	for at := 0; at < n; at += sets.Every {
+		set := at / sets.Every
+		some := min(sets.Every, n-at)
+		panelSet(dst[at*Lanes:], ld, q[set*sets.Stride:], m, packed[at*PanelBytes(d, bits):], some, d, bits, offsets[set*sets.Factors:], factors[set*sets.Factors:])
+	}
+}
+
+// panelSet takes panels that meet the same queries.
+func panelSet(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32) {
 	var codes [4]byte
 	for p := range n {
 		panel := packed[p*PanelBytes(d, bits):][:PanelBytes(d, bits)]

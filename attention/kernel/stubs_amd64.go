@@ -136,218 +136,218 @@ func weigh3x64AVX512(out *float32, ldo int, w *float32, ldw int, codes *byte, d 
 // adds the weighted sums of 32 columns of rows of codes, which start d bytes apart, for heads whose weights and outputs start ldw and ldo bytes apart.
 func weigh3x32AVX2(out *float32, ldo int, w *float32, ldw int, codes *byte, d int, rows int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
-func panels1x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
-func panels1x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 1 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen1x1AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
-func panels2x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
-func panels2x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 1 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen2x1AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
-func panels3x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart.
-func panels3x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 1 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 1 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen3x1AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
-func panels1x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
-func panels1x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 2 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen1x2AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
-func panels2x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
-func panels2x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 2 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen2x2AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
-func panels3x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x2AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart.
-func panels3x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 2 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 2 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen3x2AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
-func panels1x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
-func panels1x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 3 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen1x3AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
-func panels2x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
-func panels2x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 3 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen2x3AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
-func panels3x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x3AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart.
-func panels3x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 3 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x3AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 3 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen3x3AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
-func panels1x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
-func panels1x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 4 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen1x4AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
-func panels2x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
-func panels2x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 4 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen2x4AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
-func panels3x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x4AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart.
-func panels3x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 4 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 4 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen3x4AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
-func panels1x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
-func panels1x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 5 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen1x5AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
-func panels2x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
-func panels2x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 5 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen2x5AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
-func panels3x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x5AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart.
-func panels3x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 5 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x5AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 5 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen3x5AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
-func panels1x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
-func panels1x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 6 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen1x6AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
-func panels2x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
-func panels2x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 6 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen2x6AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
-func panels3x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x6AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart.
-func panels3x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 6 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x6AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 6 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen3x6AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
-func panels1x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
-func panels1x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 7 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen1x7AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
-func panels2x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
-func panels2x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 7 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen2x7AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
-func panels3x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x7AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart.
-func panels3x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 7 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x7AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 7 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen3x7AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
-func panels1x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
-func panels1x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 1 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels1x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 8 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen1x8AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
-func panels2x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
-func panels2x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 2 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels2x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 8 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen2x8AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
-func panels3x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x8AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
-// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart.
-func panels3x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets *float32, factors *float32)
+// writes (product + offset)·factor of 3 queries of d integers with panels of 16 keys in codes of 8 bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.
+func panels3x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 
 // writes the sums of the first n of the listed rows of 64 codes of 8 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen3x8AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)

@@ -100,6 +100,17 @@ func (p *Panels) Products(dst []float32, ld int, q []int8, m, first, n int, offs
 	}
 }
 
+// SetProducts is Products for whole panels of keys of a block each with its own set of queries: see kernel.PanelSets. It reports whether rows
+// from the first on are whole panels.
+func (p *Panels) SetProducts(dst []float32, ld int, q []int8, m, stride, first, n int, offsets, factors []float32) bool {
+	if first%kernel.Lanes != 0 || n%BlockRows != 0 {
+		return false
+	}
+	kernel.PanelSets(dst, ld, q, m, p.data[first/kernel.Lanes*kernel.PanelBytes(p.dim, p.bits):], n/kernel.Lanes, p.dim, p.bits, offsets, factors,
+		kernel.Sets{Every: BlockRows / kernel.Lanes, Stride: stride, Factors: m})
+	return true
+}
+
 // Keep leaves only the rows at the given ascending indices, moved together.
 func (p *Panels) Keep(indices []int32) {
 	for to, from := range indices {

@@ -9,7 +9,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-const panelSignature = "func(dst *float32, ld int, q *int8, d int, packed *byte, panels int, offsets, factors *float32)"
+const panelSignature = "func(dst *float32, ld int, q *int8, d int, packed *byte, panels, every, stride int, offsets, factors *float32, lds int)"
 
 // panels emits the products of some queries with panels of 16 keys. A panel is cut into chunks of 16 channels, a chunk into
 // four vectors of 64 codes, four channels of each key; a dword of a query meets all 16 keys in one instruction, and nothing is summed
@@ -19,6 +19,7 @@ type panels struct {
 	bits, heads        int
 	packed, d, off     reg.GPVirtual
 	dst, ld, count     reg.GPVirtual
+	left               reg.GPVirtual // panels of the set
 	offsets, factors   reg.GPVirtual
 	queries            []reg.GPVirtual
 	clear, chunk, done func()
@@ -26,12 +27,12 @@ type panels struct {
 
 func newPanels(set string, bits, heads int) *panels {
 	function(fmt.Sprintf("panels%dx%d%s", heads, bits, set), panelSignature,
-		fmt.Sprintf("writes (product + offset)·factor of %d queries of d integers with panels of 16 keys in codes of %d bits; rows of dst start ld bytes apart.", heads, bits))
+		fmt.Sprintf("writes (product + offset)·factor of %d queries of d integers with panels of 16 keys in codes of %d bits; rows of dst start ld bytes apart. After every so many panels comes the next set of queries, stride bytes on, their offsets and factors lds bytes.", heads, bits))
 	p := &panels{bits: bits, heads: heads}
 	p.dst, p.ld, p.d, p.packed, p.count = gp("dst"), gp("ld"), gp("d"), gp("packed"), gp("panels")
 	p.offsets, p.factors = gp("offsets"), gp("factors")
 	p.queries = rowsFrom(gp("q"), p.d, heads)
-	p.off = GP64()
+	p.off, p.left = GP64(), gp("every")
 	return p
 }
 
@@ -48,6 +49,15 @@ func (p *panels) emit() {
 	JL(operand.LabelRef("chunk"))
 	p.done()
 	ADDQ(operand.Imm(64), p.dst)
+	DECQ(p.left)
+	JNZ(operand.LabelRef("set"))
+	addParam("every", p.left)
+	for _, q := range p.queries {
+		addParam("stride", q)
+	}
+	addParam("lds", p.offsets)
+	addParam("lds", p.factors)
+	Label("set")
 	again(p.count, "panel")
 	VZEROUPPER()
 	RET()
