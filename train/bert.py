@@ -75,12 +75,8 @@ class Encoder(nn.Module):
 
     def mean(self, ids, valid, cascade=None):
         """The normalized mean of every token's last state: (rows, width)."""
-        return self.states(ids, valid, cascade)[0]
-
-    def states(self, ids, valid, cascade=None):
-        """mean, and the last states that it is of, zero where valid is not: (rows, length, width)."""
         x = self(ids, valid, cascade).float() * valid[:, :, None]
-        return F.normalize(x.sum(1) / valid.sum(1, keepdim=True), dim=1), x
+        return F.normalize(x.sum(1) / valid.sum(1, keepdim=True), dim=1)
 
 
 class Classifier(nn.Module):

@@ -72,7 +72,7 @@ def accuracy(model, data, schedule=None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--start", required=True, help="model folder to begin from")
-    parser.add_argument("--teacher", help="model folder to distil from")
+    parser.add_argument("--teacher", nargs="+", default=[], help="model folders to distil from: the mean of what they say")
     parser.add_argument("--data", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--schedule")
@@ -87,7 +87,7 @@ def main():
     tokenizer = glue.read_tokenizer(args.start)
     train, held = ([(tokenizer.encode(s).ids, label) for s, label in part] for part in glue.sst2(args.data))
     model = read_classifier(args.start)
-    teacher = read_classifier(args.teacher).eval() if args.teacher else None
+    teachers = [read_classifier(path).eval() for path in args.teacher]
     schedule = schedules.load(args.schedule, model.config["num_hidden_layers"]) if args.schedule else None
     buckets = glue.Buckets([len(ids) for ids, _ in train], args.rows, args.seed)
     print(f"{len(train)} training phrases, {len(held)} sentences held out", flush=True)
@@ -97,11 +97,11 @@ def main():
         rows, labels = [ids for ids, _ in batch], torch.tensor([label for _, label in batch])
         with torch.autocast("cpu", torch.bfloat16):
             logits, _ = forward(model, rows, schedule if step % 4 else None)
-            if not teacher:
+            if not teachers:
                 return F.cross_entropy(logits, labels)
             with torch.no_grad():
-                target, _ = forward(teacher, rows)
-        distance = F.kl_div(logits.log_softmax(1), target.softmax(1), reduction="batchmean")
+                target = sum(forward(teacher, rows)[0].softmax(1) for teacher in teachers) / len(teachers)
+        distance = F.kl_div(logits.log_softmax(1), target, reduction="batchmean")
         return (F.cross_entropy(logits, labels) + distance) / 2
 
     if args.freeze_embeddings:

@@ -3,8 +3,7 @@
     python story.py --books ../../shared/data/books --out out/story --steps 1600
     python story.py --books ../../shared/data/books --out out/names --start out/story --exchange 0.7 --steps 500 --lr 0.01 --lr-rest 1e-3
 
-A book that is not trained on has names of its own. --exchange gives a share of the windows other names, the same ones throughout a
-window, so that who is meant can only be learnt from the text before.
+--exchange gives a share of the windows invented names (exchange.py).
 """
 
 import argparse
@@ -21,6 +20,7 @@ import folder
 import gpt2
 import loop
 import optim
+from exchange import Exchange
 from tokenizers import Tokenizer
 
 CONFIG = {
@@ -49,29 +49,12 @@ def next_token_loss(model, rows):
     return F.cross_entropy(logits.float().flatten(0, 1), rows[:, 1:].flatten())
 
 
-SPACE = "\u0120"  # how byte-level BPE writes it
-
-
-def names(tokenizer, books):
-    """The ids of words that are names, or begin like names: capitalized, and more often so than not."""
-    counts = torch.bincount(torch.cat(books), minlength=tokenizer.get_vocab_size())
-    found = []
-    for piece, i in sorted(tokenizer.get_vocab().items()):
-        word = piece[len(SPACE) :]
-        if not piece.startswith(SPACE) or len(word) < 2 or not word.isalpha() or word != word.capitalize():
-            continue
-        lower = tokenizer.token_to_id(SPACE + word.lower())
-        if lower is None or counts[lower] < counts[i]:
-            found.append(i)
-    return torch.tensor(found)
-
-
 class Batches:
-    """Step -> windows: epochs follow each other, each in an order of its own. In a share of them names are exchanged."""
+    """Step -> windows: epochs follow each other, each in an order of its own. A share of them goes through `exchange`."""
 
-    def __init__(self, data, length, rows, seed, exchanged=0.0, names=None):
+    def __init__(self, data, length, rows, seed, exchanged=0.0, exchange=None):
         self.data, self.length, self.rows, self.seed, self.epoch, self.base, self.current = data, length, rows, seed, -1, 0, []
-        self.exchanged, self.names = exchanged, names
+        self.exchanged, self.exchange = exchanged, exchange
 
     def __call__(self, step):
         while step * self.rows + self.rows > self.base + len(self.current):
@@ -85,11 +68,8 @@ class Batches:
         windows = torch.stack(self.current[at : at + self.rows])
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         for row in windows:
-            if torch.rand((), generator=generator) >= self.exchanged:
-                continue
-            to = torch.arange(int(torch.maximum(row.max(), self.names.max())) + 1)
-            to[self.names] = self.names[torch.randperm(len(self.names), generator=generator)]
-            row.copy_(to[row])
+            if torch.rand((), generator=generator) < self.exchanged:
+                row.copy_(self.exchange(row, generator))
         return windows
 
 
@@ -129,7 +109,7 @@ def main():
     rest = [{"params": [p for p in rest if p is not positions]}, {"params": [positions], "lr": args.lr_rest / 10}]
     muon = optim.Muon([{"params": matrices}, {"params": fused, "parts": 3}], lr=args.lr, weight_decay=0.05)
     adam = torch.optim.AdamW(rest, lr=args.lr_rest, betas=(0.9, 0.95), weight_decay=0.01)
-    batches = Batches(train, length, args.rows, args.seed, args.exchange, names(tokenizer, train))
+    batches = Batches(train, length, args.rows, args.seed, args.exchange, Exchange(tokenizer, [tokenizer.decode(t.tolist()) for t in train]))
 
     loop.run(
         out,

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+import average
+import exchange
 import gguf
 import glue
 import loop
@@ -79,32 +82,53 @@ def test_an_interrupted_run_ends_the_same(tmp_path):
     assert torch.equal(train(tmp_path / "a", [99]), train(tmp_path / "b", [7, 20, 99]))
 
 
-class Pieces:
-    """A tokenizer of a few pieces."""
-
-    vocabulary = {"\u0120the": 0, "\u0120The": 1, "\u0120Emma": 2, "\u0120Ahab": 3, "\u0120Frank": 4, "\u0120frank": 5, "Anne": 6, ".": 7}
-
-    def get_vocab_size(self):
-        return len(self.vocabulary)
-
-    def get_vocab(self):
-        return self.vocabulary
-
-    def token_to_id(self, piece):
-        return self.vocabulary.get(piece)
+TEXT = "The Emma saw Ahab . Anne saw Emma and the frank sea . Ahab said to Anne : the whale ! The end of Emma . Ahab . Anne . Frank ."
 
 
-def test_names_are_exchanged_alike_within_a_window():
-    text = torch.tensor([0, 2, 7, 0, 3, 4, 1, 0, 2, 4, 3, 7, 0, 2] * 20 + [5])
-    names = story.names(Pieces(), [text])
-    assert names.tolist() == [3, 2, 4]
-    plain, exchanged = (story.Batches([text], 16, 2, 1, share, names) for share in (0.0, 1.0))
+def letters():
+    """A tokenizer of single bytes: what comes out of it is what went in."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator([], trainers.BpeTrainer(vocab_size=256, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+    return tokenizer
+
+
+def test_names_are_capitalized_and_frequent():
+    assert exchange.names(TEXT) == {"Emma", "Ahab", "Anne"}
+
+
+def test_a_window_gets_other_names_the_same_throughout():
+    tokenizer = letters()
+    other = exchange.Exchange(tokenizer, [TEXT])
+    row = torch.tensor(tokenizer.encode(TEXT * 4).ids)[:400]
     changed = 0
-    for step in range(8):
-        for before, after in zip(plain(step), exchanged(step)):
-            same = ~torch.isin(before, names)
-            assert torch.equal(before[same], after[same])
-            pairs = set(zip(before.tolist(), after.tolist()))
-            assert len(pairs) == len(set(before.tolist())) == len(set(after.tolist()))
-            changed += int((before != after).sum())
+    for seed in range(20):
+        got = other(row, torch.Generator().manual_seed(seed))
+        again = other(row, torch.Generator().manual_seed(seed))
+        assert torch.equal(got, again) and len(got) == len(row)
+        before, after = (exchange.WORD.findall(tokenizer.decode(t.tolist()))[:-1] for t in (row, got))
+        pairs = set(zip(before, after))
+        assert len(pairs) == len({b for b, _ in pairs})
+        assert all(a == b or b in other.names for b, a in pairs)
+        changed += before[: len(after)] != after
     assert changed > 0
+
+
+def test_exchanged_windows_are_those_of_the_plain_batches():
+    text = torch.arange(14).repeat(20)
+    reverse = lambda row, _: row.flip(0)
+    plain, half = (story.Batches([text], 16, 2, 1, share, reverse) for share in (0.0, 0.5))
+    turned = 0
+    for step in range(8):
+        for before, after in zip(plain(step), half(step)):
+            assert torch.equal(before, after) or torch.equal(before.flip(0), after)
+            turned += torch.equal(before.flip(0), after)
+    assert 0 < turned < 16
+
+
+def test_average_of_models():
+    a, b = {"w": torch.tensor([1.0, 2.0])}, {"w": torch.tensor([3.0, 0.0], dtype=torch.float16)}
+    assert average.average([a, b])["w"].tolist() == [2.0, 1.0]
+    with pytest.raises(ValueError):
+        average.average([a, {"w": torch.zeros(3)}])
