@@ -9,9 +9,6 @@ import (
 	"spatten/attention"
 	"spatten/checkpoint"
 	"spatten/eval"
-	"spatten/model"
-	"spatten/tensor"
-	"spatten/tokenizer"
 	"spatten/tune"
 )
 
@@ -33,22 +30,13 @@ func examples(t testing.TB, threads int) (tune.Examples, tune.Space) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	m, err := model.Load(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tok, err := tokenizer.FromCheckpoint(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cpu := tensor.NewCPU(threads, tensor.F32)
-	t.Cleanup(cpu.Close)
-	r := &eval.Runner{Model: m, CPU: cpu, Tokenizer: tok, Batch: 3}
+	r := runner(t, c, threads)
+	r.Batch = 3
 	classes, err := r.Classes(context.Background(), sentences)
 	if err != nil {
 		t.Fatal(err)
 	}
-	info := m.Info()
+	info := r.Model.Info()
 	space := tune.Cascade{
 		Layers: info.Layers, Heads: info.Heads, Vary: tune.Vary{Tokens: true, Heads: true},
 		Base: attention.Schedule{Protect: attention.Protect{First: 1}},

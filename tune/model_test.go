@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"spatten/checkpoint"
 	"spatten/eval"
 	"spatten/internal/tiny"
 	"spatten/model"
@@ -18,11 +19,9 @@ import (
 	"spatten/tune"
 )
 
-// prober reads excerpts with a small model.
-func prober(t testing.TB, threads int) (tune.Texts, tune.Space) {
+// runner evaluates the model of a checkpoint.
+func runner(t testing.TB, c *checkpoint.Checkpoint, threads int) *eval.Runner {
 	t.Helper()
-	config, arrays := tiny.Llama(nil)
-	c := tiny.Open(t, "tiny-llama", tiny.WithTokenizer(tiny.Files(config, arrays, 7)))
 	m, err := model.Load(c)
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +32,15 @@ func prober(t testing.TB, threads int) (tune.Texts, tune.Space) {
 	}
 	cpu := tensor.NewCPU(threads, tensor.F32)
 	t.Cleanup(cpu.Close)
-	r := &eval.Runner{Model: m, CPU: cpu, Tokenizer: tok}
+	return &eval.Runner{Model: m, CPU: cpu, Tokenizer: tok}
+}
+
+// prober reads excerpts with a small model.
+func prober(t testing.TB, threads int) (tune.Texts, tune.Space) {
+	t.Helper()
+	config, arrays := tiny.Llama(nil)
+	c := tiny.Open(t, "tiny-llama", tiny.WithTokenizer(tiny.Files(config, arrays, 7)))
+	r := runner(t, c, threads)
 	words := strings.Repeat("It was the best of times, it was the worst of times, it was the age of wisdom; ", 4)
 	s, err := r.Scorer([]eval.Text{{Name: "one", Text: words}}, eval.Excerpts{Prompt: 200, Continue: 24, K: 2})
 	if err != nil {
@@ -44,7 +51,7 @@ func prober(t testing.TB, threads int) (tune.Texts, tune.Space) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	return tune.Texts{Probe: p}, tune.Rungs{Layers: m.Info().Layers, Ladder: tune.Ladder()}
+	return tune.Texts{Probe: p}, tune.Rungs{Layers: r.Model.Info().Layers, Ladder: tune.Ladder()}
 }
 
 // result is what a search of a model ends with, as bytes: all points, the front, the report.

@@ -52,7 +52,8 @@ func (f *evalFlags) run(cmd *cobra.Command, judge func(r *eval.Runner, s *attent
 	if err != nil {
 		return err
 	}
-	r := &eval.Runner{Model: o.model, CPU: o.cpu, Tokenizer: o.tokenizer, Batch: f.batch, CacheBits: f.bits, Numerics: f.schedule.arithmetic(), Progress: progress(cmd.ErrOrStderr())}
+	r := o.runner()
+	r.Batch, r.CacheBits, r.Numerics, r.Progress = f.batch, f.bits, f.schedule.arithmetic(), progress(cmd.ErrOrStderr())
 	return judge(r, s)
 }
 

@@ -150,7 +150,8 @@ func (f *tuneFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer o.close()
-	s := &subject{opened: o, runner: &eval.Runner{Model: o.model, CPU: o.cpu, Tokenizer: o.tokenizer, Progress: progress(cmd.ErrOrStderr())}}
+	s := &subject{opened: o, runner: o.runner()}
+	s.runner.Progress = progress(cmd.ErrOrStderr())
 	if f.options.Space, err = f.space(o, vary); err != nil {
 		return err
 	}

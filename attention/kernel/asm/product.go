@@ -301,3 +301,22 @@ func weighHeads(heads int) {
 	VZEROUPPER()
 	RET()
 }
+
+// eightByHeads writes the products of eight rows of codes with the queries of m heads: eight numbers a head, ldo bytes apart. sets lists whose
+// queries each row meets, stride bytes apart; to, head and m are used up.
+func eightByHeads(to, head, m, stride, ldo, sets, row reg.GPVirtual, codes, acc [8]reg.VecVirtual, t reg.VecVirtual) {
+	Label("heads")
+	for i := range codes {
+		MOVLQSX(mem(sets, 4*i), row)
+		IMULQ(stride, row)
+		VMOVDQU64(at(head, row, 1), t)
+		VPXORD(acc[i], acc[i], acc[i])
+		dotBytes(t, codes[i], acc[i])
+	}
+	sum := foldEight(acc, t)
+	VCVTDQ2PS(sum, sum)
+	VMOVUPS(sum, mem(to, 0))
+	ADDQ(ldo, to)
+	ADDQ(operand.Imm(64), head)
+	again(m, "heads")
+}

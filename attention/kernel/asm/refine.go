@@ -39,20 +39,7 @@ func refine(bits int) {
 	{
 		to, head, m, stride, ldo := GP64(), gp("q"), gp("m"), gp("stride"), gp("ldo")
 		MOVQ(out, to)
-		Label("heads")
-		for i := range codes {
-			MOVLQSX(mem(sets, 4*i), row)
-			IMULQ(stride, row)
-			VMOVDQU64(at(head, row, 1), t)
-			VPXORD(acc[i], acc[i], acc[i])
-			dotBytes(t, codes[i], acc[i])
-		}
-		sum := foldEight(acc, t)
-		VCVTDQ2PS(sum, sum)
-		VMOVUPS(sum, mem(to, 0))
-		ADDQ(ldo, to)
-		ADDQ(operand.Imm(64), head)
-		again(m, "heads")
+		eightByHeads(to, head, m, stride, ldo, sets, row, codes, acc, t)
 	}
 	{
 		x, rest, i, set, m := XMM(), XMM(), GP64(), GP64(), gp("m")

@@ -184,12 +184,7 @@ func between() {
 	LEAQ(at(dst, found, 4), dst)
 	ADDQ(operand.Imm(32), x)
 	again(n, "range")
-	SUBQ(start, dst)
-	SHRQ(operand.Imm(2), dst)
-	Store(dst, ReturnIndex(0))
-	Store(above, ReturnIndex(1))
-	VZEROUPPER()
-	RET()
+	returnRange(dst, start, above)
 
 	function("betweenAVX512", "func(dst, x *float32, low, high float32, n int) (inside, above int)", "writes those of n numbers, a multiple of 16, that are above low and not above high, and returns their number and that of those above high; up to 16 places behind them are overwritten.")
 	dst2, x2, m := gp("dst"), gp("x"), gp("n")
@@ -218,10 +213,15 @@ func between() {
 	LEAQ(at(dst2, some, 4), dst2)
 	ADDQ(operand.Imm(64), x2)
 	again(m, "next")
-	SUBQ(begin, dst2)
-	SHRQ(operand.Imm(2), dst2)
-	Store(dst2, ReturnIndex(0))
-	Store(over, ReturnIndex(1))
+	returnRange(dst2, begin, over)
+}
+
+// returnRange returns how many numbers lie from start to end, and the count above.
+func returnRange(end, start, above reg.GPVirtual) {
+	SUBQ(start, end)
+	SHRQ(operand.Imm(2), end)
+	Store(end, ReturnIndex(0))
+	Store(above, ReturnIndex(1))
 	VZEROUPPER()
 	RET()
 }
