@@ -2328,13 +2328,13 @@ TEXT ·chosen1x1AVX512(SB), NOSPLIT, $0-80
 	VPXORD X5, X5, X5
 
 row:
-	LEAQ          96(DI), R12
+	LEAQ          128(DI), R12
 	CMPQ          R12, R9
 	CMOVQHI       R9, R12
 	MOVLQSX       (R12), R11
 	IMUL3Q        $0x08, R11, R12
-	PREFETCHT0    (BX)(R12*1)
-	PREFETCHT0    7(BX)(R12*1)
+	PREFETCHT1    (BX)(R12*1)
+	PREFETCHT1    7(BX)(R12*1)
 	MOVLQSX       (DI), R11
 	IMUL3Q        $0x08, R11, R12
 	ADDQ          BX, R12
@@ -2644,13 +2644,13 @@ TEXT ·chosen2x1AVX512(SB), NOSPLIT, $0-80
 	VPXORD X11, X11, X11
 
 row:
-	LEAQ          96(R8), R13
+	LEAQ          128(R8), R13
 	CMPQ          R13, R10
 	CMOVQHI       R10, R13
 	MOVLQSX       (R13), BX
 	IMUL3Q        $0x08, BX, R13
-	PREFETCHT0    (SI)(R13*1)
-	PREFETCHT0    7(SI)(R13*1)
+	PREFETCHT1    (SI)(R13*1)
+	PREFETCHT1    7(SI)(R13*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x08, BX, R13
 	ADDQ          SI, R13
@@ -3044,13 +3044,13 @@ TEXT ·chosen3x1AVX512(SB), NOSPLIT, $0-80
 	VPXORD X17, X17, X17
 
 row:
-	LEAQ          96(R8), R14
+	LEAQ          128(R8), R14
 	CMPQ          R14, R10
 	CMOVQHI       R10, R14
 	MOVLQSX       (R14), BX
 	IMUL3Q        $0x08, BX, R14
-	PREFETCHT0    (SI)(R14*1)
-	PREFETCHT0    7(SI)(R14*1)
+	PREFETCHT1    (SI)(R14*1)
+	PREFETCHT1    7(SI)(R14*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x08, BX, R14
 	ADDQ          SI, R14
@@ -3306,13 +3306,13 @@ TEXT ·chosen1x2AVX512(SB), NOSPLIT, $0-80
 	VPXORD X5, X5, X5
 
 row:
-	LEAQ            96(DI), R12
+	LEAQ            128(DI), R12
 	CMPQ            R12, R9
 	CMOVQHI         R9, R12
 	MOVLQSX         (R12), R11
 	IMUL3Q          $0x10, R11, R12
-	PREFETCHT0      (BX)(R12*1)
-	PREFETCHT0      15(BX)(R12*1)
+	PREFETCHT1      (BX)(R12*1)
+	PREFETCHT1      15(BX)(R12*1)
 	MOVLQSX         (DI), R11
 	IMUL3Q          $0x10, R11, R12
 	ADDQ            BX, R12
@@ -3605,13 +3605,13 @@ TEXT ·chosen2x2AVX512(SB), NOSPLIT, $0-80
 	VPXORD X11, X11, X11
 
 row:
-	LEAQ            96(R8), R13
+	LEAQ            128(R8), R13
 	CMPQ            R13, R10
 	CMOVQHI         R10, R13
 	MOVLQSX         (R13), BX
 	IMUL3Q          $0x10, BX, R13
-	PREFETCHT0      (SI)(R13*1)
-	PREFETCHT0      15(SI)(R13*1)
+	PREFETCHT1      (SI)(R13*1)
+	PREFETCHT1      15(SI)(R13*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x10, BX, R13
 	ADDQ            SI, R13
@@ -3988,13 +3988,13 @@ TEXT ·chosen3x2AVX512(SB), NOSPLIT, $0-80
 	VPXORD X17, X17, X17
 
 row:
-	LEAQ            96(R8), R14
+	LEAQ            128(R8), R14
 	CMPQ            R14, R10
 	CMOVQHI         R10, R14
 	MOVLQSX         (R14), BX
 	IMUL3Q          $0x10, BX, R14
-	PREFETCHT0      (SI)(R14*1)
-	PREFETCHT0      15(SI)(R14*1)
+	PREFETCHT1      (SI)(R14*1)
+	PREFETCHT1      15(SI)(R14*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x10, BX, R14
 	ADDQ            SI, R14
@@ -4309,13 +4309,13 @@ TEXT ·chosen1x3AVX512(SB), NOSPLIT, $0-80
 	VPXORD X5, X5, X5
 
 row:
-	LEAQ            96(DI), R12
+	LEAQ            128(DI), R12
 	CMPQ            R12, R9
 	CMOVQHI         R9, R12
 	MOVLQSX         (R12), R11
 	IMUL3Q          $0x18, R11, R12
-	PREFETCHT0      (BX)(R12*1)
-	PREFETCHT0      23(BX)(R12*1)
+	PREFETCHT1      (BX)(R12*1)
+	PREFETCHT1      23(BX)(R12*1)
 	MOVLQSX         (DI), R11
 	IMUL3Q          $0x18, R11, R12
 	ADDQ            BX, R12
@@ -4672,13 +4672,13 @@ TEXT ·chosen2x3AVX512(SB), NOSPLIT, $0-80
 	VPXORD X11, X11, X11
 
 row:
-	LEAQ            96(R8), R13
+	LEAQ            128(R8), R13
 	CMPQ            R13, R10
 	CMOVQHI         R10, R13
 	MOVLQSX         (R13), BX
 	IMUL3Q          $0x18, BX, R13
-	PREFETCHT0      (SI)(R13*1)
-	PREFETCHT0      23(SI)(R13*1)
+	PREFETCHT1      (SI)(R13*1)
+	PREFETCHT1      23(SI)(R13*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x18, BX, R13
 	ADDQ            SI, R13
@@ -5119,13 +5119,13 @@ TEXT ·chosen3x3AVX512(SB), NOSPLIT, $0-80
 	VPXORD X17, X17, X17
 
 row:
-	LEAQ            96(R8), R14
+	LEAQ            128(R8), R14
 	CMPQ            R14, R10
 	CMOVQHI         R10, R14
 	MOVLQSX         (R14), BX
 	IMUL3Q          $0x18, BX, R14
-	PREFETCHT0      (SI)(R14*1)
-	PREFETCHT0      23(SI)(R14*1)
+	PREFETCHT1      (SI)(R14*1)
+	PREFETCHT1      23(SI)(R14*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x18, BX, R14
 	ADDQ            SI, R14
@@ -5386,13 +5386,13 @@ TEXT ·chosen1x4AVX512(SB), NOSPLIT, $0-80
 	VPXORD X5, X5, X5
 
 row:
-	LEAQ          96(DI), R12
+	LEAQ          128(DI), R12
 	CMPQ          R12, R9
 	CMOVQHI       R9, R12
 	MOVLQSX       (R12), R11
 	IMUL3Q        $0x20, R11, R12
-	PREFETCHT0    (BX)(R12*1)
-	PREFETCHT0    31(BX)(R12*1)
+	PREFETCHT1    (BX)(R12*1)
+	PREFETCHT1    31(BX)(R12*1)
 	MOVLQSX       (DI), R11
 	IMUL3Q        $0x20, R11, R12
 	ADDQ          BX, R12
@@ -5686,13 +5686,13 @@ TEXT ·chosen2x4AVX512(SB), NOSPLIT, $0-80
 	VPXORD X11, X11, X11
 
 row:
-	LEAQ          96(R8), R13
+	LEAQ          128(R8), R13
 	CMPQ          R13, R10
 	CMOVQHI       R10, R13
 	MOVLQSX       (R13), BX
 	IMUL3Q        $0x20, BX, R13
-	PREFETCHT0    (SI)(R13*1)
-	PREFETCHT0    31(SI)(R13*1)
+	PREFETCHT1    (SI)(R13*1)
+	PREFETCHT1    31(SI)(R13*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x20, BX, R13
 	ADDQ          SI, R13
@@ -6070,13 +6070,13 @@ TEXT ·chosen3x4AVX512(SB), NOSPLIT, $0-80
 	VPXORD X17, X17, X17
 
 row:
-	LEAQ          96(R8), R14
+	LEAQ          128(R8), R14
 	CMPQ          R14, R10
 	CMOVQHI       R10, R14
 	MOVLQSX       (R14), BX
 	IMUL3Q        $0x20, BX, R14
-	PREFETCHT0    (SI)(R14*1)
-	PREFETCHT0    31(SI)(R14*1)
+	PREFETCHT1    (SI)(R14*1)
+	PREFETCHT1    31(SI)(R14*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x20, BX, R14
 	ADDQ          SI, R14
@@ -6392,13 +6392,13 @@ TEXT ·chosen1x5AVX512(SB), NOSPLIT, $0-80
 	VPXORD X5, X5, X5
 
 row:
-	LEAQ          96(DI), R12
+	LEAQ          128(DI), R12
 	CMPQ          R12, R9
 	CMOVQHI       R9, R12
 	MOVLQSX       (R12), R11
 	IMUL3Q        $0x28, R11, R12
-	PREFETCHT0    (BX)(R12*1)
-	PREFETCHT0    39(BX)(R12*1)
+	PREFETCHT1    (BX)(R12*1)
+	PREFETCHT1    39(BX)(R12*1)
 	MOVLQSX       (DI), R11
 	IMUL3Q        $0x28, R11, R12
 	ADDQ          BX, R12
@@ -6756,13 +6756,13 @@ TEXT ·chosen2x5AVX512(SB), NOSPLIT, $0-80
 	VPXORD X11, X11, X11
 
 row:
-	LEAQ          96(R8), R13
+	LEAQ          128(R8), R13
 	CMPQ          R13, R10
 	CMOVQHI       R10, R13
 	MOVLQSX       (R13), BX
 	IMUL3Q        $0x28, BX, R13
-	PREFETCHT0    (SI)(R13*1)
-	PREFETCHT0    39(SI)(R13*1)
+	PREFETCHT1    (SI)(R13*1)
+	PREFETCHT1    39(SI)(R13*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x28, BX, R13
 	ADDQ          SI, R13
@@ -7204,13 +7204,13 @@ TEXT ·chosen3x5AVX512(SB), NOSPLIT, $0-80
 	VPXORD X17, X17, X17
 
 row:
-	LEAQ          96(R8), R14
+	LEAQ          128(R8), R14
 	CMPQ          R14, R10
 	CMOVQHI       R10, R14
 	MOVLQSX       (R14), BX
 	IMUL3Q        $0x28, BX, R14
-	PREFETCHT0    (SI)(R14*1)
-	PREFETCHT0    39(SI)(R14*1)
+	PREFETCHT1    (SI)(R14*1)
+	PREFETCHT1    39(SI)(R14*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x28, BX, R14
 	ADDQ          SI, R14
@@ -7522,13 +7522,13 @@ TEXT ·chosen1x6AVX512(SB), NOSPLIT, $0-80
 	VPXORD X5, X5, X5
 
 row:
-	LEAQ            96(DI), R12
+	LEAQ            128(DI), R12
 	CMPQ            R12, R9
 	CMOVQHI         R9, R12
 	MOVLQSX         (R12), R11
 	IMUL3Q          $0x30, R11, R12
-	PREFETCHT0      (BX)(R12*1)
-	PREFETCHT0      47(BX)(R12*1)
+	PREFETCHT1      (BX)(R12*1)
+	PREFETCHT1      47(BX)(R12*1)
 	MOVLQSX         (DI), R11
 	IMUL3Q          $0x30, R11, R12
 	ADDQ            BX, R12
@@ -7877,13 +7877,13 @@ TEXT ·chosen2x6AVX512(SB), NOSPLIT, $0-80
 	VPXORD X11, X11, X11
 
 row:
-	LEAQ            96(R8), R13
+	LEAQ            128(R8), R13
 	CMPQ            R13, R10
 	CMOVQHI         R10, R13
 	MOVLQSX         (R13), BX
 	IMUL3Q          $0x30, BX, R13
-	PREFETCHT0      (SI)(R13*1)
-	PREFETCHT0      47(SI)(R13*1)
+	PREFETCHT1      (SI)(R13*1)
+	PREFETCHT1      47(SI)(R13*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x30, BX, R13
 	ADDQ            SI, R13
@@ -8316,13 +8316,13 @@ TEXT ·chosen3x6AVX512(SB), NOSPLIT, $0-80
 	VPXORD X17, X17, X17
 
 row:
-	LEAQ            96(R8), R14
+	LEAQ            128(R8), R14
 	CMPQ            R14, R10
 	CMOVQHI         R10, R14
 	MOVLQSX         (R14), BX
 	IMUL3Q          $0x30, BX, R14
-	PREFETCHT0      (SI)(R14*1)
-	PREFETCHT0      47(SI)(R14*1)
+	PREFETCHT1      (SI)(R14*1)
+	PREFETCHT1      47(SI)(R14*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x30, BX, R14
 	ADDQ            SI, R14
@@ -8693,13 +8693,13 @@ TEXT ·chosen1x7AVX512(SB), NOSPLIT, $0-80
 	VPXORD X5, X5, X5
 
 row:
-	LEAQ            96(DI), R12
+	LEAQ            128(DI), R12
 	CMPQ            R12, R9
 	CMOVQHI         R9, R12
 	MOVLQSX         (R12), R11
 	IMUL3Q          $0x38, R11, R12
-	PREFETCHT0      (BX)(R12*1)
-	PREFETCHT0      55(BX)(R12*1)
+	PREFETCHT1      (BX)(R12*1)
+	PREFETCHT1      55(BX)(R12*1)
 	MOVLQSX         (DI), R11
 	IMUL3Q          $0x38, R11, R12
 	ADDQ            BX, R12
@@ -9112,13 +9112,13 @@ TEXT ·chosen2x7AVX512(SB), NOSPLIT, $0-80
 	VPXORD X11, X11, X11
 
 row:
-	LEAQ            96(R8), R13
+	LEAQ            128(R8), R13
 	CMPQ            R13, R10
 	CMOVQHI         R10, R13
 	MOVLQSX         (R13), BX
 	IMUL3Q          $0x38, BX, R13
-	PREFETCHT0      (SI)(R13*1)
-	PREFETCHT0      55(SI)(R13*1)
+	PREFETCHT1      (SI)(R13*1)
+	PREFETCHT1      55(SI)(R13*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x38, BX, R13
 	ADDQ            SI, R13
@@ -9615,13 +9615,13 @@ TEXT ·chosen3x7AVX512(SB), NOSPLIT, $0-80
 	VPXORD X17, X17, X17
 
 row:
-	LEAQ            96(R8), R14
+	LEAQ            128(R8), R14
 	CMPQ            R14, R10
 	CMOVQHI         R10, R14
 	MOVLQSX         (R14), BX
 	IMUL3Q          $0x38, BX, R14
-	PREFETCHT0      (SI)(R14*1)
-	PREFETCHT0      55(SI)(R14*1)
+	PREFETCHT1      (SI)(R14*1)
+	PREFETCHT1      55(SI)(R14*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x38, BX, R14
 	ADDQ            SI, R14
@@ -9918,13 +9918,13 @@ TEXT ·chosen1x8AVX512(SB), NOSPLIT, $0-80
 	VPXORD X5, X5, X5
 
 row:
-	LEAQ          96(DI), R12
+	LEAQ          128(DI), R12
 	CMPQ          R12, R9
 	CMOVQHI       R9, R12
 	MOVLQSX       (R12), R11
 	IMUL3Q        $0x40, R11, R12
-	PREFETCHT0    (BX)(R12*1)
-	PREFETCHT0    63(BX)(R12*1)
+	PREFETCHT1    (BX)(R12*1)
+	PREFETCHT1    63(BX)(R12*1)
 	MOVLQSX       (DI), R11
 	IMUL3Q        $0x40, R11, R12
 	ADDQ          BX, R12
@@ -10269,13 +10269,13 @@ TEXT ·chosen2x8AVX512(SB), NOSPLIT, $0-80
 	VPXORD X11, X11, X11
 
 row:
-	LEAQ          96(R8), R13
+	LEAQ          128(R8), R13
 	CMPQ          R13, R10
 	CMOVQHI       R10, R13
 	MOVLQSX       (R13), BX
 	IMUL3Q        $0x40, BX, R13
-	PREFETCHT0    (SI)(R13*1)
-	PREFETCHT0    63(SI)(R13*1)
+	PREFETCHT1    (SI)(R13*1)
+	PREFETCHT1    63(SI)(R13*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x40, BX, R13
 	ADDQ          SI, R13
@@ -10728,13 +10728,13 @@ TEXT ·chosen3x8AVX512(SB), NOSPLIT, $0-80
 	VPXORD X17, X17, X17
 
 row:
-	LEAQ          96(R8), R14
+	LEAQ          128(R8), R14
 	CMPQ          R14, R10
 	CMOVQHI       R10, R14
 	MOVLQSX       (R14), BX
 	IMUL3Q        $0x40, BX, R14
-	PREFETCHT0    (SI)(R14*1)
-	PREFETCHT0    63(SI)(R14*1)
+	PREFETCHT1    (SI)(R14*1)
+	PREFETCHT1    63(SI)(R14*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x40, BX, R14
 	ADDQ          SI, R14
@@ -11125,96 +11125,96 @@ TEXT ·refine1AVX512(SB), NOSPLIT, $0-120
 rows:
 	MOVQ         packed+56(FP), DI
 	LEAQ         -4(DX)(SI*4), R8
-	LEAQ         96(DX), AX
+	LEAQ         128(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x08, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      (DX), AX
 	IMUL3Q       $0x08, AX, AX
 	ADDQ         DI, AX
 	VPBROADCASTQ (AX), Z16
 	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
 	VPANDD       singles<>+0(SB), Z16, Z0
-	LEAQ         100(DX), AX
+	LEAQ         132(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x08, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      4(DX), AX
 	IMUL3Q       $0x08, AX, AX
 	ADDQ         DI, AX
 	VPBROADCASTQ (AX), Z16
 	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
 	VPANDD       singles<>+0(SB), Z16, Z2
-	LEAQ         104(DX), AX
+	LEAQ         136(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x08, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      8(DX), AX
 	IMUL3Q       $0x08, AX, AX
 	ADDQ         DI, AX
 	VPBROADCASTQ (AX), Z16
 	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
 	VPANDD       singles<>+0(SB), Z16, Z4
-	LEAQ         108(DX), AX
+	LEAQ         140(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x08, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      12(DX), AX
 	IMUL3Q       $0x08, AX, AX
 	ADDQ         DI, AX
 	VPBROADCASTQ (AX), Z16
 	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
 	VPANDD       singles<>+0(SB), Z16, Z6
-	LEAQ         112(DX), AX
+	LEAQ         144(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x08, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      16(DX), AX
 	IMUL3Q       $0x08, AX, AX
 	ADDQ         DI, AX
 	VPBROADCASTQ (AX), Z16
 	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
 	VPANDD       singles<>+0(SB), Z16, Z8
-	LEAQ         116(DX), AX
+	LEAQ         148(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x08, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      20(DX), AX
 	IMUL3Q       $0x08, AX, AX
 	ADDQ         DI, AX
 	VPBROADCASTQ (AX), Z16
 	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
 	VPANDD       singles<>+0(SB), Z16, Z10
-	LEAQ         120(DX), AX
+	LEAQ         152(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x08, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      24(DX), AX
 	IMUL3Q       $0x08, AX, AX
 	ADDQ         DI, AX
 	VPBROADCASTQ (AX), Z16
 	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
 	VPANDD       singles<>+0(SB), Z16, Z12
-	LEAQ         124(DX), AX
+	LEAQ         156(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x08, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      28(DX), AX
 	IMUL3Q       $0x08, AX, AX
 	ADDQ         DI, AX
@@ -11549,96 +11549,96 @@ TEXT ·refine2AVX512(SB), NOSPLIT, $0-120
 rows:
 	MOVQ            packed+56(FP), DI
 	LEAQ            -4(DX)(SI*4), R8
-	LEAQ            96(DX), AX
+	LEAQ            128(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x10, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         (DX), AX
 	IMUL3Q          $0x10, AX, AX
 	ADDQ            DI, AX
 	VBROADCASTI32X4 (AX), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPANDD          pairs<>+0(SB), Z16, Z0
-	LEAQ            100(DX), AX
+	LEAQ            132(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x10, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         4(DX), AX
 	IMUL3Q          $0x10, AX, AX
 	ADDQ            DI, AX
 	VBROADCASTI32X4 (AX), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPANDD          pairs<>+0(SB), Z16, Z2
-	LEAQ            104(DX), AX
+	LEAQ            136(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x10, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         8(DX), AX
 	IMUL3Q          $0x10, AX, AX
 	ADDQ            DI, AX
 	VBROADCASTI32X4 (AX), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPANDD          pairs<>+0(SB), Z16, Z4
-	LEAQ            108(DX), AX
+	LEAQ            140(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x10, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         12(DX), AX
 	IMUL3Q          $0x10, AX, AX
 	ADDQ            DI, AX
 	VBROADCASTI32X4 (AX), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPANDD          pairs<>+0(SB), Z16, Z6
-	LEAQ            112(DX), AX
+	LEAQ            144(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x10, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         16(DX), AX
 	IMUL3Q          $0x10, AX, AX
 	ADDQ            DI, AX
 	VBROADCASTI32X4 (AX), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPANDD          pairs<>+0(SB), Z16, Z8
-	LEAQ            116(DX), AX
+	LEAQ            148(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x10, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         20(DX), AX
 	IMUL3Q          $0x10, AX, AX
 	ADDQ            DI, AX
 	VBROADCASTI32X4 (AX), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPANDD          pairs<>+0(SB), Z16, Z10
-	LEAQ            120(DX), AX
+	LEAQ            152(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x10, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         24(DX), AX
 	IMUL3Q          $0x10, AX, AX
 	ADDQ            DI, AX
 	VBROADCASTI32X4 (AX), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPANDD          pairs<>+0(SB), Z16, Z12
-	LEAQ            124(DX), AX
+	LEAQ            156(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x10, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         28(DX), AX
 	IMUL3Q          $0x10, AX, AX
 	ADDQ            DI, AX
@@ -12013,12 +12013,12 @@ TEXT ·refine3AVX512(SB), NOSPLIT, $0-120
 rows:
 	MOVQ            packed+56(FP), DI
 	LEAQ            -4(DX)(SI*4), R8
-	LEAQ            96(DX), AX
+	LEAQ            128(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x18, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         (DX), AX
 	IMUL3Q          $0x18, AX, AX
 	ADDQ            DI, AX
@@ -12030,12 +12030,12 @@ rows:
 	VPSLLW          $0x01, Z0, Z0
 	VPANDD          singles<>+0(SB), Z16, Z16
 	VPORD           Z16, Z0, Z0
-	LEAQ            100(DX), AX
+	LEAQ            132(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x18, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         4(DX), AX
 	IMUL3Q          $0x18, AX, AX
 	ADDQ            DI, AX
@@ -12047,12 +12047,12 @@ rows:
 	VPSLLW          $0x01, Z2, Z2
 	VPANDD          singles<>+0(SB), Z16, Z16
 	VPORD           Z16, Z2, Z2
-	LEAQ            104(DX), AX
+	LEAQ            136(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x18, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         8(DX), AX
 	IMUL3Q          $0x18, AX, AX
 	ADDQ            DI, AX
@@ -12064,12 +12064,12 @@ rows:
 	VPSLLW          $0x01, Z4, Z4
 	VPANDD          singles<>+0(SB), Z16, Z16
 	VPORD           Z16, Z4, Z4
-	LEAQ            108(DX), AX
+	LEAQ            140(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x18, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         12(DX), AX
 	IMUL3Q          $0x18, AX, AX
 	ADDQ            DI, AX
@@ -12081,12 +12081,12 @@ rows:
 	VPSLLW          $0x01, Z6, Z6
 	VPANDD          singles<>+0(SB), Z16, Z16
 	VPORD           Z16, Z6, Z6
-	LEAQ            112(DX), AX
+	LEAQ            144(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x18, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         16(DX), AX
 	IMUL3Q          $0x18, AX, AX
 	ADDQ            DI, AX
@@ -12098,12 +12098,12 @@ rows:
 	VPSLLW          $0x01, Z8, Z8
 	VPANDD          singles<>+0(SB), Z16, Z16
 	VPORD           Z16, Z8, Z8
-	LEAQ            116(DX), AX
+	LEAQ            148(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x18, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         20(DX), AX
 	IMUL3Q          $0x18, AX, AX
 	ADDQ            DI, AX
@@ -12115,12 +12115,12 @@ rows:
 	VPSLLW          $0x01, Z10, Z10
 	VPANDD          singles<>+0(SB), Z16, Z16
 	VPORD           Z16, Z10, Z10
-	LEAQ            120(DX), AX
+	LEAQ            152(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x18, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         24(DX), AX
 	IMUL3Q          $0x18, AX, AX
 	ADDQ            DI, AX
@@ -12132,12 +12132,12 @@ rows:
 	VPSLLW          $0x01, Z12, Z12
 	VPANDD          singles<>+0(SB), Z16, Z16
 	VPORD           Z16, Z12, Z12
-	LEAQ            124(DX), AX
+	LEAQ            156(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x18, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         28(DX), AX
 	IMUL3Q          $0x18, AX, AX
 	ADDQ            DI, AX
@@ -12503,12 +12503,12 @@ TEXT ·refine4AVX512(SB), NOSPLIT, $0-120
 rows:
 	MOVQ         packed+56(FP), DI
 	LEAQ         -4(DX)(SI*4), R8
-	LEAQ         96(DX), AX
+	LEAQ         128(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x20, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      (DX), AX
 	IMUL3Q       $0x20, AX, AX
 	ADDQ         DI, AX
@@ -12516,12 +12516,12 @@ rows:
 	VPSRLW       $0x04, Y0, Y16
 	VINSERTI64X4 $0x01, Y16, Z0, Z16
 	VPANDD       nibbles<>+0(SB), Z16, Z0
-	LEAQ         100(DX), AX
+	LEAQ         132(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x20, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      4(DX), AX
 	IMUL3Q       $0x20, AX, AX
 	ADDQ         DI, AX
@@ -12529,12 +12529,12 @@ rows:
 	VPSRLW       $0x04, Y2, Y16
 	VINSERTI64X4 $0x01, Y16, Z2, Z16
 	VPANDD       nibbles<>+0(SB), Z16, Z2
-	LEAQ         104(DX), AX
+	LEAQ         136(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x20, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      8(DX), AX
 	IMUL3Q       $0x20, AX, AX
 	ADDQ         DI, AX
@@ -12542,12 +12542,12 @@ rows:
 	VPSRLW       $0x04, Y4, Y16
 	VINSERTI64X4 $0x01, Y16, Z4, Z16
 	VPANDD       nibbles<>+0(SB), Z16, Z4
-	LEAQ         108(DX), AX
+	LEAQ         140(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x20, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      12(DX), AX
 	IMUL3Q       $0x20, AX, AX
 	ADDQ         DI, AX
@@ -12555,12 +12555,12 @@ rows:
 	VPSRLW       $0x04, Y6, Y16
 	VINSERTI64X4 $0x01, Y16, Z6, Z16
 	VPANDD       nibbles<>+0(SB), Z16, Z6
-	LEAQ         112(DX), AX
+	LEAQ         144(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x20, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      16(DX), AX
 	IMUL3Q       $0x20, AX, AX
 	ADDQ         DI, AX
@@ -12568,12 +12568,12 @@ rows:
 	VPSRLW       $0x04, Y8, Y16
 	VINSERTI64X4 $0x01, Y16, Z8, Z16
 	VPANDD       nibbles<>+0(SB), Z16, Z8
-	LEAQ         116(DX), AX
+	LEAQ         148(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x20, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      20(DX), AX
 	IMUL3Q       $0x20, AX, AX
 	ADDQ         DI, AX
@@ -12581,12 +12581,12 @@ rows:
 	VPSRLW       $0x04, Y10, Y16
 	VINSERTI64X4 $0x01, Y16, Z10, Z16
 	VPANDD       nibbles<>+0(SB), Z16, Z10
-	LEAQ         120(DX), AX
+	LEAQ         152(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x20, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      24(DX), AX
 	IMUL3Q       $0x20, AX, AX
 	ADDQ         DI, AX
@@ -12594,12 +12594,12 @@ rows:
 	VPSRLW       $0x04, Y12, Y16
 	VINSERTI64X4 $0x01, Y16, Z12, Z16
 	VPANDD       nibbles<>+0(SB), Z16, Z12
-	LEAQ         124(DX), AX
+	LEAQ         156(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x20, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      28(DX), AX
 	IMUL3Q       $0x20, AX, AX
 	ADDQ         DI, AX
@@ -12981,12 +12981,12 @@ TEXT ·refine5AVX512(SB), NOSPLIT, $0-120
 rows:
 	MOVQ         packed+56(FP), DI
 	LEAQ         -4(DX)(SI*4), R8
-	LEAQ         96(DX), AX
+	LEAQ         128(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x28, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      (DX), AX
 	IMUL3Q       $0x28, AX, AX
 	ADDQ         DI, AX
@@ -12999,12 +12999,12 @@ rows:
 	VPSLLW       $0x01, Z0, Z0
 	VPANDD       singles<>+0(SB), Z16, Z16
 	VPORD        Z16, Z0, Z0
-	LEAQ         100(DX), AX
+	LEAQ         132(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x28, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      4(DX), AX
 	IMUL3Q       $0x28, AX, AX
 	ADDQ         DI, AX
@@ -13017,12 +13017,12 @@ rows:
 	VPSLLW       $0x01, Z2, Z2
 	VPANDD       singles<>+0(SB), Z16, Z16
 	VPORD        Z16, Z2, Z2
-	LEAQ         104(DX), AX
+	LEAQ         136(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x28, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      8(DX), AX
 	IMUL3Q       $0x28, AX, AX
 	ADDQ         DI, AX
@@ -13035,12 +13035,12 @@ rows:
 	VPSLLW       $0x01, Z4, Z4
 	VPANDD       singles<>+0(SB), Z16, Z16
 	VPORD        Z16, Z4, Z4
-	LEAQ         108(DX), AX
+	LEAQ         140(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x28, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      12(DX), AX
 	IMUL3Q       $0x28, AX, AX
 	ADDQ         DI, AX
@@ -13053,12 +13053,12 @@ rows:
 	VPSLLW       $0x01, Z6, Z6
 	VPANDD       singles<>+0(SB), Z16, Z16
 	VPORD        Z16, Z6, Z6
-	LEAQ         112(DX), AX
+	LEAQ         144(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x28, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      16(DX), AX
 	IMUL3Q       $0x28, AX, AX
 	ADDQ         DI, AX
@@ -13071,12 +13071,12 @@ rows:
 	VPSLLW       $0x01, Z8, Z8
 	VPANDD       singles<>+0(SB), Z16, Z16
 	VPORD        Z16, Z8, Z8
-	LEAQ         116(DX), AX
+	LEAQ         148(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x28, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      20(DX), AX
 	IMUL3Q       $0x28, AX, AX
 	ADDQ         DI, AX
@@ -13089,12 +13089,12 @@ rows:
 	VPSLLW       $0x01, Z10, Z10
 	VPANDD       singles<>+0(SB), Z16, Z16
 	VPORD        Z16, Z10, Z10
-	LEAQ         120(DX), AX
+	LEAQ         152(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x28, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      24(DX), AX
 	IMUL3Q       $0x28, AX, AX
 	ADDQ         DI, AX
@@ -13107,12 +13107,12 @@ rows:
 	VPSLLW       $0x01, Z12, Z12
 	VPANDD       singles<>+0(SB), Z16, Z16
 	VPORD        Z16, Z12, Z12
-	LEAQ         124(DX), AX
+	LEAQ         156(DX), AX
 	CMPQ         AX, R8
 	CMOVQHI      R8, AX
 	MOVLQSX      (AX), AX
 	IMUL3Q       $0x28, AX, AX
-	PREFETCHT0   (DI)(AX*1)
+	PREFETCHT1   (DI)(AX*1)
 	MOVLQSX      28(DX), AX
 	IMUL3Q       $0x28, AX, AX
 	ADDQ         DI, AX
@@ -13517,12 +13517,12 @@ TEXT ·refine6AVX512(SB), NOSPLIT, $0-120
 rows:
 	MOVQ            packed+56(FP), DI
 	LEAQ            -4(DX)(SI*4), R8
-	LEAQ            96(DX), AX
+	LEAQ            128(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x30, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         (DX), AX
 	IMUL3Q          $0x30, AX, AX
 	ADDQ            DI, AX
@@ -13535,12 +13535,12 @@ rows:
 	VPSLLW          $0x02, Z0, Z0
 	VPANDD          pairs<>+0(SB), Z16, Z16
 	VPORD           Z16, Z0, Z0
-	LEAQ            100(DX), AX
+	LEAQ            132(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x30, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         4(DX), AX
 	IMUL3Q          $0x30, AX, AX
 	ADDQ            DI, AX
@@ -13553,12 +13553,12 @@ rows:
 	VPSLLW          $0x02, Z2, Z2
 	VPANDD          pairs<>+0(SB), Z16, Z16
 	VPORD           Z16, Z2, Z2
-	LEAQ            104(DX), AX
+	LEAQ            136(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x30, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         8(DX), AX
 	IMUL3Q          $0x30, AX, AX
 	ADDQ            DI, AX
@@ -13571,12 +13571,12 @@ rows:
 	VPSLLW          $0x02, Z4, Z4
 	VPANDD          pairs<>+0(SB), Z16, Z16
 	VPORD           Z16, Z4, Z4
-	LEAQ            108(DX), AX
+	LEAQ            140(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x30, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         12(DX), AX
 	IMUL3Q          $0x30, AX, AX
 	ADDQ            DI, AX
@@ -13589,12 +13589,12 @@ rows:
 	VPSLLW          $0x02, Z6, Z6
 	VPANDD          pairs<>+0(SB), Z16, Z16
 	VPORD           Z16, Z6, Z6
-	LEAQ            112(DX), AX
+	LEAQ            144(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x30, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         16(DX), AX
 	IMUL3Q          $0x30, AX, AX
 	ADDQ            DI, AX
@@ -13607,12 +13607,12 @@ rows:
 	VPSLLW          $0x02, Z8, Z8
 	VPANDD          pairs<>+0(SB), Z16, Z16
 	VPORD           Z16, Z8, Z8
-	LEAQ            116(DX), AX
+	LEAQ            148(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x30, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         20(DX), AX
 	IMUL3Q          $0x30, AX, AX
 	ADDQ            DI, AX
@@ -13625,12 +13625,12 @@ rows:
 	VPSLLW          $0x02, Z10, Z10
 	VPANDD          pairs<>+0(SB), Z16, Z16
 	VPORD           Z16, Z10, Z10
-	LEAQ            120(DX), AX
+	LEAQ            152(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x30, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         24(DX), AX
 	IMUL3Q          $0x30, AX, AX
 	ADDQ            DI, AX
@@ -13643,12 +13643,12 @@ rows:
 	VPSLLW          $0x02, Z12, Z12
 	VPANDD          pairs<>+0(SB), Z16, Z16
 	VPORD           Z16, Z12, Z12
-	LEAQ            124(DX), AX
+	LEAQ            156(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x30, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         28(DX), AX
 	IMUL3Q          $0x30, AX, AX
 	ADDQ            DI, AX
@@ -14093,12 +14093,12 @@ TEXT ·refine7AVX512(SB), NOSPLIT, $0-120
 rows:
 	MOVQ            packed+56(FP), DI
 	LEAQ            -4(DX)(SI*4), R8
-	LEAQ            96(DX), AX
+	LEAQ            128(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x38, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         (DX), AX
 	IMUL3Q          $0x38, AX, AX
 	ADDQ            DI, AX
@@ -14116,12 +14116,12 @@ rows:
 	VPSLLW          $0x01, Z0, Z0
 	VPANDD          singles<>+0(SB), Z16, Z16
 	VPORD           Z16, Z0, Z0
-	LEAQ            100(DX), AX
+	LEAQ            132(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x38, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         4(DX), AX
 	IMUL3Q          $0x38, AX, AX
 	ADDQ            DI, AX
@@ -14139,12 +14139,12 @@ rows:
 	VPSLLW          $0x01, Z2, Z2
 	VPANDD          singles<>+0(SB), Z16, Z16
 	VPORD           Z16, Z2, Z2
-	LEAQ            104(DX), AX
+	LEAQ            136(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x38, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         8(DX), AX
 	IMUL3Q          $0x38, AX, AX
 	ADDQ            DI, AX
@@ -14162,12 +14162,12 @@ rows:
 	VPSLLW          $0x01, Z4, Z4
 	VPANDD          singles<>+0(SB), Z16, Z16
 	VPORD           Z16, Z4, Z4
-	LEAQ            108(DX), AX
+	LEAQ            140(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x38, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         12(DX), AX
 	IMUL3Q          $0x38, AX, AX
 	ADDQ            DI, AX
@@ -14185,12 +14185,12 @@ rows:
 	VPSLLW          $0x01, Z6, Z6
 	VPANDD          singles<>+0(SB), Z16, Z16
 	VPORD           Z16, Z6, Z6
-	LEAQ            112(DX), AX
+	LEAQ            144(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x38, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         16(DX), AX
 	IMUL3Q          $0x38, AX, AX
 	ADDQ            DI, AX
@@ -14208,12 +14208,12 @@ rows:
 	VPSLLW          $0x01, Z8, Z8
 	VPANDD          singles<>+0(SB), Z16, Z16
 	VPORD           Z16, Z8, Z8
-	LEAQ            116(DX), AX
+	LEAQ            148(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x38, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         20(DX), AX
 	IMUL3Q          $0x38, AX, AX
 	ADDQ            DI, AX
@@ -14231,12 +14231,12 @@ rows:
 	VPSLLW          $0x01, Z10, Z10
 	VPANDD          singles<>+0(SB), Z16, Z16
 	VPORD           Z16, Z10, Z10
-	LEAQ            120(DX), AX
+	LEAQ            152(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x38, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         24(DX), AX
 	IMUL3Q          $0x38, AX, AX
 	ADDQ            DI, AX
@@ -14254,12 +14254,12 @@ rows:
 	VPSLLW          $0x01, Z12, Z12
 	VPANDD          singles<>+0(SB), Z16, Z16
 	VPORD           Z16, Z12, Z12
-	LEAQ            124(DX), AX
+	LEAQ            156(DX), AX
 	CMPQ            AX, R8
 	CMOVQHI         R8, AX
 	MOVLQSX         (AX), AX
 	IMUL3Q          $0x38, AX, AX
-	PREFETCHT0      (DI)(AX*1)
+	PREFETCHT1      (DI)(AX*1)
 	MOVLQSX         28(DX), AX
 	IMUL3Q          $0x38, AX, AX
 	ADDQ            DI, AX
@@ -14623,82 +14623,82 @@ TEXT ·refine8AVX512(SB), NOSPLIT, $0-120
 rows:
 	MOVQ       packed+56(FP), DI
 	LEAQ       -4(DX)(SI*4), R8
-	LEAQ       96(DX), AX
+	LEAQ       128(DX), AX
 	CMPQ       AX, R8
 	CMOVQHI    R8, AX
 	MOVLQSX    (AX), AX
 	IMUL3Q     $0x40, AX, AX
-	PREFETCHT0 (DI)(AX*1)
+	PREFETCHT1 (DI)(AX*1)
 	MOVLQSX    (DX), AX
 	IMUL3Q     $0x40, AX, AX
 	ADDQ       DI, AX
 	VMOVDQU64  (AX), Z0
-	LEAQ       100(DX), AX
+	LEAQ       132(DX), AX
 	CMPQ       AX, R8
 	CMOVQHI    R8, AX
 	MOVLQSX    (AX), AX
 	IMUL3Q     $0x40, AX, AX
-	PREFETCHT0 (DI)(AX*1)
+	PREFETCHT1 (DI)(AX*1)
 	MOVLQSX    4(DX), AX
 	IMUL3Q     $0x40, AX, AX
 	ADDQ       DI, AX
 	VMOVDQU64  (AX), Z2
-	LEAQ       104(DX), AX
+	LEAQ       136(DX), AX
 	CMPQ       AX, R8
 	CMOVQHI    R8, AX
 	MOVLQSX    (AX), AX
 	IMUL3Q     $0x40, AX, AX
-	PREFETCHT0 (DI)(AX*1)
+	PREFETCHT1 (DI)(AX*1)
 	MOVLQSX    8(DX), AX
 	IMUL3Q     $0x40, AX, AX
 	ADDQ       DI, AX
 	VMOVDQU64  (AX), Z4
-	LEAQ       108(DX), AX
+	LEAQ       140(DX), AX
 	CMPQ       AX, R8
 	CMOVQHI    R8, AX
 	MOVLQSX    (AX), AX
 	IMUL3Q     $0x40, AX, AX
-	PREFETCHT0 (DI)(AX*1)
+	PREFETCHT1 (DI)(AX*1)
 	MOVLQSX    12(DX), AX
 	IMUL3Q     $0x40, AX, AX
 	ADDQ       DI, AX
 	VMOVDQU64  (AX), Z6
-	LEAQ       112(DX), AX
+	LEAQ       144(DX), AX
 	CMPQ       AX, R8
 	CMOVQHI    R8, AX
 	MOVLQSX    (AX), AX
 	IMUL3Q     $0x40, AX, AX
-	PREFETCHT0 (DI)(AX*1)
+	PREFETCHT1 (DI)(AX*1)
 	MOVLQSX    16(DX), AX
 	IMUL3Q     $0x40, AX, AX
 	ADDQ       DI, AX
 	VMOVDQU64  (AX), Z8
-	LEAQ       116(DX), AX
+	LEAQ       148(DX), AX
 	CMPQ       AX, R8
 	CMOVQHI    R8, AX
 	MOVLQSX    (AX), AX
 	IMUL3Q     $0x40, AX, AX
-	PREFETCHT0 (DI)(AX*1)
+	PREFETCHT1 (DI)(AX*1)
 	MOVLQSX    20(DX), AX
 	IMUL3Q     $0x40, AX, AX
 	ADDQ       DI, AX
 	VMOVDQU64  (AX), Z10
-	LEAQ       120(DX), AX
+	LEAQ       152(DX), AX
 	CMPQ       AX, R8
 	CMOVQHI    R8, AX
 	MOVLQSX    (AX), AX
 	IMUL3Q     $0x40, AX, AX
-	PREFETCHT0 (DI)(AX*1)
+	PREFETCHT1 (DI)(AX*1)
 	MOVLQSX    24(DX), AX
 	IMUL3Q     $0x40, AX, AX
 	ADDQ       DI, AX
 	VMOVDQU64  (AX), Z12
-	LEAQ       124(DX), AX
+	LEAQ       156(DX), AX
 	CMPQ       AX, R8
 	CMOVQHI    R8, AX
 	MOVLQSX    (AX), AX
 	IMUL3Q     $0x40, AX, AX
-	PREFETCHT0 (DI)(AX*1)
+	PREFETCHT1 (DI)(AX*1)
 	MOVLQSX    28(DX), AX
 	IMUL3Q     $0x40, AX, AX
 	ADDQ       DI, AX

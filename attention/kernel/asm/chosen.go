@@ -8,8 +8,9 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// ahead is how many rows before their turn the kernel asks for them: what memory takes to answer, in rows.
-const ahead = 24
+// ahead is how many rows before their turn the kernel asks for them: what memory takes to answer, in rows. They are asked into the second
+// cache: the first has too few places for lines under way, and such requests went through at two thirds of the speed.
+const ahead = 32
 
 // chosen emits the weighted sums of listed rows of 64 codes for some heads at once.
 func chosen(bits, heads int) {
@@ -41,8 +42,8 @@ func chosen(bits, heads int) {
 	CMOVQHI(last, next)
 	MOVLQSX(mem(next, 0), row)
 	offset(row, from)
-	PREFETCHT0(at(packed, from, 1))
-	PREFETCHT0(operand.Mem{Base: packed, Index: from, Scale: 1, Disp: 8*bits - 1})
+	PREFETCHT1(at(packed, from, 1))
+	PREFETCHT1(operand.Mem{Base: packed, Index: from, Scale: 1, Disp: 8*bits - 1})
 	MOVLQSX(mem(rows, 0), row)
 	offset(row, from)
 	ADDQ(packed, from)

@@ -29,7 +29,7 @@ func refine(bits int) {
 			CMOVQHI(last, next)
 			MOVLQSX(mem(next, 0), row)
 			IMUL3Q(operand.Imm(uint64(8*bits)), row, row)
-			PREFETCHT0(at(packed, row, 1))
+			PREFETCHT1(at(packed, row, 1))
 			MOVLQSX(mem(rows, 4*i), row)
 			IMUL3Q(operand.Imm(uint64(8*bits)), row, row)
 			ADDQ(packed, row)
