@@ -155,6 +155,10 @@ func (w *work) append(g int) {
 	d := w.s.shape.HeadDim
 	stride := w.s.shape.KVHeads * d
 	center := w.l.center(g)
+	if n := len(w.s.pass.rows); n > 1 {
+		w.l.keys[g].Grow(n)
+		w.l.values[g].Grow(n)
+	}
 	for i := range w.s.pass.rows {
 		at := i*stride + g*d
 		subtract(w.k[at:at+d], center)
