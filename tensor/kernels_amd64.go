@@ -30,6 +30,7 @@ func available() []*kernels {
 	avx2.packed[dtype.Q4_0] = packedQ4_0AVX2
 	avx2.packed[dtype.Q4_1] = packedQ4_1AVX2
 	avx2.packed[dtype.Q8_0] = packedQ8_0AVX2
+	avx2.packedTile = packedTiles256
 	sets = append([]*kernels{&avx2}, sets...)
 	if !cpu.X86.HasAVX512F || !cpu.X86.HasAVX512BW || !cpu.X86.HasAVX512DQ || !cpu.X86.HasAVX512VL || !cpu.X86.HasAVX512VNNI {
 		return sets
@@ -42,6 +43,7 @@ func available() []*kernels {
 	avx512.packed[dtype.Q4_0] = packedQ4_0AVX512
 	avx512.packed[dtype.Q4_1] = packedQ4_1AVX512
 	avx512.packed[dtype.Q8_0] = packedQ8_0AVX512
+	avx512.packedTile = packedTiles512
 	return append([]*kernels{&avx512}, sets...)
 }
 
@@ -74,6 +76,22 @@ var (
 	integers512 = [...]integerTileFunc{integerTile1AVX512, integerTile2AVX512, integerTile3AVX512, integerTile4AVX512,
 		integerTile5AVX512, integerTile6AVX512, integerTile7AVX512, integerTile8AVX512}
 	halves512 = [...]integerTileFunc{integerHalves1AVX512, integerHalves2AVX512, integerHalves3AVX512, integerHalves4AVX512}
+)
+
+var (
+	packedTiles256 = [len(forms)][]packedTileFunc{
+		dtype.Q4_0: {packedQ4_0AVX2Tile1, packedQ4_0AVX2Tile2, packedQ4_0AVX2Tile3, packedQ4_0AVX2Tile4},
+		dtype.Q4_1: {packedQ4_1AVX2Tile1, packedQ4_1AVX2Tile2, packedQ4_1AVX2Tile3, packedQ4_1AVX2Tile4},
+		dtype.Q8_0: {packedQ8_0AVX2Tile1, packedQ8_0AVX2Tile2, packedQ8_0AVX2Tile3, packedQ8_0AVX2Tile4},
+	}
+	packedTiles512 = [len(forms)][]packedTileFunc{
+		dtype.Q4_0: {packedQ4_0AVX512Tile1, packedQ4_0AVX512Tile2, packedQ4_0AVX512Tile3, packedQ4_0AVX512Tile4,
+			packedQ4_0AVX512Tile5, packedQ4_0AVX512Tile6, packedQ4_0AVX512Tile7, packedQ4_0AVX512Tile8},
+		dtype.Q4_1: {packedQ4_1AVX512Tile1, packedQ4_1AVX512Tile2, packedQ4_1AVX512Tile3, packedQ4_1AVX512Tile4,
+			packedQ4_1AVX512Tile5, packedQ4_1AVX512Tile6, packedQ4_1AVX512Tile7, packedQ4_1AVX512Tile8},
+		dtype.Q8_0: {packedQ8_0AVX512Tile1, packedQ8_0AVX512Tile2, packedQ8_0AVX512Tile3, packedQ8_0AVX512Tile4,
+			packedQ8_0AVX512Tile5, packedQ8_0AVX512Tile6, packedQ8_0AVX512Tile7, packedQ8_0AVX512Tile8},
+	}
 )
 
 func integerTile256(dst []float32, ldd int, x []byte, rows, n int, s *scratch, f form) {

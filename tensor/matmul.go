@@ -38,7 +38,8 @@ type product struct {
 
 	form      form
 	blocks    int  // live blocks of 32 inputs
-	packed    bool // inHeads are left out of the sum, not only zeroed
+	omits     bool // inHeads are left out of the sum, not only zeroed
+	inPanels  bool // the matrix is packed
 	preparing bool
 	step      int // panels an item, or rows an item while preparing
 	perHead   int // panels a head
@@ -57,11 +58,14 @@ func (c *CPU) multiply(p product) {
 	if c.precision == Int8 {
 		p.w = c.eightBits(p.w)
 		p.form = forms[p.w.format]
-		if p.rows <= directRows && c.kernels.packed[p.w.format] != nil {
-			p.w.pack(c)
-		}
 	}
 	p.layOut()
+	if c.precision == Int8 && p.kernels.packed[p.w.format] != nil {
+		if p.w.wantsPacking(p.rows) {
+			p.w.pack(c)
+		}
+		p.inPanels = p.w.isPacked.Load()
+	}
 	c.product = p
 	run := &c.product
 	if n := run.prepares(); n > 0 {
@@ -84,7 +88,7 @@ func (p *product) layOut() {
 	}
 	p.blocks = k
 	if p.inHeads != nil && p.headDim%blockSize == 0 {
-		p.packed, p.blocks = true, len(p.inHeads)*p.headDim/blockSize
+		p.omits, p.blocks = true, len(p.inHeads)*p.headDim/blockSize
 	}
 	p.panels = (p.w.out + panel - 1) / panel
 	if p.outHeads != nil {
@@ -104,7 +108,7 @@ func (p *product) layOut() {
 	if c.precision == Int8 {
 		c.integers = aligned(c.integers, p.rows*p.blocks*activationBytes)
 	}
-	if p.gathers() && !(p.packed && c.precision == Int8) {
+	if p.gathers() && !(p.omits && c.precision == Int8) {
 		c.floats = aligned(c.floats, p.rows*p.width())
 	}
 }

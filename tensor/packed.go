@@ -6,8 +6,7 @@ import (
 	"spatten/checkpoint/dtype"
 )
 
-// A packed matrix holds 16 rows together as the kernels for one row of activations read them, in the bytes that it takes as
-// stored: of every block of 32 columns first the codes, four columns of each row side by side (of 4-bit codes column k
+// A packed matrix holds 16 rows together as the integer kernels read them, in the bytes that it takes as stored: of every block of 32 columns first the codes, four columns of each row side by side (of 4-bit codes column k
 // and column k+16 in one byte), then the 16 scales, then the 16 minima where the format has them. A token's decoding
 // reads every weight once and no more; turning 16 rows in registers each time costs more than the products.
 
@@ -47,7 +46,14 @@ func (w *Weights) pack(c *CPU) {
 				w.release(w.data[:last*panel*w.rowBytes])
 			}
 		}
+		w.isPacked.Store(true)
 	})
+}
+
+// wantsPacking reports whether a product of so many rows should find the matrix packed: a few rows do at once, of which more
+// will come; many do the second time, since packing costs more than weaving once.
+func (w *Weights) wantsPacking(rows int) bool {
+	return rows <= directRows || w.met.Swap(true)
 }
 
 // alignedBytes returns n bytes from the start of a cache line on.
@@ -74,16 +80,38 @@ func (p packing) Run(_, i int) {
 	}
 }
 
-// packedPanel computes 16 outputs of row r from a packed matrix.
-func (p *product) packedPanel(s *scratch, r, first int) {
-	dst, x := p.dst[r*p.w.out+first:][:panel], p.c.integers[r*p.blocks*activationBytes:]
-	multiply, size := p.kernels.packed[p.w.format], panel*p.w.format.BlockBytes()
-	clear(dst)
+// packedPanel computes 16 outputs of all rows from a packed matrix.
+func (p *product) packedPanel(s *scratch, first int) {
 	p.eachRun(func(at, block, blocks int) {
 		var bias *float32
 		if at+blocks == p.blocks {
 			bias = &s.bias[0]
 		}
-		multiply(&dst[0], &x[at*activationBytes], &p.w.packed[first*p.w.rowBytes+block*size], blocks, bias)
+		p.packedTiles(first, at, block, blocks, bias)
 	})
+}
+
+// packedTiles adds the products of n blocks, at the given place of the activations and of the weights, to 16 outputs of all
+// rows. The first ones of a row begin with zero, to the last the bias is added.
+func (p *product) packedTiles(first, at, block, n int, bias *float32) {
+	out, row, format := p.w.out, p.blocks*activationBytes, p.w.format
+	src := &p.w.packed[first*p.w.rowBytes+block*panel*format.BlockBytes()]
+	tiles := p.kernels.packedTile[format]
+	for r, rows := 0, 0; r < p.rows; r += rows {
+		dst, x := p.dst[r*out+first:], &p.c.integers[r*row+at*activationBytes]
+		if rows = share(p.rows-r, p.kernels.integerRows); rows > directRows {
+			tiles[rows-1](&dst[0], x, src, bias, n, row, 4*out, min(at, 1))
+			continue
+		}
+		if rows = 1; at == 0 {
+			clear(dst[:panel])
+		}
+		p.kernels.packed[format](&dst[0], x, src, n, bias)
+	}
+}
+
+// share cuts rows into tiles of most rows or fewer as evenly as it goes, and returns the first one's.
+func share(rows, most int) int {
+	tiles := (rows + most - 1) / most
+	return (rows + tiles - 1) / tiles
 }

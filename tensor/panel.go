@@ -14,7 +14,7 @@ func (p *product) prepare(r int) {
 	if c.precision == Int8 {
 		row := p.blocks * activationBytes
 		q = c.integers[r*row : (r+1)*row]
-		if p.packed {
+		if p.omits {
 			p.eachRun(func(at, block, blocks int) {
 				p.kernels.quantize(q[at*activationBytes:(at+blocks)*activationBytes], x[block*blockSize:(block+blocks)*blockSize], p.form)
 			})
@@ -24,7 +24,7 @@ func (p *product) prepare(r int) {
 	if p.gathers() {
 		y := c.floats[r*width : (r+1)*width]
 		switch {
-		case p.packed:
+		case p.omits:
 			for i, h := range p.inHeads {
 				copy(y[i*p.headDim:], x[int(h)*p.headDim:][:p.headDim])
 			}
@@ -96,10 +96,8 @@ func (p *product) floatPanel(s *scratch, first, n int) {
 // integerPanel computes n outputs from the first on, with quantized activations.
 func (p *product) integerPanel(s *scratch, first, n int) {
 	k, out := p.kernels, p.w.out
-	if p.rows <= directRows && n == panel && first%panel == 0 && k.packed[p.w.format] != nil {
-		for r := range p.rows {
-			p.packedPanel(s, r, first)
-		}
+	if p.inPanels && n == panel && first%panel == 0 {
+		p.packedPanel(s, first)
 		return
 	}
 	scales := p.form.scales() * panel
@@ -111,8 +109,8 @@ func (p *product) integerPanel(s *scratch, first, n int) {
 	}
 	k.weave(s.woven, s.bytes, p.blocks)
 	row := p.blocks * activationBytes
-	for r := 0; r < p.rows; r += k.integerRows {
-		rows := min(k.integerRows, p.rows-r)
+	for r, rows := 0, 0; r < p.rows; r += rows {
+		rows = share(p.rows-r, k.integerRows)
 		x := p.c.integers[r*row:]
 		if n == panel {
 			k.integerTile(p.dst[r*out+first:], out, x, rows, p.blocks, s, p.form)
@@ -136,7 +134,7 @@ func (p *product) copyTile(s *scratch, r, rows, first, n int) {
 // eachRun calls f for every run of live blocks: where it begins among the live ones, its first block and their number.
 // Heads that follow each other are one run.
 func (p *product) eachRun(f func(at, block, blocks int)) {
-	if !p.packed {
+	if !p.omits {
 		f(0, 0, p.blocks)
 		return
 	}

@@ -85,6 +85,11 @@ func TestProductsAnyShape(t *testing.T) {
 				if !slices.Equal(one, dst[i*out:(i+1)*out]) {
 					t.Fatalf("%v %s: row %d alone differs from its batch", format, k.name, i)
 				}
+				again := make([]float32, rows*out)
+				c.MatMul(again, x, rows, w, bias)
+				if !slices.Equal(again, dst) {
+					t.Fatalf("%v %s: %d rows differ with weights that are packed", format, k.name, rows)
+				}
 			})
 		}
 	})
@@ -138,7 +143,7 @@ func checkProduct(t *rapid.T, what string, dst, x []float32, rows int, w *Weight
 func TestHeadsOnly(t *testing.T) {
 	for _, format := range []dtype.Type{dtype.F32, dtype.F16, dtype.Q4_1, dtype.Q8_0, dtype.Q6_K} {
 		for _, dim := range []int{16, 24, 32, 64} {
-			heads, rows := 768/dim, 3
+			heads, rows := 768/dim, 3+dim%5*4 // also more than are multiplied one by one
 			r := rand.New(rand.NewPCG(uint64(dim), 1))
 			w, err := NewWeights(format, 768, 768, randomWeights(r, format, 768, 768))
 			if err != nil {

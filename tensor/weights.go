@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"spatten/checkpoint/dtype"
 )
@@ -19,9 +20,11 @@ type Weights struct {
 	once  sync.Once
 	copy8 *Weights // a plain matrix quantized to 8 bits, see CPU.eightBits
 
-	packing sync.Once
-	packed  []byte // whole panels as decoding reads them, see pack
-	release func([]byte)
+	packing  sync.Once
+	packed   []byte // whole panels as packed kernels read them, see pack
+	isPacked atomic.Bool
+	met      atomic.Bool // by many rows before
+	release  func([]byte)
 }
 
 // NewWeights wraps the bytes of a matrix of out rows of in elements.

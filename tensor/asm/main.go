@@ -38,6 +38,12 @@ func main() {
 		if f.bits != 5 {
 			packed(avx2, f)
 			packed(avx512, f)
+			for rows := 1; rows <= 8; rows++ {
+				packedTile512(f, rows)
+			}
+			for rows := 1; rows <= 4; rows++ {
+				packedTile256(f, rows)
+			}
 		}
 	}
 	unpackK("Q4_K", 144, false)
