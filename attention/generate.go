@@ -177,17 +177,17 @@ func (w *work) channelScores(t *worker, keys *quant.Rows, seg segment, first, la
 	}
 	t.q, t.offset, t.factor = room(t.q, d), room(t.offset, blocks*m), room(t.factor, blocks*m)
 	root, stride, full := rootOf(d)/127, len(w.heads), true
+	set := seg.block*stride + first
+	kernel.Fold(g.integers[set*d:], stride*d, t.q, g.q[first*d:last*d], m, keys.Scales()[seg.block*d:(seg.block+blocks)*d], g.factors[set:], g.offsets[set:], stride)
 	for b := range blocks {
-		set := (seg.block+b)*stride + first
-		factors, offsets := g.factors[set:set+m], g.offsets[set:set+m]
-		kernel.Fold(g.integers[set*d:(set+m)*d], t.q, g.q[first*d:last*d], keys.Scales()[(seg.block+b)*d:(seg.block+b+1)*d], factors, offsets)
+		factors, offsets := g.factors[set+b*stride:][:m], g.offsets[set+b*stride:][:m]
 		for h := range m {
 			factors[h] *= root
 			t.offset[b*m+h], t.factor[b*m+h] = offset*offsets[h], factors[h]*up
 		}
 		full = full && keys.Blocks()[seg.block+b] == quant.BlockRows
 	}
-	queries, scores := g.integers[(seg.block*stride+first)*d:], g.scores[first*g.ld:]
+	queries, scores := g.integers[set*d:], g.scores[first*g.ld:]
 	if full && keys.Panels().SetProducts(scores[seg.first:], g.ld, queries, m, stride*d, seg.first, seg.last-seg.first, t.offset, t.factor) {
 		return
 	}

@@ -142,11 +142,15 @@ func listedPortable(dst []float32, ld int, q []int8, m, stride int, packed []byt
 	}
 }
 
-// Fold quantizes q[i]·scales[i] of len(sums) queries to integers of at most 127. It writes, for each query, the largest magnitude of
-// those products, for which 127 stands, and the sum of the integers. scales are of one query, a multiple of Lanes; tmp is
-// scratch of that length.
-func Fold(dst []int8, tmp, q []float32, scales []uint16, largest, sums []float32) {
-	active.fold(dst[:len(q)], tmp[:len(scales)], q[:len(scales)*len(sums)], scales, largest[:len(sums)], sums)
+// Fold quantizes q[i]·scales[i] of m queries of d numbers, a multiple of Lanes, to integers of at most 127, for every block of d scales: those
+// of block b go to dst from b·stride on. For query h it writes the largest magnitude of those products, for which 127
+// stands, to largest[b·lds+h], and the sum of the integers to sums[b·lds+h]. tmp is scratch of d numbers.
+func Fold(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int) {
+	d := len(tmp)
+	if blocks := len(scales) / d; blocks > 0 && m > 0 {
+		last := blocks - 1
+		active.fold(dst[:last*stride+m*d], stride, tmp, q[:m*d], m, scales[:blocks*d], largest[:last*lds+m], sums[:last*lds+m], lds)
+	}
 }
 
 // Weigh adds Σ_j w[j]·codes[j][i] to out[i] for rows of d codes, d a multiple of Lanes, and for m heads, whose weights and outputs start

@@ -35,7 +35,7 @@ type set struct {
 	panels    func(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32, sets Sets)
 	listed    func(dst []float32, ld int, q []int8, m, stride int, packed []byte, rows, sets []int32, d, bits int, mem *[]byte)
 	refine    func(scores []float32, ld int, out []float32, ldo int, q []int8, m, stride int, packed []byte, rows, sets []int32, offsets, factors []float32, lds int, rest float32, d, bits int, mem *[]byte)
-	fold      func(dst []int8, tmp, q []float32, scales []uint16, largest, sums []float32)
+	fold      func(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int)
 	unpack    func(dst, src []byte, rows []int32, n, dim, bits int)
 	affine    func(x []float32, offset, factor float32)
 	absmax    func(x []float32) float32

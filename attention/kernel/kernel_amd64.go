@@ -37,9 +37,7 @@ func available() []*set {
 		weigh:  weigh256,
 		panels: panels256,
 		listed: listedPortable,
-		fold: func(dst []int8, tmp, q []float32, scales []uint16, largest, sums []float32) {
-			foldAVX2(&dst[0], &tmp[0], &q[0], &scales[0], 127, len(sums), len(scales), &largest[0], &sums[0])
-		},
+		fold:   fold256,
 		unpack: unpack256,
 		widen:  widenPortable,
 		narrow: narrowPortable,
@@ -75,17 +73,10 @@ func available() []*set {
 	avx512.between = func(dst, x []float32, low, high float32) (inside, above int) {
 		return betweenAVX512(&dst[0], &x[0], low, high, len(x))
 	}
-	avx512.fold = func(dst []int8, tmp, q []float32, scales []uint16, largest, sums []float32) {
-		if len(scales) != 64 {
-			avx2.fold(dst, tmp, q, scales, largest, sums)
-			return
-		}
-		foldAVX512(&dst[0], &q[0], &scales[0], 127, len(sums), &largest[0], &sums[0])
-	}
 	avx512.count = func(x []float32, t float32) int { return countAVX512(&x[0], t, len(x)) }
 	if cpu.X86.HasAVX512VNNI {
 		avx512.panels, avx512.listed = panels512, listed512
-		avx512.refine = avx512.refine512
+		avx512.refine, avx512.fold = avx512.refine512, fold512
 	}
 	return append([]*set{&avx512}, sets...)
 }
@@ -189,6 +180,29 @@ func weighColumns(kernels *[3]weighFunc, width int, out []float32, ldo int, w []
 			}
 		}
 		h += heads
+	}
+}
+
+func fold256(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int) {
+	d := len(tmp)
+	for b := range len(scales) / d {
+		foldAVX2(&dst[b*stride], &tmp[0], &q[0], &scales[b*d], 127, m, d, &largest[b*lds], &sums[b*lds])
+	}
+}
+
+var folds512 = [4]func(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest, sums *float32, lds, blocks int){
+	fold1AVX512, fold2AVX512, fold3AVX512, fold4AVX512,
+}
+
+// fold512 takes up to four queries at a time.
+func fold512(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int) {
+	d := len(tmp)
+	if d != 64 {
+		fold256(dst, stride, tmp, q, m, scales, largest, sums, lds)
+		return
+	}
+	for h := 0; h < m; h += 4 {
+		folds512[min(4, m-h)-1](&dst[h*d], stride, &q[h*d], &scales[0], 127, &largest[h], &sums[h], 4*lds, len(scales)/d)
 	}
 }
 

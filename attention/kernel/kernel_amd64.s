@@ -2108,25 +2108,39 @@ DATA wordSixteens<>+24(SB)/4, $0x00100010
 DATA wordSixteens<>+28(SB)/4, $0x00100010
 GLOBL wordSixteens<>(SB), RODATA|NOPTR, $32
 
-DATA byteOf<>+0(SB)/4, $0x00000000
-DATA byteOf<>+4(SB)/4, $0x00000000
-DATA byteOf<>+8(SB)/4, $0x01010101
-DATA byteOf<>+12(SB)/4, $0x01010101
-DATA byteOf<>+16(SB)/4, $0x02020202
-DATA byteOf<>+20(SB)/4, $0x02020202
-DATA byteOf<>+24(SB)/4, $0x03030303
-DATA byteOf<>+28(SB)/4, $0x03030303
-GLOBL byteOf<>(SB), RODATA|NOPTR, $32
-
-DATA bitOf<>+0(SB)/4, $0x08040201
-DATA bitOf<>+4(SB)/4, $0x80402010
-DATA bitOf<>+8(SB)/4, $0x08040201
-DATA bitOf<>+12(SB)/4, $0x80402010
-DATA bitOf<>+16(SB)/4, $0x08040201
-DATA bitOf<>+20(SB)/4, $0x80402010
-DATA bitOf<>+24(SB)/4, $0x08040201
-DATA bitOf<>+28(SB)/4, $0x80402010
-GLOBL bitOf<>(SB), RODATA|NOPTR, $32
+DATA halves<>+0(SB)/8, $0x0000000000000000
+DATA halves<>+8(SB)/8, $0x0000000000000000
+DATA halves<>+16(SB)/8, $0x0000000000000000
+DATA halves<>+24(SB)/8, $0x0000000000000000
+DATA halves<>+32(SB)/8, $0x0000000000000001
+DATA halves<>+40(SB)/8, $0x0000000000000001
+DATA halves<>+48(SB)/8, $0x0000000000000001
+DATA halves<>+56(SB)/8, $0x0000000000000001
+DATA halves<>+64(SB)/8, $0x0000000000000002
+DATA halves<>+72(SB)/8, $0x0000000000000002
+DATA halves<>+80(SB)/8, $0x0000000000000002
+DATA halves<>+88(SB)/8, $0x0000000000000002
+DATA halves<>+96(SB)/8, $0x0000000000000003
+DATA halves<>+104(SB)/8, $0x0000000000000003
+DATA halves<>+112(SB)/8, $0x0000000000000003
+DATA halves<>+120(SB)/8, $0x0000000000000003
+DATA halves<>+128(SB)/8, $0x0000000000000004
+DATA halves<>+136(SB)/8, $0x0000000000000004
+DATA halves<>+144(SB)/8, $0x0000000000000004
+DATA halves<>+152(SB)/8, $0x0000000000000004
+DATA halves<>+160(SB)/8, $0x0000000000000005
+DATA halves<>+168(SB)/8, $0x0000000000000005
+DATA halves<>+176(SB)/8, $0x0000000000000005
+DATA halves<>+184(SB)/8, $0x0000000000000005
+DATA halves<>+192(SB)/8, $0x0000000000000006
+DATA halves<>+200(SB)/8, $0x0000000000000006
+DATA halves<>+208(SB)/8, $0x0000000000000006
+DATA halves<>+216(SB)/8, $0x0000000000000006
+DATA halves<>+224(SB)/8, $0x0000000000000007
+DATA halves<>+232(SB)/8, $0x0000000000000007
+DATA halves<>+240(SB)/8, $0x0000000000000007
+DATA halves<>+248(SB)/8, $0x0000000000000007
+GLOBL halves<>(SB), RODATA|NOPTR, $256
 
 // func panels1x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
@@ -2147,74 +2161,57 @@ panel:
 	XORQ  R9, R9
 
 chunk:
-	VPBROADCASTD (DX), Y2
-	VPSHUFB      byteOf<>+0(SB), Y2, Y2
-	VPAND        bitOf<>+0(SB), Y2, Y2
-	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
-	VPABSB       Y2, Y2
+	VMOVDQU      (DX), Y2
+	VPAND        singles<>+0(SB), Y2, Y2
 	VPBROADCASTD (R8)(R9*1), Y3
 	VPMADDUBSW   Y3, Y2, Y2
 	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
 	VPADDD       Y2, Y0, Y0
-	VPBROADCASTD 4(DX), Y2
-	VPSHUFB      byteOf<>+0(SB), Y2, Y2
-	VPAND        bitOf<>+0(SB), Y2, Y2
-	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
-	VPABSB       Y2, Y2
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x01, Y2, Y2
+	VPAND        singles<>+0(SB), Y2, Y2
 	VPBROADCASTD (R8)(R9*1), Y3
 	VPMADDUBSW   Y3, Y2, Y2
 	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPSHUFB      byteOf<>+0(SB), Y2, Y2
-	VPAND        bitOf<>+0(SB), Y2, Y2
-	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
-	VPABSB       Y2, Y2
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x02, Y2, Y2
+	VPAND        singles<>+0(SB), Y2, Y2
 	VPBROADCASTD 4(R8)(R9*1), Y3
 	VPMADDUBSW   Y3, Y2, Y2
 	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
 	VPADDD       Y2, Y0, Y0
-	VPBROADCASTD 12(DX), Y2
-	VPSHUFB      byteOf<>+0(SB), Y2, Y2
-	VPAND        bitOf<>+0(SB), Y2, Y2
-	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
-	VPABSB       Y2, Y2
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x03, Y2, Y2
+	VPAND        singles<>+0(SB), Y2, Y2
 	VPBROADCASTD 4(R8)(R9*1), Y3
 	VPMADDUBSW   Y3, Y2, Y2
 	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPBROADCASTD 16(DX), Y2
-	VPSHUFB      byteOf<>+0(SB), Y2, Y2
-	VPAND        bitOf<>+0(SB), Y2, Y2
-	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
-	VPABSB       Y2, Y2
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        singles<>+0(SB), Y2, Y2
 	VPBROADCASTD 8(R8)(R9*1), Y3
 	VPMADDUBSW   Y3, Y2, Y2
 	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
 	VPADDD       Y2, Y0, Y0
-	VPBROADCASTD 20(DX), Y2
-	VPSHUFB      byteOf<>+0(SB), Y2, Y2
-	VPAND        bitOf<>+0(SB), Y2, Y2
-	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
-	VPABSB       Y2, Y2
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x05, Y2, Y2
+	VPAND        singles<>+0(SB), Y2, Y2
 	VPBROADCASTD 8(R8)(R9*1), Y3
 	VPMADDUBSW   Y3, Y2, Y2
 	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPBROADCASTD 24(DX), Y2
-	VPSHUFB      byteOf<>+0(SB), Y2, Y2
-	VPAND        bitOf<>+0(SB), Y2, Y2
-	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
-	VPABSB       Y2, Y2
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x06, Y2, Y2
+	VPAND        singles<>+0(SB), Y2, Y2
 	VPBROADCASTD 12(R8)(R9*1), Y3
 	VPMADDUBSW   Y3, Y2, Y2
 	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
 	VPADDD       Y2, Y0, Y0
-	VPBROADCASTD 28(DX), Y2
-	VPSHUFB      byteOf<>+0(SB), Y2, Y2
-	VPAND        bitOf<>+0(SB), Y2, Y2
-	VPCMPEQB     bitOf<>+0(SB), Y2, Y2
-	VPABSB       Y2, Y2
+	VMOVDQU      (DX), Y2
+	VPSRLW       $0x07, Y2, Y2
+	VPAND        singles<>+0(SB), Y2, Y2
 	VPBROADCASTD 12(R8)(R9*1), Y3
 	VPMADDUBSW   Y3, Y2, Y2
 	VPMADDWD     wordOnes<>+0(SB), Y2, Y2
@@ -2249,7 +2246,7 @@ set:
 	RET
 
 // func panels1x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
+// Requires: AVX, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels1x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -2262,6 +2259,10 @@ TEXT ·panels1x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ         every+48(FP), R10
 	MOVL         $0x01010101, R9
 	VPBROADCASTD R9, Z2
+	VMOVDQU64    halves<>+0(SB), Z3
+	VMOVDQU64    halves<>+64(SB), Z4
+	VMOVDQU64    halves<>+128(SB), Z5
+	VMOVDQU64    halves<>+192(SB), Z6
 
 panel:
 	VPXORD Z0, Z0, Z0
@@ -2269,36 +2270,37 @@ panel:
 	XORQ   R9, R9
 
 chunk:
-	PREFETCHT0    3072(DX)
-	KMOVQ         (DX), K1
-	VMOVDQU8.Z    Z2, K1, Z3
-	KMOVQ         8(DX), K1
-	VMOVDQU8.Z    Z2, K1, Z4
-	KMOVQ         16(DX), K1
-	VMOVDQU8.Z    Z2, K1, Z5
-	KMOVQ         24(DX), K1
-	VMOVDQU8.Z    Z2, K1, Z6
-	VPDPBUSD.BCST (R8)(R9*1), Z3, Z0
-	VPDPBUSD.BCST 4(R8)(R9*1), Z4, Z1
-	VPDPBUSD.BCST 8(R8)(R9*1), Z5, Z0
-	VPDPBUSD.BCST 12(R8)(R9*1), Z6, Z1
-	ADDQ          $0x00000020, DX
-	ADDQ          $0x10, R9
-	CMPQ          R9, CX
-	JL            chunk
-	MOVQ          AX, R9
-	VPADDD        Z1, Z0, Z0
-	VCVTDQ2PS     Z0, Z0
-	VADDPS.BCST   (SI), Z0, Z0
-	VMULPS.BCST   (DI), Z0, Z0
-	VMOVUPS       Z0, (R9)
-	ADDQ          $0x40, AX
-	DECQ          R10
-	JNZ           set
-	ADDQ          every+48(FP), R10
-	ADDQ          stride+56(FP), R8
-	ADDQ          lds+80(FP), SI
-	ADDQ          lds+80(FP), DI
+	PREFETCHT1      8192(DX)
+	VBROADCASTI64X4 (DX), Z10
+	VPSRLVQ         Z3, Z10, Z7
+	VPANDD          Z2, Z7, Z7
+	VPSRLVQ         Z4, Z10, Z8
+	VPANDD          Z2, Z8, Z8
+	VPSRLVQ         Z5, Z10, Z9
+	VPANDD          Z2, Z9, Z9
+	VPSRLVQ         Z6, Z10, Z10
+	VPANDD          Z2, Z10, Z10
+	VPDPBUSD.BCST   (R8)(R9*1), Z7, Z0
+	VPDPBUSD.BCST   4(R8)(R9*1), Z8, Z1
+	VPDPBUSD.BCST   8(R8)(R9*1), Z9, Z0
+	VPDPBUSD.BCST   12(R8)(R9*1), Z10, Z1
+	ADDQ            $0x00000020, DX
+	ADDQ            $0x10, R9
+	CMPQ            R9, CX
+	JL              chunk
+	MOVQ            AX, R9
+	VPADDD          Z1, Z0, Z0
+	VCVTDQ2PS       Z0, Z0
+	VADDPS.BCST     (SI), Z0, Z0
+	VMULPS.BCST     (DI), Z0, Z0
+	VMOVUPS         Z0, (R9)
+	ADDQ            $0x40, AX
+	DECQ            R10
+	JNZ             set
+	ADDQ            every+48(FP), R10
+	ADDQ            stride+56(FP), R8
+	ADDQ            lds+80(FP), SI
+	ADDQ            lds+80(FP), DI
 
 set:
 	DECQ BX
@@ -2400,11 +2402,8 @@ panel:
 	XORQ  R11, R11
 
 chunk:
-	VPBROADCASTD (BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
-	VPABSB       Y5, Y4
+	VMOVDQU      (BX), Y4
+	VPAND        singles<>+0(SB), Y4, Y4
 	VPBROADCASTD (R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -2413,11 +2412,9 @@ chunk:
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
-	VPBROADCASTD 4(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
-	VPABSB       Y5, Y4
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x01, Y4, Y4
+	VPAND        singles<>+0(SB), Y4, Y4
 	VPBROADCASTD (R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -2426,11 +2423,9 @@ chunk:
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPBROADCASTD 8(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
-	VPABSB       Y5, Y4
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x02, Y4, Y4
+	VPAND        singles<>+0(SB), Y4, Y4
 	VPBROADCASTD 4(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -2439,11 +2434,9 @@ chunk:
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
-	VPBROADCASTD 12(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
-	VPABSB       Y5, Y4
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x03, Y4, Y4
+	VPAND        singles<>+0(SB), Y4, Y4
 	VPBROADCASTD 4(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -2452,11 +2445,9 @@ chunk:
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPBROADCASTD 16(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
-	VPABSB       Y5, Y4
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        singles<>+0(SB), Y4, Y4
 	VPBROADCASTD 8(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -2465,11 +2456,9 @@ chunk:
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
-	VPBROADCASTD 20(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
-	VPABSB       Y5, Y4
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x05, Y4, Y4
+	VPAND        singles<>+0(SB), Y4, Y4
 	VPBROADCASTD 8(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -2478,11 +2467,9 @@ chunk:
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPBROADCASTD 24(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
-	VPABSB       Y5, Y4
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x06, Y4, Y4
+	VPAND        singles<>+0(SB), Y4, Y4
 	VPBROADCASTD 12(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -2491,11 +2478,9 @@ chunk:
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y2, Y2
-	VPBROADCASTD 28(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
-	VPABSB       Y5, Y4
+	VMOVDQU      (BX), Y4
+	VPSRLW       $0x07, Y4, Y4
+	VPAND        singles<>+0(SB), Y4, Y4
 	VPBROADCASTD 12(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -2546,7 +2531,7 @@ set:
 	RET
 
 // func panels2x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
+// Requires: AVX, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels2x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -2561,6 +2546,10 @@ TEXT ·panels2x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ         every+48(FP), R12
 	MOVL         $0x01010101, R11
 	VPBROADCASTD R11, Z2
+	VMOVDQU64    halves<>+0(SB), Z3
+	VMOVDQU64    halves<>+64(SB), Z4
+	VMOVDQU64    halves<>+128(SB), Z5
+	VMOVDQU64    halves<>+192(SB), Z6
 
 panel:
 	VPXORD Z0, Z0, Z0
@@ -2568,45 +2557,46 @@ panel:
 	XORQ   R11, R11
 
 chunk:
-	PREFETCHT0    3072(BX)
-	KMOVQ         (BX), K1
-	VMOVDQU8.Z    Z2, K1, Z3
-	KMOVQ         8(BX), K1
-	VMOVDQU8.Z    Z2, K1, Z4
-	KMOVQ         16(BX), K1
-	VMOVDQU8.Z    Z2, K1, Z5
-	KMOVQ         24(BX), K1
-	VMOVDQU8.Z    Z2, K1, Z6
-	VPDPBUSD.BCST (R9)(R11*1), Z3, Z0
-	VPDPBUSD.BCST (R10)(R11*1), Z3, Z1
-	VPDPBUSD.BCST 4(R9)(R11*1), Z4, Z0
-	VPDPBUSD.BCST 4(R10)(R11*1), Z4, Z1
-	VPDPBUSD.BCST 8(R9)(R11*1), Z5, Z0
-	VPDPBUSD.BCST 8(R10)(R11*1), Z5, Z1
-	VPDPBUSD.BCST 12(R9)(R11*1), Z6, Z0
-	VPDPBUSD.BCST 12(R10)(R11*1), Z6, Z1
-	ADDQ          $0x00000020, BX
-	ADDQ          $0x10, R11
-	CMPQ          R11, DX
-	JL            chunk
-	MOVQ          AX, R11
-	VCVTDQ2PS     Z0, Z0
-	VADDPS.BCST   (DI), Z0, Z0
-	VMULPS.BCST   (R8), Z0, Z0
-	VMOVUPS       Z0, (R11)
-	ADDQ          CX, R11
-	VCVTDQ2PS     Z1, Z1
-	VADDPS.BCST   4(DI), Z1, Z1
-	VMULPS.BCST   4(R8), Z1, Z1
-	VMOVUPS       Z1, (R11)
-	ADDQ          $0x40, AX
-	DECQ          R12
-	JNZ           set
-	ADDQ          every+48(FP), R12
-	ADDQ          stride+56(FP), R9
-	ADDQ          stride+56(FP), R10
-	ADDQ          lds+80(FP), DI
-	ADDQ          lds+80(FP), R8
+	PREFETCHT1      8192(BX)
+	VBROADCASTI64X4 (BX), Z10
+	VPSRLVQ         Z3, Z10, Z7
+	VPANDD          Z2, Z7, Z7
+	VPSRLVQ         Z4, Z10, Z8
+	VPANDD          Z2, Z8, Z8
+	VPSRLVQ         Z5, Z10, Z9
+	VPANDD          Z2, Z9, Z9
+	VPSRLVQ         Z6, Z10, Z10
+	VPANDD          Z2, Z10, Z10
+	VPDPBUSD.BCST   (R9)(R11*1), Z7, Z0
+	VPDPBUSD.BCST   (R10)(R11*1), Z7, Z1
+	VPDPBUSD.BCST   4(R9)(R11*1), Z8, Z0
+	VPDPBUSD.BCST   4(R10)(R11*1), Z8, Z1
+	VPDPBUSD.BCST   8(R9)(R11*1), Z9, Z0
+	VPDPBUSD.BCST   8(R10)(R11*1), Z9, Z1
+	VPDPBUSD.BCST   12(R9)(R11*1), Z10, Z0
+	VPDPBUSD.BCST   12(R10)(R11*1), Z10, Z1
+	ADDQ            $0x00000020, BX
+	ADDQ            $0x10, R11
+	CMPQ            R11, DX
+	JL              chunk
+	MOVQ            AX, R11
+	VCVTDQ2PS       Z0, Z0
+	VADDPS.BCST     (DI), Z0, Z0
+	VMULPS.BCST     (R8), Z0, Z0
+	VMOVUPS         Z0, (R11)
+	ADDQ            CX, R11
+	VCVTDQ2PS       Z1, Z1
+	VADDPS.BCST     4(DI), Z1, Z1
+	VMULPS.BCST     4(R8), Z1, Z1
+	VMOVUPS         Z1, (R11)
+	ADDQ            $0x40, AX
+	DECQ            R12
+	JNZ             set
+	ADDQ            every+48(FP), R12
+	ADDQ            stride+56(FP), R9
+	ADDQ            stride+56(FP), R10
+	ADDQ            lds+80(FP), DI
+	ADDQ            lds+80(FP), R8
 
 set:
 	DECQ SI
@@ -2735,11 +2725,8 @@ panel:
 	XORQ  R12, R12
 
 chunk:
-	VPBROADCASTD (BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
-	VPABSB       Y7, Y6
+	VMOVDQU      (BX), Y6
+	VPAND        singles<>+0(SB), Y6, Y6
 	VPBROADCASTD (R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -2752,11 +2739,9 @@ chunk:
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 4(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
-	VPABSB       Y7, Y6
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x01, Y6, Y6
+	VPAND        singles<>+0(SB), Y6, Y6
 	VPBROADCASTD (R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -2769,11 +2754,9 @@ chunk:
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y5, Y5
-	VPBROADCASTD 8(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
-	VPABSB       Y7, Y6
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x02, Y6, Y6
+	VPAND        singles<>+0(SB), Y6, Y6
 	VPBROADCASTD 4(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -2786,11 +2769,9 @@ chunk:
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 12(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
-	VPABSB       Y7, Y6
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x03, Y6, Y6
+	VPAND        singles<>+0(SB), Y6, Y6
 	VPBROADCASTD 4(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -2803,11 +2784,9 @@ chunk:
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y5, Y5
-	VPBROADCASTD 16(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
-	VPABSB       Y7, Y6
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        singles<>+0(SB), Y6, Y6
 	VPBROADCASTD 8(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -2820,11 +2799,9 @@ chunk:
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 20(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
-	VPABSB       Y7, Y6
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x05, Y6, Y6
+	VPAND        singles<>+0(SB), Y6, Y6
 	VPBROADCASTD 8(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -2837,11 +2814,9 @@ chunk:
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y5, Y5
-	VPBROADCASTD 24(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
-	VPABSB       Y7, Y6
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x06, Y6, Y6
+	VPAND        singles<>+0(SB), Y6, Y6
 	VPBROADCASTD 12(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -2854,11 +2829,9 @@ chunk:
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
 	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 28(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
-	VPABSB       Y7, Y6
+	VMOVDQU      (BX), Y6
+	VPSRLW       $0x07, Y6, Y6
+	VPAND        singles<>+0(SB), Y6, Y6
 	VPBROADCASTD 12(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -2925,7 +2898,7 @@ set:
 	RET
 
 // func panels3x1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+
+// Requires: AVX, AVX512F, AVX512_VNNI, MMX+
 TEXT ·panels3x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         ld+8(FP), CX
@@ -2942,6 +2915,10 @@ TEXT ·panels3x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ         every+48(FP), R13
 	MOVL         $0x01010101, R12
 	VPBROADCASTD R12, Z3
+	VMOVDQU64    halves<>+0(SB), Z4
+	VMOVDQU64    halves<>+64(SB), Z5
+	VMOVDQU64    halves<>+128(SB), Z6
+	VMOVDQU64    halves<>+192(SB), Z7
 
 panel:
 	VPXORD Z0, Z0, Z0
@@ -2950,55 +2927,56 @@ panel:
 	XORQ   R12, R12
 
 chunk:
-	PREFETCHT0    3072(BX)
-	KMOVQ         (BX), K1
-	VMOVDQU8.Z    Z3, K1, Z4
-	KMOVQ         8(BX), K1
-	VMOVDQU8.Z    Z3, K1, Z5
-	KMOVQ         16(BX), K1
-	VMOVDQU8.Z    Z3, K1, Z6
-	KMOVQ         24(BX), K1
-	VMOVDQU8.Z    Z3, K1, Z7
-	VPDPBUSD.BCST (R9)(R12*1), Z4, Z0
-	VPDPBUSD.BCST (R10)(R12*1), Z4, Z1
-	VPDPBUSD.BCST (R11)(R12*1), Z4, Z2
-	VPDPBUSD.BCST 4(R9)(R12*1), Z5, Z0
-	VPDPBUSD.BCST 4(R10)(R12*1), Z5, Z1
-	VPDPBUSD.BCST 4(R11)(R12*1), Z5, Z2
-	VPDPBUSD.BCST 8(R9)(R12*1), Z6, Z0
-	VPDPBUSD.BCST 8(R10)(R12*1), Z6, Z1
-	VPDPBUSD.BCST 8(R11)(R12*1), Z6, Z2
-	VPDPBUSD.BCST 12(R9)(R12*1), Z7, Z0
-	VPDPBUSD.BCST 12(R10)(R12*1), Z7, Z1
-	VPDPBUSD.BCST 12(R11)(R12*1), Z7, Z2
-	ADDQ          $0x00000020, BX
-	ADDQ          $0x10, R12
-	CMPQ          R12, DX
-	JL            chunk
-	MOVQ          AX, R12
-	VCVTDQ2PS     Z0, Z0
-	VADDPS.BCST   (DI), Z0, Z0
-	VMULPS.BCST   (R8), Z0, Z0
-	VMOVUPS       Z0, (R12)
-	ADDQ          CX, R12
-	VCVTDQ2PS     Z1, Z1
-	VADDPS.BCST   4(DI), Z1, Z1
-	VMULPS.BCST   4(R8), Z1, Z1
-	VMOVUPS       Z1, (R12)
-	ADDQ          CX, R12
-	VCVTDQ2PS     Z2, Z2
-	VADDPS.BCST   8(DI), Z2, Z2
-	VMULPS.BCST   8(R8), Z2, Z2
-	VMOVUPS       Z2, (R12)
-	ADDQ          $0x40, AX
-	DECQ          R13
-	JNZ           set
-	ADDQ          every+48(FP), R13
-	ADDQ          stride+56(FP), R9
-	ADDQ          stride+56(FP), R10
-	ADDQ          stride+56(FP), R11
-	ADDQ          lds+80(FP), DI
-	ADDQ          lds+80(FP), R8
+	PREFETCHT1      8192(BX)
+	VBROADCASTI64X4 (BX), Z11
+	VPSRLVQ         Z4, Z11, Z8
+	VPANDD          Z3, Z8, Z8
+	VPSRLVQ         Z5, Z11, Z9
+	VPANDD          Z3, Z9, Z9
+	VPSRLVQ         Z6, Z11, Z10
+	VPANDD          Z3, Z10, Z10
+	VPSRLVQ         Z7, Z11, Z11
+	VPANDD          Z3, Z11, Z11
+	VPDPBUSD.BCST   (R9)(R12*1), Z8, Z0
+	VPDPBUSD.BCST   (R10)(R12*1), Z8, Z1
+	VPDPBUSD.BCST   (R11)(R12*1), Z8, Z2
+	VPDPBUSD.BCST   4(R9)(R12*1), Z9, Z0
+	VPDPBUSD.BCST   4(R10)(R12*1), Z9, Z1
+	VPDPBUSD.BCST   4(R11)(R12*1), Z9, Z2
+	VPDPBUSD.BCST   8(R9)(R12*1), Z10, Z0
+	VPDPBUSD.BCST   8(R10)(R12*1), Z10, Z1
+	VPDPBUSD.BCST   8(R11)(R12*1), Z10, Z2
+	VPDPBUSD.BCST   12(R9)(R12*1), Z11, Z0
+	VPDPBUSD.BCST   12(R10)(R12*1), Z11, Z1
+	VPDPBUSD.BCST   12(R11)(R12*1), Z11, Z2
+	ADDQ            $0x00000020, BX
+	ADDQ            $0x10, R12
+	CMPQ            R12, DX
+	JL              chunk
+	MOVQ            AX, R12
+	VCVTDQ2PS       Z0, Z0
+	VADDPS.BCST     (DI), Z0, Z0
+	VMULPS.BCST     (R8), Z0, Z0
+	VMOVUPS         Z0, (R12)
+	ADDQ            CX, R12
+	VCVTDQ2PS       Z1, Z1
+	VADDPS.BCST     4(DI), Z1, Z1
+	VMULPS.BCST     4(R8), Z1, Z1
+	VMOVUPS         Z1, (R12)
+	ADDQ            CX, R12
+	VCVTDQ2PS       Z2, Z2
+	VADDPS.BCST     8(DI), Z2, Z2
+	VMULPS.BCST     8(R8), Z2, Z2
+	VMOVUPS         Z2, (R12)
+	ADDQ            $0x40, AX
+	DECQ            R13
+	JNZ             set
+	ADDQ            every+48(FP), R13
+	ADDQ            stride+56(FP), R9
+	ADDQ            stride+56(FP), R10
+	ADDQ            stride+56(FP), R11
+	ADDQ            lds+80(FP), DI
+	ADDQ            lds+80(FP), R8
 
 set:
 	DECQ SI
@@ -3246,7 +3224,7 @@ panel:
 	XORQ   R9, R9
 
 chunk:
-	PREFETCHT0    3072(DX)
+	PREFETCHT1    8192(DX)
 	VMOVDQU64     (DX), Z6
 	VMOVDQA64     Z6, Z3
 	VPANDD        Z2, Z3, Z3
@@ -3528,7 +3506,7 @@ panel:
 	XORQ   R11, R11
 
 chunk:
-	PREFETCHT0    3072(BX)
+	PREFETCHT1    8192(BX)
 	VMOVDQU64     (BX), Z6
 	VMOVDQA64     Z6, Z3
 	VPANDD        Z2, Z3, Z3
@@ -3893,7 +3871,7 @@ panel:
 	XORQ   R12, R12
 
 chunk:
-	PREFETCHT0    3072(BX)
+	PREFETCHT1    8192(BX)
 	VMOVDQU64     (BX), Z7
 	VMOVDQA64     Z7, Z4
 	VPANDD        Z3, Z4, Z4
@@ -4088,24 +4066,21 @@ panel:
 chunk:
 	VMOVDQU      (DX), Y2
 	VPAND        pairs<>+0(SB), Y2, Y2
-	VPBROADCASTD 64(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      64(DX), Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD (R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
 	VPADDD       Y3, Y0, Y0
 	VMOVDQU      32(DX), Y2
 	VPAND        pairs<>+0(SB), Y2, Y2
-	VPBROADCASTD 68(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      64(DX), Y3
+	VPSRLW       $0x01, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD (R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -4113,12 +4088,11 @@ chunk:
 	VMOVDQU      (DX), Y2
 	VPSRLW       $0x02, Y2, Y2
 	VPAND        pairs<>+0(SB), Y2, Y2
-	VPBROADCASTD 72(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      64(DX), Y3
+	VPSRLW       $0x02, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 4(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -4126,12 +4100,11 @@ chunk:
 	VMOVDQU      32(DX), Y2
 	VPSRLW       $0x02, Y2, Y2
 	VPAND        pairs<>+0(SB), Y2, Y2
-	VPBROADCASTD 76(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      64(DX), Y3
+	VPSRLW       $0x03, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 4(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -4139,12 +4112,11 @@ chunk:
 	VMOVDQU      (DX), Y2
 	VPSRLW       $0x04, Y2, Y2
 	VPAND        pairs<>+0(SB), Y2, Y2
-	VPBROADCASTD 80(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      64(DX), Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 8(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -4152,12 +4124,11 @@ chunk:
 	VMOVDQU      32(DX), Y2
 	VPSRLW       $0x04, Y2, Y2
 	VPAND        pairs<>+0(SB), Y2, Y2
-	VPBROADCASTD 84(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      64(DX), Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 8(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -4165,12 +4136,11 @@ chunk:
 	VMOVDQU      (DX), Y2
 	VPSRLW       $0x06, Y2, Y2
 	VPAND        pairs<>+0(SB), Y2, Y2
-	VPBROADCASTD 88(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      64(DX), Y3
+	VPSRLW       $0x06, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 12(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -4178,12 +4148,11 @@ chunk:
 	VMOVDQU      32(DX), Y2
 	VPSRLW       $0x06, Y2, Y2
 	VPAND        pairs<>+0(SB), Y2, Y2
-	VPBROADCASTD 92(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      64(DX), Y3
+	VPSRLW       $0x07, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 12(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -4233,6 +4202,10 @@ TEXT ·panels1x3AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD R9, Z2
 	MOVL         $0x01010101, R9
 	VPBROADCASTD R9, Z3
+	VMOVDQU64    halves<>+0(SB), Z4
+	VMOVDQU64    halves<>+64(SB), Z5
+	VMOVDQU64    halves<>+128(SB), Z6
+	VMOVDQU64    halves<>+192(SB), Z7
 
 panel:
 	VPXORD Z0, Z0, Z0
@@ -4240,46 +4213,47 @@ panel:
 	XORQ   R9, R9
 
 chunk:
-	PREFETCHT0    3072(DX)
-	PREFETCHT0    3136(DX)
-	VMOVDQU64     (DX), Z7
-	VPSLLW        $0x01, Z7, Z4
-	VPANDD        Z2, Z4, Z4
-	VPSRLW        $0x01, Z7, Z5
-	VPANDD        Z2, Z5, Z5
-	VPSRLW        $0x03, Z7, Z6
-	VPANDD        Z2, Z6, Z6
-	VPSRLW        $0x05, Z7, Z7
-	VPANDD        Z2, Z7, Z7
-	KMOVQ         64(DX), K1
-	VPADDB        Z3, Z4, K1, Z4
-	KMOVQ         72(DX), K1
-	VPADDB        Z3, Z5, K1, Z5
-	KMOVQ         80(DX), K1
-	VPADDB        Z3, Z6, K1, Z6
-	KMOVQ         88(DX), K1
-	VPADDB        Z3, Z7, K1, Z7
-	VPDPBUSD.BCST (R8)(R9*1), Z4, Z0
-	VPDPBUSD.BCST 4(R8)(R9*1), Z5, Z1
-	VPDPBUSD.BCST 8(R8)(R9*1), Z6, Z0
-	VPDPBUSD.BCST 12(R8)(R9*1), Z7, Z1
-	ADDQ          $0x00000060, DX
-	ADDQ          $0x10, R9
-	CMPQ          R9, CX
-	JL            chunk
-	MOVQ          AX, R9
-	VPADDD        Z1, Z0, Z0
-	VCVTDQ2PS     Z0, Z0
-	VADDPS.BCST   (SI), Z0, Z0
-	VMULPS.BCST   (DI), Z0, Z0
-	VMOVUPS       Z0, (R9)
-	ADDQ          $0x40, AX
-	DECQ          R10
-	JNZ           set
-	ADDQ          every+48(FP), R10
-	ADDQ          stride+56(FP), R8
-	ADDQ          lds+80(FP), SI
-	ADDQ          lds+80(FP), DI
+	PREFETCHT1      8192(DX)
+	PREFETCHT1      8256(DX)
+	VMOVDQU64       (DX), Z11
+	VPSLLW          $0x01, Z11, Z8
+	VPANDD          Z2, Z8, Z8
+	VPSRLW          $0x01, Z11, Z9
+	VPANDD          Z2, Z9, Z9
+	VPSRLW          $0x03, Z11, Z10
+	VPANDD          Z2, Z10, Z10
+	VPSRLW          $0x05, Z11, Z11
+	VPANDD          Z2, Z11, Z11
+	VBROADCASTI64X4 64(DX), Z13
+	VPSRLVQ         Z4, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z8
+	VPSRLVQ         Z5, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z9
+	VPSRLVQ         Z6, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z10
+	VPSRLVQ         Z7, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z11
+	VPDPBUSD.BCST   (R8)(R9*1), Z8, Z0
+	VPDPBUSD.BCST   4(R8)(R9*1), Z9, Z1
+	VPDPBUSD.BCST   8(R8)(R9*1), Z10, Z0
+	VPDPBUSD.BCST   12(R8)(R9*1), Z11, Z1
+	ADDQ            $0x00000060, DX
+	ADDQ            $0x10, R9
+	CMPQ            R9, CX
+	JL              chunk
+	MOVQ            AX, R9
+	VPADDD          Z1, Z0, Z0
+	VCVTDQ2PS       Z0, Z0
+	VADDPS.BCST     (SI), Z0, Z0
+	VMULPS.BCST     (DI), Z0, Z0
+	VMOVUPS         Z0, (R9)
+	ADDQ            $0x40, AX
+	DECQ            R10
+	JNZ             set
+	ADDQ            every+48(FP), R10
+	ADDQ            stride+56(FP), R8
+	ADDQ            lds+80(FP), SI
+	ADDQ            lds+80(FP), DI
 
 set:
 	DECQ BX
@@ -4388,12 +4362,10 @@ panel:
 chunk:
 	VMOVDQU      (BX), Y4
 	VPAND        pairs<>+0(SB), Y4, Y4
-	VPBROADCASTD 64(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      64(BX), Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD (R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -4404,12 +4376,11 @@ chunk:
 	VPADDD       Y5, Y2, Y2
 	VMOVDQU      32(BX), Y4
 	VPAND        pairs<>+0(SB), Y4, Y4
-	VPBROADCASTD 68(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      64(BX), Y5
+	VPSRLW       $0x01, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD (R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -4421,12 +4392,11 @@ chunk:
 	VMOVDQU      (BX), Y4
 	VPSRLW       $0x02, Y4, Y4
 	VPAND        pairs<>+0(SB), Y4, Y4
-	VPBROADCASTD 72(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      64(BX), Y5
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 4(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -4438,12 +4408,11 @@ chunk:
 	VMOVDQU      32(BX), Y4
 	VPSRLW       $0x02, Y4, Y4
 	VPAND        pairs<>+0(SB), Y4, Y4
-	VPBROADCASTD 76(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      64(BX), Y5
+	VPSRLW       $0x03, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 4(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -4455,12 +4424,11 @@ chunk:
 	VMOVDQU      (BX), Y4
 	VPSRLW       $0x04, Y4, Y4
 	VPAND        pairs<>+0(SB), Y4, Y4
-	VPBROADCASTD 80(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      64(BX), Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 8(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -4472,12 +4440,11 @@ chunk:
 	VMOVDQU      32(BX), Y4
 	VPSRLW       $0x04, Y4, Y4
 	VPAND        pairs<>+0(SB), Y4, Y4
-	VPBROADCASTD 84(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      64(BX), Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 8(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -4489,12 +4456,11 @@ chunk:
 	VMOVDQU      (BX), Y4
 	VPSRLW       $0x06, Y4, Y4
 	VPAND        pairs<>+0(SB), Y4, Y4
-	VPBROADCASTD 88(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      64(BX), Y5
+	VPSRLW       $0x06, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 12(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -4506,12 +4472,11 @@ chunk:
 	VMOVDQU      32(BX), Y4
 	VPSRLW       $0x06, Y4, Y4
 	VPAND        pairs<>+0(SB), Y4, Y4
-	VPBROADCASTD 92(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      64(BX), Y5
+	VPSRLW       $0x07, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 12(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -4579,6 +4544,10 @@ TEXT ·panels2x3AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD R11, Z2
 	MOVL         $0x01010101, R11
 	VPBROADCASTD R11, Z3
+	VMOVDQU64    halves<>+0(SB), Z4
+	VMOVDQU64    halves<>+64(SB), Z5
+	VMOVDQU64    halves<>+128(SB), Z6
+	VMOVDQU64    halves<>+192(SB), Z7
 
 panel:
 	VPXORD Z0, Z0, Z0
@@ -4586,55 +4555,56 @@ panel:
 	XORQ   R11, R11
 
 chunk:
-	PREFETCHT0    3072(BX)
-	PREFETCHT0    3136(BX)
-	VMOVDQU64     (BX), Z7
-	VPSLLW        $0x01, Z7, Z4
-	VPANDD        Z2, Z4, Z4
-	VPSRLW        $0x01, Z7, Z5
-	VPANDD        Z2, Z5, Z5
-	VPSRLW        $0x03, Z7, Z6
-	VPANDD        Z2, Z6, Z6
-	VPSRLW        $0x05, Z7, Z7
-	VPANDD        Z2, Z7, Z7
-	KMOVQ         64(BX), K1
-	VPADDB        Z3, Z4, K1, Z4
-	KMOVQ         72(BX), K1
-	VPADDB        Z3, Z5, K1, Z5
-	KMOVQ         80(BX), K1
-	VPADDB        Z3, Z6, K1, Z6
-	KMOVQ         88(BX), K1
-	VPADDB        Z3, Z7, K1, Z7
-	VPDPBUSD.BCST (R9)(R11*1), Z4, Z0
-	VPDPBUSD.BCST (R10)(R11*1), Z4, Z1
-	VPDPBUSD.BCST 4(R9)(R11*1), Z5, Z0
-	VPDPBUSD.BCST 4(R10)(R11*1), Z5, Z1
-	VPDPBUSD.BCST 8(R9)(R11*1), Z6, Z0
-	VPDPBUSD.BCST 8(R10)(R11*1), Z6, Z1
-	VPDPBUSD.BCST 12(R9)(R11*1), Z7, Z0
-	VPDPBUSD.BCST 12(R10)(R11*1), Z7, Z1
-	ADDQ          $0x00000060, BX
-	ADDQ          $0x10, R11
-	CMPQ          R11, DX
-	JL            chunk
-	MOVQ          AX, R11
-	VCVTDQ2PS     Z0, Z0
-	VADDPS.BCST   (DI), Z0, Z0
-	VMULPS.BCST   (R8), Z0, Z0
-	VMOVUPS       Z0, (R11)
-	ADDQ          CX, R11
-	VCVTDQ2PS     Z1, Z1
-	VADDPS.BCST   4(DI), Z1, Z1
-	VMULPS.BCST   4(R8), Z1, Z1
-	VMOVUPS       Z1, (R11)
-	ADDQ          $0x40, AX
-	DECQ          R12
-	JNZ           set
-	ADDQ          every+48(FP), R12
-	ADDQ          stride+56(FP), R9
-	ADDQ          stride+56(FP), R10
-	ADDQ          lds+80(FP), DI
-	ADDQ          lds+80(FP), R8
+	PREFETCHT1      8192(BX)
+	PREFETCHT1      8256(BX)
+	VMOVDQU64       (BX), Z11
+	VPSLLW          $0x01, Z11, Z8
+	VPANDD          Z2, Z8, Z8
+	VPSRLW          $0x01, Z11, Z9
+	VPANDD          Z2, Z9, Z9
+	VPSRLW          $0x03, Z11, Z10
+	VPANDD          Z2, Z10, Z10
+	VPSRLW          $0x05, Z11, Z11
+	VPANDD          Z2, Z11, Z11
+	VBROADCASTI64X4 64(BX), Z13
+	VPSRLVQ         Z4, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z8
+	VPSRLVQ         Z5, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z9
+	VPSRLVQ         Z6, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z10
+	VPSRLVQ         Z7, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z11
+	VPDPBUSD.BCST   (R9)(R11*1), Z8, Z0
+	VPDPBUSD.BCST   (R10)(R11*1), Z8, Z1
+	VPDPBUSD.BCST   4(R9)(R11*1), Z9, Z0
+	VPDPBUSD.BCST   4(R10)(R11*1), Z9, Z1
+	VPDPBUSD.BCST   8(R9)(R11*1), Z10, Z0
+	VPDPBUSD.BCST   8(R10)(R11*1), Z10, Z1
+	VPDPBUSD.BCST   12(R9)(R11*1), Z11, Z0
+	VPDPBUSD.BCST   12(R10)(R11*1), Z11, Z1
+	ADDQ            $0x00000060, BX
+	ADDQ            $0x10, R11
+	CMPQ            R11, DX
+	JL              chunk
+	MOVQ            AX, R11
+	VCVTDQ2PS       Z0, Z0
+	VADDPS.BCST     (DI), Z0, Z0
+	VMULPS.BCST     (R8), Z0, Z0
+	VMOVUPS         Z0, (R11)
+	ADDQ            CX, R11
+	VCVTDQ2PS       Z1, Z1
+	VADDPS.BCST     4(DI), Z1, Z1
+	VMULPS.BCST     4(R8), Z1, Z1
+	VMOVUPS         Z1, (R11)
+	ADDQ            $0x40, AX
+	DECQ            R12
+	JNZ             set
+	ADDQ            every+48(FP), R12
+	ADDQ            stride+56(FP), R9
+	ADDQ            stride+56(FP), R10
+	ADDQ            lds+80(FP), DI
+	ADDQ            lds+80(FP), R8
 
 set:
 	DECQ SI
@@ -4770,12 +4740,10 @@ panel:
 chunk:
 	VMOVDQU      (BX), Y6
 	VPAND        pairs<>+0(SB), Y6, Y6
-	VPBROADCASTD 64(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      64(BX), Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD (R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -4790,12 +4758,11 @@ chunk:
 	VPADDD       Y7, Y4, Y4
 	VMOVDQU      32(BX), Y6
 	VPAND        pairs<>+0(SB), Y6, Y6
-	VPBROADCASTD 68(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      64(BX), Y7
+	VPSRLW       $0x01, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD (R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -4811,12 +4778,11 @@ chunk:
 	VMOVDQU      (BX), Y6
 	VPSRLW       $0x02, Y6, Y6
 	VPAND        pairs<>+0(SB), Y6, Y6
-	VPBROADCASTD 72(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      64(BX), Y7
+	VPSRLW       $0x02, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 4(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -4832,12 +4798,11 @@ chunk:
 	VMOVDQU      32(BX), Y6
 	VPSRLW       $0x02, Y6, Y6
 	VPAND        pairs<>+0(SB), Y6, Y6
-	VPBROADCASTD 76(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      64(BX), Y7
+	VPSRLW       $0x03, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 4(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -4853,12 +4818,11 @@ chunk:
 	VMOVDQU      (BX), Y6
 	VPSRLW       $0x04, Y6, Y6
 	VPAND        pairs<>+0(SB), Y6, Y6
-	VPBROADCASTD 80(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      64(BX), Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 8(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -4874,12 +4838,11 @@ chunk:
 	VMOVDQU      32(BX), Y6
 	VPSRLW       $0x04, Y6, Y6
 	VPAND        pairs<>+0(SB), Y6, Y6
-	VPBROADCASTD 84(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      64(BX), Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 8(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -4895,12 +4858,11 @@ chunk:
 	VMOVDQU      (BX), Y6
 	VPSRLW       $0x06, Y6, Y6
 	VPAND        pairs<>+0(SB), Y6, Y6
-	VPBROADCASTD 88(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      64(BX), Y7
+	VPSRLW       $0x06, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 12(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -4916,12 +4878,11 @@ chunk:
 	VMOVDQU      32(BX), Y6
 	VPSRLW       $0x06, Y6, Y6
 	VPAND        pairs<>+0(SB), Y6, Y6
-	VPBROADCASTD 92(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      64(BX), Y7
+	VPSRLW       $0x07, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 12(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -5007,6 +4968,10 @@ TEXT ·panels3x3AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD R12, Z3
 	MOVL         $0x01010101, R12
 	VPBROADCASTD R12, Z4
+	VMOVDQU64    halves<>+0(SB), Z5
+	VMOVDQU64    halves<>+64(SB), Z6
+	VMOVDQU64    halves<>+128(SB), Z7
+	VMOVDQU64    halves<>+192(SB), Z8
 
 panel:
 	VPXORD Z0, Z0, Z0
@@ -5015,65 +4980,66 @@ panel:
 	XORQ   R12, R12
 
 chunk:
-	PREFETCHT0    3072(BX)
-	PREFETCHT0    3136(BX)
-	VMOVDQU64     (BX), Z8
-	VPSLLW        $0x01, Z8, Z5
-	VPANDD        Z3, Z5, Z5
-	VPSRLW        $0x01, Z8, Z6
-	VPANDD        Z3, Z6, Z6
-	VPSRLW        $0x03, Z8, Z7
-	VPANDD        Z3, Z7, Z7
-	VPSRLW        $0x05, Z8, Z8
-	VPANDD        Z3, Z8, Z8
-	KMOVQ         64(BX), K1
-	VPADDB        Z4, Z5, K1, Z5
-	KMOVQ         72(BX), K1
-	VPADDB        Z4, Z6, K1, Z6
-	KMOVQ         80(BX), K1
-	VPADDB        Z4, Z7, K1, Z7
-	KMOVQ         88(BX), K1
-	VPADDB        Z4, Z8, K1, Z8
-	VPDPBUSD.BCST (R9)(R12*1), Z5, Z0
-	VPDPBUSD.BCST (R10)(R12*1), Z5, Z1
-	VPDPBUSD.BCST (R11)(R12*1), Z5, Z2
-	VPDPBUSD.BCST 4(R9)(R12*1), Z6, Z0
-	VPDPBUSD.BCST 4(R10)(R12*1), Z6, Z1
-	VPDPBUSD.BCST 4(R11)(R12*1), Z6, Z2
-	VPDPBUSD.BCST 8(R9)(R12*1), Z7, Z0
-	VPDPBUSD.BCST 8(R10)(R12*1), Z7, Z1
-	VPDPBUSD.BCST 8(R11)(R12*1), Z7, Z2
-	VPDPBUSD.BCST 12(R9)(R12*1), Z8, Z0
-	VPDPBUSD.BCST 12(R10)(R12*1), Z8, Z1
-	VPDPBUSD.BCST 12(R11)(R12*1), Z8, Z2
-	ADDQ          $0x00000060, BX
-	ADDQ          $0x10, R12
-	CMPQ          R12, DX
-	JL            chunk
-	MOVQ          AX, R12
-	VCVTDQ2PS     Z0, Z0
-	VADDPS.BCST   (DI), Z0, Z0
-	VMULPS.BCST   (R8), Z0, Z0
-	VMOVUPS       Z0, (R12)
-	ADDQ          CX, R12
-	VCVTDQ2PS     Z1, Z1
-	VADDPS.BCST   4(DI), Z1, Z1
-	VMULPS.BCST   4(R8), Z1, Z1
-	VMOVUPS       Z1, (R12)
-	ADDQ          CX, R12
-	VCVTDQ2PS     Z2, Z2
-	VADDPS.BCST   8(DI), Z2, Z2
-	VMULPS.BCST   8(R8), Z2, Z2
-	VMOVUPS       Z2, (R12)
-	ADDQ          $0x40, AX
-	DECQ          R13
-	JNZ           set
-	ADDQ          every+48(FP), R13
-	ADDQ          stride+56(FP), R9
-	ADDQ          stride+56(FP), R10
-	ADDQ          stride+56(FP), R11
-	ADDQ          lds+80(FP), DI
-	ADDQ          lds+80(FP), R8
+	PREFETCHT1      8192(BX)
+	PREFETCHT1      8256(BX)
+	VMOVDQU64       (BX), Z12
+	VPSLLW          $0x01, Z12, Z9
+	VPANDD          Z3, Z9, Z9
+	VPSRLW          $0x01, Z12, Z10
+	VPANDD          Z3, Z10, Z10
+	VPSRLW          $0x03, Z12, Z11
+	VPANDD          Z3, Z11, Z11
+	VPSRLW          $0x05, Z12, Z12
+	VPANDD          Z3, Z12, Z12
+	VBROADCASTI64X4 64(BX), Z14
+	VPSRLVQ         Z5, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z9
+	VPSRLVQ         Z6, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z10
+	VPSRLVQ         Z7, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z11
+	VPSRLVQ         Z8, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z12
+	VPDPBUSD.BCST   (R9)(R12*1), Z9, Z0
+	VPDPBUSD.BCST   (R10)(R12*1), Z9, Z1
+	VPDPBUSD.BCST   (R11)(R12*1), Z9, Z2
+	VPDPBUSD.BCST   4(R9)(R12*1), Z10, Z0
+	VPDPBUSD.BCST   4(R10)(R12*1), Z10, Z1
+	VPDPBUSD.BCST   4(R11)(R12*1), Z10, Z2
+	VPDPBUSD.BCST   8(R9)(R12*1), Z11, Z0
+	VPDPBUSD.BCST   8(R10)(R12*1), Z11, Z1
+	VPDPBUSD.BCST   8(R11)(R12*1), Z11, Z2
+	VPDPBUSD.BCST   12(R9)(R12*1), Z12, Z0
+	VPDPBUSD.BCST   12(R10)(R12*1), Z12, Z1
+	VPDPBUSD.BCST   12(R11)(R12*1), Z12, Z2
+	ADDQ            $0x00000060, BX
+	ADDQ            $0x10, R12
+	CMPQ            R12, DX
+	JL              chunk
+	MOVQ            AX, R12
+	VCVTDQ2PS       Z0, Z0
+	VADDPS.BCST     (DI), Z0, Z0
+	VMULPS.BCST     (R8), Z0, Z0
+	VMOVUPS         Z0, (R12)
+	ADDQ            CX, R12
+	VCVTDQ2PS       Z1, Z1
+	VADDPS.BCST     4(DI), Z1, Z1
+	VMULPS.BCST     4(R8), Z1, Z1
+	VMOVUPS         Z1, (R12)
+	ADDQ            CX, R12
+	VCVTDQ2PS       Z2, Z2
+	VADDPS.BCST     8(DI), Z2, Z2
+	VMULPS.BCST     8(R8), Z2, Z2
+	VMOVUPS         Z2, (R12)
+	ADDQ            $0x40, AX
+	DECQ            R13
+	JNZ             set
+	ADDQ            every+48(FP), R13
+	ADDQ            stride+56(FP), R9
+	ADDQ            stride+56(FP), R10
+	ADDQ            stride+56(FP), R11
+	ADDQ            lds+80(FP), DI
+	ADDQ            lds+80(FP), R8
 
 set:
 	DECQ SI
@@ -5324,8 +5290,8 @@ panel:
 	XORQ   R9, R9
 
 chunk:
-	PREFETCHT0    3072(DX)
-	PREFETCHT0    3136(DX)
+	PREFETCHT1    8192(DX)
+	PREFETCHT1    8256(DX)
 	VMOVDQU64     (DX), Z6
 	VMOVDQA64     Z6, Z3
 	VPANDD        Z2, Z3, Z3
@@ -5607,8 +5573,8 @@ panel:
 	XORQ   R11, R11
 
 chunk:
-	PREFETCHT0    3072(BX)
-	PREFETCHT0    3136(BX)
+	PREFETCHT1    8192(BX)
+	PREFETCHT1    8256(BX)
 	VMOVDQU64     (BX), Z6
 	VMOVDQA64     Z6, Z3
 	VPANDD        Z2, Z3, Z3
@@ -5973,8 +5939,8 @@ panel:
 	XORQ   R12, R12
 
 chunk:
-	PREFETCHT0    3072(BX)
-	PREFETCHT0    3136(BX)
+	PREFETCHT1    8192(BX)
+	PREFETCHT1    8256(BX)
 	VMOVDQU64     (BX), Z7
 	VMOVDQA64     Z7, Z4
 	VPANDD        Z3, Z4, Z4
@@ -6171,24 +6137,21 @@ panel:
 chunk:
 	VMOVDQU      (DX), Y2
 	VPAND        nibbles<>+0(SB), Y2, Y2
-	VPBROADCASTD 128(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD (R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
 	VPADDD       Y3, Y0, Y0
 	VMOVDQU      32(DX), Y2
 	VPAND        nibbles<>+0(SB), Y2, Y2
-	VPBROADCASTD 132(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPSRLW       $0x01, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD (R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -6196,12 +6159,11 @@ chunk:
 	VMOVDQU      (DX), Y2
 	VPSRLW       $0x04, Y2, Y2
 	VPAND        nibbles<>+0(SB), Y2, Y2
-	VPBROADCASTD 136(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPSRLW       $0x02, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 4(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -6209,36 +6171,33 @@ chunk:
 	VMOVDQU      32(DX), Y2
 	VPSRLW       $0x04, Y2, Y2
 	VPAND        nibbles<>+0(SB), Y2, Y2
-	VPBROADCASTD 140(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPSRLW       $0x03, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 4(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
 	VPADDD       Y3, Y1, Y1
 	VMOVDQU      64(DX), Y2
 	VPAND        nibbles<>+0(SB), Y2, Y2
-	VPBROADCASTD 144(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 8(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
 	VPADDD       Y3, Y0, Y0
 	VMOVDQU      96(DX), Y2
 	VPAND        nibbles<>+0(SB), Y2, Y2
-	VPBROADCASTD 148(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 8(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -6246,12 +6205,11 @@ chunk:
 	VMOVDQU      64(DX), Y2
 	VPSRLW       $0x04, Y2, Y2
 	VPAND        nibbles<>+0(SB), Y2, Y2
-	VPBROADCASTD 152(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPSRLW       $0x06, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 12(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -6259,12 +6217,11 @@ chunk:
 	VMOVDQU      96(DX), Y2
 	VPSRLW       $0x04, Y2, Y2
 	VPAND        nibbles<>+0(SB), Y2, Y2
-	VPBROADCASTD 156(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      128(DX), Y3
+	VPSRLW       $0x07, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 12(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -6314,6 +6271,10 @@ TEXT ·panels1x5AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD R9, Z2
 	MOVL         $0x01010101, R9
 	VPBROADCASTD R9, Z3
+	VMOVDQU64    halves<>+0(SB), Z4
+	VMOVDQU64    halves<>+64(SB), Z5
+	VMOVDQU64    halves<>+128(SB), Z6
+	VMOVDQU64    halves<>+192(SB), Z7
 
 panel:
 	VPXORD Z0, Z0, Z0
@@ -6321,48 +6282,49 @@ panel:
 	XORQ   R9, R9
 
 chunk:
-	PREFETCHT0    3072(DX)
-	PREFETCHT0    3136(DX)
-	PREFETCHT0    3200(DX)
-	VMOVDQU64     (DX), Z7
-	VPSLLW        $0x01, Z7, Z4
-	VPANDD        Z2, Z4, Z4
-	VPSRLW        $0x03, Z7, Z5
-	VPANDD        Z2, Z5, Z5
-	VMOVDQU64     64(DX), Z7
-	VPSLLW        $0x01, Z7, Z6
-	VPANDD        Z2, Z6, Z6
-	VPSRLW        $0x03, Z7, Z7
-	VPANDD        Z2, Z7, Z7
-	KMOVQ         128(DX), K1
-	VPADDB        Z3, Z4, K1, Z4
-	KMOVQ         136(DX), K1
-	VPADDB        Z3, Z5, K1, Z5
-	KMOVQ         144(DX), K1
-	VPADDB        Z3, Z6, K1, Z6
-	KMOVQ         152(DX), K1
-	VPADDB        Z3, Z7, K1, Z7
-	VPDPBUSD.BCST (R8)(R9*1), Z4, Z0
-	VPDPBUSD.BCST 4(R8)(R9*1), Z5, Z1
-	VPDPBUSD.BCST 8(R8)(R9*1), Z6, Z0
-	VPDPBUSD.BCST 12(R8)(R9*1), Z7, Z1
-	ADDQ          $0x000000a0, DX
-	ADDQ          $0x10, R9
-	CMPQ          R9, CX
-	JL            chunk
-	MOVQ          AX, R9
-	VPADDD        Z1, Z0, Z0
-	VCVTDQ2PS     Z0, Z0
-	VADDPS.BCST   (SI), Z0, Z0
-	VMULPS.BCST   (DI), Z0, Z0
-	VMOVUPS       Z0, (R9)
-	ADDQ          $0x40, AX
-	DECQ          R10
-	JNZ           set
-	ADDQ          every+48(FP), R10
-	ADDQ          stride+56(FP), R8
-	ADDQ          lds+80(FP), SI
-	ADDQ          lds+80(FP), DI
+	PREFETCHT1      8192(DX)
+	PREFETCHT1      8256(DX)
+	PREFETCHT1      8320(DX)
+	VMOVDQU64       (DX), Z12
+	VPSLLW          $0x01, Z12, Z8
+	VPANDD          Z2, Z8, Z8
+	VPSRLW          $0x03, Z12, Z9
+	VPANDD          Z2, Z9, Z9
+	VMOVDQU64       64(DX), Z12
+	VPSLLW          $0x01, Z12, Z10
+	VPANDD          Z2, Z10, Z10
+	VPSRLW          $0x03, Z12, Z11
+	VPANDD          Z2, Z11, Z11
+	VBROADCASTI64X4 128(DX), Z13
+	VPSRLVQ         Z4, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z8
+	VPSRLVQ         Z5, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z9
+	VPSRLVQ         Z6, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z10
+	VPSRLVQ         Z7, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z11
+	VPDPBUSD.BCST   (R8)(R9*1), Z8, Z0
+	VPDPBUSD.BCST   4(R8)(R9*1), Z9, Z1
+	VPDPBUSD.BCST   8(R8)(R9*1), Z10, Z0
+	VPDPBUSD.BCST   12(R8)(R9*1), Z11, Z1
+	ADDQ            $0x000000a0, DX
+	ADDQ            $0x10, R9
+	CMPQ            R9, CX
+	JL              chunk
+	MOVQ            AX, R9
+	VPADDD          Z1, Z0, Z0
+	VCVTDQ2PS       Z0, Z0
+	VADDPS.BCST     (SI), Z0, Z0
+	VMULPS.BCST     (DI), Z0, Z0
+	VMOVUPS         Z0, (R9)
+	ADDQ            $0x40, AX
+	DECQ            R10
+	JNZ             set
+	ADDQ            every+48(FP), R10
+	ADDQ            stride+56(FP), R8
+	ADDQ            lds+80(FP), SI
+	ADDQ            lds+80(FP), DI
 
 set:
 	DECQ BX
@@ -6472,12 +6434,10 @@ panel:
 chunk:
 	VMOVDQU      (BX), Y4
 	VPAND        nibbles<>+0(SB), Y4, Y4
-	VPBROADCASTD 128(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD (R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -6488,12 +6448,11 @@ chunk:
 	VPADDD       Y5, Y2, Y2
 	VMOVDQU      32(BX), Y4
 	VPAND        nibbles<>+0(SB), Y4, Y4
-	VPBROADCASTD 132(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPSRLW       $0x01, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD (R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -6505,12 +6464,11 @@ chunk:
 	VMOVDQU      (BX), Y4
 	VPSRLW       $0x04, Y4, Y4
 	VPAND        nibbles<>+0(SB), Y4, Y4
-	VPBROADCASTD 136(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 4(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -6522,12 +6480,11 @@ chunk:
 	VMOVDQU      32(BX), Y4
 	VPSRLW       $0x04, Y4, Y4
 	VPAND        nibbles<>+0(SB), Y4, Y4
-	VPBROADCASTD 140(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPSRLW       $0x03, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 4(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -6538,12 +6495,11 @@ chunk:
 	VPADDD       Y5, Y3, Y3
 	VMOVDQU      64(BX), Y4
 	VPAND        nibbles<>+0(SB), Y4, Y4
-	VPBROADCASTD 144(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 8(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -6554,12 +6510,11 @@ chunk:
 	VPADDD       Y5, Y2, Y2
 	VMOVDQU      96(BX), Y4
 	VPAND        nibbles<>+0(SB), Y4, Y4
-	VPBROADCASTD 148(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 8(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -6571,12 +6526,11 @@ chunk:
 	VMOVDQU      64(BX), Y4
 	VPSRLW       $0x04, Y4, Y4
 	VPAND        nibbles<>+0(SB), Y4, Y4
-	VPBROADCASTD 152(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPSRLW       $0x06, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 12(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -6588,12 +6542,11 @@ chunk:
 	VMOVDQU      96(BX), Y4
 	VPSRLW       $0x04, Y4, Y4
 	VPAND        nibbles<>+0(SB), Y4, Y4
-	VPBROADCASTD 156(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      128(BX), Y5
+	VPSRLW       $0x07, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 12(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -6661,6 +6614,10 @@ TEXT ·panels2x5AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD R11, Z2
 	MOVL         $0x01010101, R11
 	VPBROADCASTD R11, Z3
+	VMOVDQU64    halves<>+0(SB), Z4
+	VMOVDQU64    halves<>+64(SB), Z5
+	VMOVDQU64    halves<>+128(SB), Z6
+	VMOVDQU64    halves<>+192(SB), Z7
 
 panel:
 	VPXORD Z0, Z0, Z0
@@ -6668,57 +6625,58 @@ panel:
 	XORQ   R11, R11
 
 chunk:
-	PREFETCHT0    3072(BX)
-	PREFETCHT0    3136(BX)
-	PREFETCHT0    3200(BX)
-	VMOVDQU64     (BX), Z7
-	VPSLLW        $0x01, Z7, Z4
-	VPANDD        Z2, Z4, Z4
-	VPSRLW        $0x03, Z7, Z5
-	VPANDD        Z2, Z5, Z5
-	VMOVDQU64     64(BX), Z7
-	VPSLLW        $0x01, Z7, Z6
-	VPANDD        Z2, Z6, Z6
-	VPSRLW        $0x03, Z7, Z7
-	VPANDD        Z2, Z7, Z7
-	KMOVQ         128(BX), K1
-	VPADDB        Z3, Z4, K1, Z4
-	KMOVQ         136(BX), K1
-	VPADDB        Z3, Z5, K1, Z5
-	KMOVQ         144(BX), K1
-	VPADDB        Z3, Z6, K1, Z6
-	KMOVQ         152(BX), K1
-	VPADDB        Z3, Z7, K1, Z7
-	VPDPBUSD.BCST (R9)(R11*1), Z4, Z0
-	VPDPBUSD.BCST (R10)(R11*1), Z4, Z1
-	VPDPBUSD.BCST 4(R9)(R11*1), Z5, Z0
-	VPDPBUSD.BCST 4(R10)(R11*1), Z5, Z1
-	VPDPBUSD.BCST 8(R9)(R11*1), Z6, Z0
-	VPDPBUSD.BCST 8(R10)(R11*1), Z6, Z1
-	VPDPBUSD.BCST 12(R9)(R11*1), Z7, Z0
-	VPDPBUSD.BCST 12(R10)(R11*1), Z7, Z1
-	ADDQ          $0x000000a0, BX
-	ADDQ          $0x10, R11
-	CMPQ          R11, DX
-	JL            chunk
-	MOVQ          AX, R11
-	VCVTDQ2PS     Z0, Z0
-	VADDPS.BCST   (DI), Z0, Z0
-	VMULPS.BCST   (R8), Z0, Z0
-	VMOVUPS       Z0, (R11)
-	ADDQ          CX, R11
-	VCVTDQ2PS     Z1, Z1
-	VADDPS.BCST   4(DI), Z1, Z1
-	VMULPS.BCST   4(R8), Z1, Z1
-	VMOVUPS       Z1, (R11)
-	ADDQ          $0x40, AX
-	DECQ          R12
-	JNZ           set
-	ADDQ          every+48(FP), R12
-	ADDQ          stride+56(FP), R9
-	ADDQ          stride+56(FP), R10
-	ADDQ          lds+80(FP), DI
-	ADDQ          lds+80(FP), R8
+	PREFETCHT1      8192(BX)
+	PREFETCHT1      8256(BX)
+	PREFETCHT1      8320(BX)
+	VMOVDQU64       (BX), Z12
+	VPSLLW          $0x01, Z12, Z8
+	VPANDD          Z2, Z8, Z8
+	VPSRLW          $0x03, Z12, Z9
+	VPANDD          Z2, Z9, Z9
+	VMOVDQU64       64(BX), Z12
+	VPSLLW          $0x01, Z12, Z10
+	VPANDD          Z2, Z10, Z10
+	VPSRLW          $0x03, Z12, Z11
+	VPANDD          Z2, Z11, Z11
+	VBROADCASTI64X4 128(BX), Z13
+	VPSRLVQ         Z4, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z8
+	VPSRLVQ         Z5, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z9
+	VPSRLVQ         Z6, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z10
+	VPSRLVQ         Z7, Z13, Z12
+	VPTERNLOGD      $0xf8, Z3, Z12, Z11
+	VPDPBUSD.BCST   (R9)(R11*1), Z8, Z0
+	VPDPBUSD.BCST   (R10)(R11*1), Z8, Z1
+	VPDPBUSD.BCST   4(R9)(R11*1), Z9, Z0
+	VPDPBUSD.BCST   4(R10)(R11*1), Z9, Z1
+	VPDPBUSD.BCST   8(R9)(R11*1), Z10, Z0
+	VPDPBUSD.BCST   8(R10)(R11*1), Z10, Z1
+	VPDPBUSD.BCST   12(R9)(R11*1), Z11, Z0
+	VPDPBUSD.BCST   12(R10)(R11*1), Z11, Z1
+	ADDQ            $0x000000a0, BX
+	ADDQ            $0x10, R11
+	CMPQ            R11, DX
+	JL              chunk
+	MOVQ            AX, R11
+	VCVTDQ2PS       Z0, Z0
+	VADDPS.BCST     (DI), Z0, Z0
+	VMULPS.BCST     (R8), Z0, Z0
+	VMOVUPS         Z0, (R11)
+	ADDQ            CX, R11
+	VCVTDQ2PS       Z1, Z1
+	VADDPS.BCST     4(DI), Z1, Z1
+	VMULPS.BCST     4(R8), Z1, Z1
+	VMOVUPS         Z1, (R11)
+	ADDQ            $0x40, AX
+	DECQ            R12
+	JNZ             set
+	ADDQ            every+48(FP), R12
+	ADDQ            stride+56(FP), R9
+	ADDQ            stride+56(FP), R10
+	ADDQ            lds+80(FP), DI
+	ADDQ            lds+80(FP), R8
 
 set:
 	DECQ SI
@@ -6855,12 +6813,10 @@ panel:
 chunk:
 	VMOVDQU      (BX), Y6
 	VPAND        nibbles<>+0(SB), Y6, Y6
-	VPBROADCASTD 128(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD (R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -6875,12 +6831,11 @@ chunk:
 	VPADDD       Y7, Y4, Y4
 	VMOVDQU      32(BX), Y6
 	VPAND        nibbles<>+0(SB), Y6, Y6
-	VPBROADCASTD 132(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPSRLW       $0x01, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD (R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -6896,12 +6851,11 @@ chunk:
 	VMOVDQU      (BX), Y6
 	VPSRLW       $0x04, Y6, Y6
 	VPAND        nibbles<>+0(SB), Y6, Y6
-	VPBROADCASTD 136(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPSRLW       $0x02, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 4(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -6917,12 +6871,11 @@ chunk:
 	VMOVDQU      32(BX), Y6
 	VPSRLW       $0x04, Y6, Y6
 	VPAND        nibbles<>+0(SB), Y6, Y6
-	VPBROADCASTD 140(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPSRLW       $0x03, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 4(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -6937,12 +6890,11 @@ chunk:
 	VPADDD       Y7, Y5, Y5
 	VMOVDQU      64(BX), Y6
 	VPAND        nibbles<>+0(SB), Y6, Y6
-	VPBROADCASTD 144(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 8(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -6957,12 +6909,11 @@ chunk:
 	VPADDD       Y7, Y4, Y4
 	VMOVDQU      96(BX), Y6
 	VPAND        nibbles<>+0(SB), Y6, Y6
-	VPBROADCASTD 148(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 8(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -6978,12 +6929,11 @@ chunk:
 	VMOVDQU      64(BX), Y6
 	VPSRLW       $0x04, Y6, Y6
 	VPAND        nibbles<>+0(SB), Y6, Y6
-	VPBROADCASTD 152(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPSRLW       $0x06, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 12(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -6999,12 +6949,11 @@ chunk:
 	VMOVDQU      96(BX), Y6
 	VPSRLW       $0x04, Y6, Y6
 	VPAND        nibbles<>+0(SB), Y6, Y6
-	VPBROADCASTD 156(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      128(BX), Y7
+	VPSRLW       $0x07, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 12(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -7090,6 +7039,10 @@ TEXT ·panels3x5AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD R12, Z3
 	MOVL         $0x01010101, R12
 	VPBROADCASTD R12, Z4
+	VMOVDQU64    halves<>+0(SB), Z5
+	VMOVDQU64    halves<>+64(SB), Z6
+	VMOVDQU64    halves<>+128(SB), Z7
+	VMOVDQU64    halves<>+192(SB), Z8
 
 panel:
 	VPXORD Z0, Z0, Z0
@@ -7098,67 +7051,68 @@ panel:
 	XORQ   R12, R12
 
 chunk:
-	PREFETCHT0    3072(BX)
-	PREFETCHT0    3136(BX)
-	PREFETCHT0    3200(BX)
-	VMOVDQU64     (BX), Z8
-	VPSLLW        $0x01, Z8, Z5
-	VPANDD        Z3, Z5, Z5
-	VPSRLW        $0x03, Z8, Z6
-	VPANDD        Z3, Z6, Z6
-	VMOVDQU64     64(BX), Z8
-	VPSLLW        $0x01, Z8, Z7
-	VPANDD        Z3, Z7, Z7
-	VPSRLW        $0x03, Z8, Z8
-	VPANDD        Z3, Z8, Z8
-	KMOVQ         128(BX), K1
-	VPADDB        Z4, Z5, K1, Z5
-	KMOVQ         136(BX), K1
-	VPADDB        Z4, Z6, K1, Z6
-	KMOVQ         144(BX), K1
-	VPADDB        Z4, Z7, K1, Z7
-	KMOVQ         152(BX), K1
-	VPADDB        Z4, Z8, K1, Z8
-	VPDPBUSD.BCST (R9)(R12*1), Z5, Z0
-	VPDPBUSD.BCST (R10)(R12*1), Z5, Z1
-	VPDPBUSD.BCST (R11)(R12*1), Z5, Z2
-	VPDPBUSD.BCST 4(R9)(R12*1), Z6, Z0
-	VPDPBUSD.BCST 4(R10)(R12*1), Z6, Z1
-	VPDPBUSD.BCST 4(R11)(R12*1), Z6, Z2
-	VPDPBUSD.BCST 8(R9)(R12*1), Z7, Z0
-	VPDPBUSD.BCST 8(R10)(R12*1), Z7, Z1
-	VPDPBUSD.BCST 8(R11)(R12*1), Z7, Z2
-	VPDPBUSD.BCST 12(R9)(R12*1), Z8, Z0
-	VPDPBUSD.BCST 12(R10)(R12*1), Z8, Z1
-	VPDPBUSD.BCST 12(R11)(R12*1), Z8, Z2
-	ADDQ          $0x000000a0, BX
-	ADDQ          $0x10, R12
-	CMPQ          R12, DX
-	JL            chunk
-	MOVQ          AX, R12
-	VCVTDQ2PS     Z0, Z0
-	VADDPS.BCST   (DI), Z0, Z0
-	VMULPS.BCST   (R8), Z0, Z0
-	VMOVUPS       Z0, (R12)
-	ADDQ          CX, R12
-	VCVTDQ2PS     Z1, Z1
-	VADDPS.BCST   4(DI), Z1, Z1
-	VMULPS.BCST   4(R8), Z1, Z1
-	VMOVUPS       Z1, (R12)
-	ADDQ          CX, R12
-	VCVTDQ2PS     Z2, Z2
-	VADDPS.BCST   8(DI), Z2, Z2
-	VMULPS.BCST   8(R8), Z2, Z2
-	VMOVUPS       Z2, (R12)
-	ADDQ          $0x40, AX
-	DECQ          R13
-	JNZ           set
-	ADDQ          every+48(FP), R13
-	ADDQ          stride+56(FP), R9
-	ADDQ          stride+56(FP), R10
-	ADDQ          stride+56(FP), R11
-	ADDQ          lds+80(FP), DI
-	ADDQ          lds+80(FP), R8
+	PREFETCHT1      8192(BX)
+	PREFETCHT1      8256(BX)
+	PREFETCHT1      8320(BX)
+	VMOVDQU64       (BX), Z13
+	VPSLLW          $0x01, Z13, Z9
+	VPANDD          Z3, Z9, Z9
+	VPSRLW          $0x03, Z13, Z10
+	VPANDD          Z3, Z10, Z10
+	VMOVDQU64       64(BX), Z13
+	VPSLLW          $0x01, Z13, Z11
+	VPANDD          Z3, Z11, Z11
+	VPSRLW          $0x03, Z13, Z12
+	VPANDD          Z3, Z12, Z12
+	VBROADCASTI64X4 128(BX), Z14
+	VPSRLVQ         Z5, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z9
+	VPSRLVQ         Z6, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z10
+	VPSRLVQ         Z7, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z11
+	VPSRLVQ         Z8, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z12
+	VPDPBUSD.BCST   (R9)(R12*1), Z9, Z0
+	VPDPBUSD.BCST   (R10)(R12*1), Z9, Z1
+	VPDPBUSD.BCST   (R11)(R12*1), Z9, Z2
+	VPDPBUSD.BCST   4(R9)(R12*1), Z10, Z0
+	VPDPBUSD.BCST   4(R10)(R12*1), Z10, Z1
+	VPDPBUSD.BCST   4(R11)(R12*1), Z10, Z2
+	VPDPBUSD.BCST   8(R9)(R12*1), Z11, Z0
+	VPDPBUSD.BCST   8(R10)(R12*1), Z11, Z1
+	VPDPBUSD.BCST   8(R11)(R12*1), Z11, Z2
+	VPDPBUSD.BCST   12(R9)(R12*1), Z12, Z0
+	VPDPBUSD.BCST   12(R10)(R12*1), Z12, Z1
+	VPDPBUSD.BCST   12(R11)(R12*1), Z12, Z2
+	ADDQ            $0x000000a0, BX
+	ADDQ            $0x10, R12
+	CMPQ            R12, DX
+	JL              chunk
+	MOVQ            AX, R12
+	VCVTDQ2PS       Z0, Z0
+	VADDPS.BCST     (DI), Z0, Z0
+	VMULPS.BCST     (R8), Z0, Z0
+	VMOVUPS         Z0, (R12)
+	ADDQ            CX, R12
+	VCVTDQ2PS       Z1, Z1
+	VADDPS.BCST     4(DI), Z1, Z1
+	VMULPS.BCST     4(R8), Z1, Z1
+	VMOVUPS         Z1, (R12)
+	ADDQ            CX, R12
+	VCVTDQ2PS       Z2, Z2
+	VADDPS.BCST     8(DI), Z2, Z2
+	VMULPS.BCST     8(R8), Z2, Z2
+	VMOVUPS         Z2, (R12)
+	ADDQ            $0x40, AX
+	DECQ            R13
+	JNZ             set
+	ADDQ            every+48(FP), R13
+	ADDQ            stride+56(FP), R9
+	ADDQ            stride+56(FP), R10
+	ADDQ            stride+56(FP), R11
+	ADDQ            lds+80(FP), DI
+	ADDQ            lds+80(FP), R8
 
 set:
 	DECQ SI
@@ -7450,9 +7404,9 @@ panel:
 	XORQ   R9, R9
 
 chunk:
-	PREFETCHT0    3072(DX)
-	PREFETCHT0    3136(DX)
-	PREFETCHT0    3200(DX)
+	PREFETCHT1    8192(DX)
+	PREFETCHT1    8256(DX)
+	PREFETCHT1    8320(DX)
 	VMOVDQU64     (DX), Z8
 	VPSLLW        $0x02, Z8, Z4
 	VPANDD        Z2, Z4, Z4
@@ -7788,9 +7742,9 @@ panel:
 	XORQ   R11, R11
 
 chunk:
-	PREFETCHT0    3072(BX)
-	PREFETCHT0    3136(BX)
-	PREFETCHT0    3200(BX)
+	PREFETCHT1    8192(BX)
+	PREFETCHT1    8256(BX)
+	PREFETCHT1    8320(BX)
 	VMOVDQU64     (BX), Z8
 	VPSLLW        $0x02, Z8, Z4
 	VPANDD        Z2, Z4, Z4
@@ -8209,9 +8163,9 @@ panel:
 	XORQ   R12, R12
 
 chunk:
-	PREFETCHT0    3072(BX)
-	PREFETCHT0    3136(BX)
-	PREFETCHT0    3200(BX)
+	PREFETCHT1    8192(BX)
+	PREFETCHT1    8256(BX)
+	PREFETCHT1    8320(BX)
 	VMOVDQU64     (BX), Z9
 	VPSLLW        $0x02, Z9, Z5
 	VPANDD        Z3, Z5, Z5
@@ -8426,12 +8380,10 @@ chunk:
 	VMOVDQU      128(DX), Y3
 	VPAND        pairs<>+0(SB), Y3, Y3
 	VPOR         Y3, Y2, Y2
-	VPBROADCASTD 192(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      192(DX), Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD (R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -8442,12 +8394,11 @@ chunk:
 	VMOVDQU      160(DX), Y3
 	VPAND        pairs<>+0(SB), Y3, Y3
 	VPOR         Y3, Y2, Y2
-	VPBROADCASTD 196(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      192(DX), Y3
+	VPSRLW       $0x01, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD (R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -8460,12 +8411,11 @@ chunk:
 	VPSRLW       $0x02, Y3, Y3
 	VPAND        pairs<>+0(SB), Y3, Y3
 	VPOR         Y3, Y2, Y2
-	VPBROADCASTD 200(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      192(DX), Y3
+	VPSRLW       $0x02, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 4(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -8478,12 +8428,11 @@ chunk:
 	VPSRLW       $0x02, Y3, Y3
 	VPAND        pairs<>+0(SB), Y3, Y3
 	VPOR         Y3, Y2, Y2
-	VPBROADCASTD 204(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      192(DX), Y3
+	VPSRLW       $0x03, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 4(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -8495,12 +8444,11 @@ chunk:
 	VPSRLW       $0x04, Y3, Y3
 	VPAND        pairs<>+0(SB), Y3, Y3
 	VPOR         Y3, Y2, Y2
-	VPBROADCASTD 208(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      192(DX), Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 8(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -8512,12 +8460,11 @@ chunk:
 	VPSRLW       $0x04, Y3, Y3
 	VPAND        pairs<>+0(SB), Y3, Y3
 	VPOR         Y3, Y2, Y2
-	VPBROADCASTD 212(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      192(DX), Y3
+	VPSRLW       $0x05, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 8(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -8530,12 +8477,11 @@ chunk:
 	VPSRLW       $0x06, Y3, Y3
 	VPAND        pairs<>+0(SB), Y3, Y3
 	VPOR         Y3, Y2, Y2
-	VPBROADCASTD 216(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      192(DX), Y3
+	VPSRLW       $0x06, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 12(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -8548,12 +8494,11 @@ chunk:
 	VPSRLW       $0x06, Y3, Y3
 	VPAND        pairs<>+0(SB), Y3, Y3
 	VPOR         Y3, Y2, Y2
-	VPBROADCASTD 220(DX), Y3
-	VPSHUFB      byteOf<>+0(SB), Y3, Y3
-	VPAND        bitOf<>+0(SB), Y3, Y3
-	VPCMPEQB     bitOf<>+0(SB), Y3, Y3
 	VPADDB       Y2, Y2, Y2
-	VPSUBB       Y3, Y2, Y2
+	VMOVDQU      192(DX), Y3
+	VPSRLW       $0x07, Y3, Y3
+	VPAND        singles<>+0(SB), Y3, Y3
+	VPOR         Y3, Y2, Y2
 	VPBROADCASTD 12(R8)(R9*1), Y4
 	VPMADDUBSW   Y4, Y2, Y3
 	VPMADDWD     wordOnes<>+0(SB), Y3, Y3
@@ -8605,6 +8550,10 @@ TEXT ·panels1x7AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD R9, Z3
 	MOVL         $0x01010101, R9
 	VPBROADCASTD R9, Z4
+	VMOVDQU64    halves<>+0(SB), Z5
+	VMOVDQU64    halves<>+64(SB), Z6
+	VMOVDQU64    halves<>+128(SB), Z7
+	VMOVDQU64    halves<>+192(SB), Z8
 
 panel:
 	VPXORD Z0, Z0, Z0
@@ -8612,58 +8561,59 @@ panel:
 	XORQ   R9, R9
 
 chunk:
-	PREFETCHT0    3072(DX)
-	PREFETCHT0    3136(DX)
-	PREFETCHT0    3200(DX)
-	PREFETCHT0    3264(DX)
-	VMOVDQU64     (DX), Z9
-	VPSLLW        $0x03, Z9, Z5
-	VPANDD        Z2, Z5, Z5
-	VPSRLW        $0x01, Z9, Z6
-	VPANDD        Z2, Z6, Z6
-	VMOVDQU64     64(DX), Z9
-	VPSLLW        $0x03, Z9, Z7
-	VPANDD        Z2, Z7, Z7
-	VPSRLW        $0x01, Z9, Z8
-	VPANDD        Z2, Z8, Z8
-	VMOVDQU64     128(DX), Z10
-	VPSLLW        $0x01, Z10, Z9
-	VPTERNLOGD    $0xf8, Z3, Z9, Z5
-	VPSRLW        $0x01, Z10, Z9
-	VPTERNLOGD    $0xf8, Z3, Z9, Z6
-	VPSRLW        $0x03, Z10, Z9
-	VPTERNLOGD    $0xf8, Z3, Z9, Z7
-	VPSRLW        $0x05, Z10, Z9
-	VPTERNLOGD    $0xf8, Z3, Z9, Z8
-	KMOVQ         192(DX), K1
-	VPADDB        Z4, Z5, K1, Z5
-	KMOVQ         200(DX), K1
-	VPADDB        Z4, Z6, K1, Z6
-	KMOVQ         208(DX), K1
-	VPADDB        Z4, Z7, K1, Z7
-	KMOVQ         216(DX), K1
-	VPADDB        Z4, Z8, K1, Z8
-	VPDPBUSD.BCST (R8)(R9*1), Z5, Z0
-	VPDPBUSD.BCST 4(R8)(R9*1), Z6, Z1
-	VPDPBUSD.BCST 8(R8)(R9*1), Z7, Z0
-	VPDPBUSD.BCST 12(R8)(R9*1), Z8, Z1
-	ADDQ          $0x000000e0, DX
-	ADDQ          $0x10, R9
-	CMPQ          R9, CX
-	JL            chunk
-	MOVQ          AX, R9
-	VPADDD        Z1, Z0, Z0
-	VCVTDQ2PS     Z0, Z0
-	VADDPS.BCST   (SI), Z0, Z0
-	VMULPS.BCST   (DI), Z0, Z0
-	VMOVUPS       Z0, (R9)
-	ADDQ          $0x40, AX
-	DECQ          R10
-	JNZ           set
-	ADDQ          every+48(FP), R10
-	ADDQ          stride+56(FP), R8
-	ADDQ          lds+80(FP), SI
-	ADDQ          lds+80(FP), DI
+	PREFETCHT1      8192(DX)
+	PREFETCHT1      8256(DX)
+	PREFETCHT1      8320(DX)
+	PREFETCHT1      8384(DX)
+	VMOVDQU64       (DX), Z13
+	VPSLLW          $0x03, Z13, Z9
+	VPANDD          Z2, Z9, Z9
+	VPSRLW          $0x01, Z13, Z10
+	VPANDD          Z2, Z10, Z10
+	VMOVDQU64       64(DX), Z13
+	VPSLLW          $0x03, Z13, Z11
+	VPANDD          Z2, Z11, Z11
+	VPSRLW          $0x01, Z13, Z12
+	VPANDD          Z2, Z12, Z12
+	VMOVDQU64       128(DX), Z14
+	VPSLLW          $0x01, Z14, Z13
+	VPTERNLOGD      $0xf8, Z3, Z13, Z9
+	VPSRLW          $0x01, Z14, Z13
+	VPTERNLOGD      $0xf8, Z3, Z13, Z10
+	VPSRLW          $0x03, Z14, Z13
+	VPTERNLOGD      $0xf8, Z3, Z13, Z11
+	VPSRLW          $0x05, Z14, Z13
+	VPTERNLOGD      $0xf8, Z3, Z13, Z12
+	VBROADCASTI64X4 192(DX), Z14
+	VPSRLVQ         Z5, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z9
+	VPSRLVQ         Z6, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z10
+	VPSRLVQ         Z7, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z11
+	VPSRLVQ         Z8, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z12
+	VPDPBUSD.BCST   (R8)(R9*1), Z9, Z0
+	VPDPBUSD.BCST   4(R8)(R9*1), Z10, Z1
+	VPDPBUSD.BCST   8(R8)(R9*1), Z11, Z0
+	VPDPBUSD.BCST   12(R8)(R9*1), Z12, Z1
+	ADDQ            $0x000000e0, DX
+	ADDQ            $0x10, R9
+	CMPQ            R9, CX
+	JL              chunk
+	MOVQ            AX, R9
+	VPADDD          Z1, Z0, Z0
+	VCVTDQ2PS       Z0, Z0
+	VADDPS.BCST     (SI), Z0, Z0
+	VMULPS.BCST     (DI), Z0, Z0
+	VMOVUPS         Z0, (R9)
+	ADDQ            $0x40, AX
+	DECQ            R10
+	JNZ             set
+	ADDQ            every+48(FP), R10
+	ADDQ            stride+56(FP), R8
+	ADDQ            lds+80(FP), SI
+	ADDQ            lds+80(FP), DI
 
 set:
 	DECQ BX
@@ -8782,12 +8732,10 @@ chunk:
 	VMOVDQU      128(BX), Y5
 	VPAND        pairs<>+0(SB), Y5, Y5
 	VPOR         Y5, Y4, Y4
-	VPBROADCASTD 192(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      192(BX), Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD (R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -8802,12 +8750,11 @@ chunk:
 	VMOVDQU      160(BX), Y5
 	VPAND        pairs<>+0(SB), Y5, Y5
 	VPOR         Y5, Y4, Y4
-	VPBROADCASTD 196(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      192(BX), Y5
+	VPSRLW       $0x01, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD (R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -8824,12 +8771,11 @@ chunk:
 	VPSRLW       $0x02, Y5, Y5
 	VPAND        pairs<>+0(SB), Y5, Y5
 	VPOR         Y5, Y4, Y4
-	VPBROADCASTD 200(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      192(BX), Y5
+	VPSRLW       $0x02, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 4(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -8846,12 +8792,11 @@ chunk:
 	VPSRLW       $0x02, Y5, Y5
 	VPAND        pairs<>+0(SB), Y5, Y5
 	VPOR         Y5, Y4, Y4
-	VPBROADCASTD 204(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      192(BX), Y5
+	VPSRLW       $0x03, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 4(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -8867,12 +8812,11 @@ chunk:
 	VPSRLW       $0x04, Y5, Y5
 	VPAND        pairs<>+0(SB), Y5, Y5
 	VPOR         Y5, Y4, Y4
-	VPBROADCASTD 208(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      192(BX), Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 8(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -8888,12 +8832,11 @@ chunk:
 	VPSRLW       $0x04, Y5, Y5
 	VPAND        pairs<>+0(SB), Y5, Y5
 	VPOR         Y5, Y4, Y4
-	VPBROADCASTD 212(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      192(BX), Y5
+	VPSRLW       $0x05, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 8(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -8910,12 +8853,11 @@ chunk:
 	VPSRLW       $0x06, Y5, Y5
 	VPAND        pairs<>+0(SB), Y5, Y5
 	VPOR         Y5, Y4, Y4
-	VPBROADCASTD 216(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      192(BX), Y5
+	VPSRLW       $0x06, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 12(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -8932,12 +8874,11 @@ chunk:
 	VPSRLW       $0x06, Y5, Y5
 	VPAND        pairs<>+0(SB), Y5, Y5
 	VPOR         Y5, Y4, Y4
-	VPBROADCASTD 220(BX), Y5
-	VPSHUFB      byteOf<>+0(SB), Y5, Y5
-	VPAND        bitOf<>+0(SB), Y5, Y5
-	VPCMPEQB     bitOf<>+0(SB), Y5, Y5
 	VPADDB       Y4, Y4, Y4
-	VPSUBB       Y5, Y4, Y4
+	VMOVDQU      192(BX), Y5
+	VPSRLW       $0x07, Y5, Y5
+	VPAND        singles<>+0(SB), Y5, Y5
+	VPOR         Y5, Y4, Y4
 	VPBROADCASTD 12(R9)(R11*1), Y6
 	VPMADDUBSW   Y6, Y4, Y5
 	VPMADDWD     wordOnes<>+0(SB), Y5, Y5
@@ -9007,6 +8948,10 @@ TEXT ·panels2x7AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD R11, Z3
 	MOVL         $0x01010101, R11
 	VPBROADCASTD R11, Z4
+	VMOVDQU64    halves<>+0(SB), Z5
+	VMOVDQU64    halves<>+64(SB), Z6
+	VMOVDQU64    halves<>+128(SB), Z7
+	VMOVDQU64    halves<>+192(SB), Z8
 
 panel:
 	VPXORD Z0, Z0, Z0
@@ -9014,67 +8959,68 @@ panel:
 	XORQ   R11, R11
 
 chunk:
-	PREFETCHT0    3072(BX)
-	PREFETCHT0    3136(BX)
-	PREFETCHT0    3200(BX)
-	PREFETCHT0    3264(BX)
-	VMOVDQU64     (BX), Z9
-	VPSLLW        $0x03, Z9, Z5
-	VPANDD        Z2, Z5, Z5
-	VPSRLW        $0x01, Z9, Z6
-	VPANDD        Z2, Z6, Z6
-	VMOVDQU64     64(BX), Z9
-	VPSLLW        $0x03, Z9, Z7
-	VPANDD        Z2, Z7, Z7
-	VPSRLW        $0x01, Z9, Z8
-	VPANDD        Z2, Z8, Z8
-	VMOVDQU64     128(BX), Z10
-	VPSLLW        $0x01, Z10, Z9
-	VPTERNLOGD    $0xf8, Z3, Z9, Z5
-	VPSRLW        $0x01, Z10, Z9
-	VPTERNLOGD    $0xf8, Z3, Z9, Z6
-	VPSRLW        $0x03, Z10, Z9
-	VPTERNLOGD    $0xf8, Z3, Z9, Z7
-	VPSRLW        $0x05, Z10, Z9
-	VPTERNLOGD    $0xf8, Z3, Z9, Z8
-	KMOVQ         192(BX), K1
-	VPADDB        Z4, Z5, K1, Z5
-	KMOVQ         200(BX), K1
-	VPADDB        Z4, Z6, K1, Z6
-	KMOVQ         208(BX), K1
-	VPADDB        Z4, Z7, K1, Z7
-	KMOVQ         216(BX), K1
-	VPADDB        Z4, Z8, K1, Z8
-	VPDPBUSD.BCST (R9)(R11*1), Z5, Z0
-	VPDPBUSD.BCST (R10)(R11*1), Z5, Z1
-	VPDPBUSD.BCST 4(R9)(R11*1), Z6, Z0
-	VPDPBUSD.BCST 4(R10)(R11*1), Z6, Z1
-	VPDPBUSD.BCST 8(R9)(R11*1), Z7, Z0
-	VPDPBUSD.BCST 8(R10)(R11*1), Z7, Z1
-	VPDPBUSD.BCST 12(R9)(R11*1), Z8, Z0
-	VPDPBUSD.BCST 12(R10)(R11*1), Z8, Z1
-	ADDQ          $0x000000e0, BX
-	ADDQ          $0x10, R11
-	CMPQ          R11, DX
-	JL            chunk
-	MOVQ          AX, R11
-	VCVTDQ2PS     Z0, Z0
-	VADDPS.BCST   (DI), Z0, Z0
-	VMULPS.BCST   (R8), Z0, Z0
-	VMOVUPS       Z0, (R11)
-	ADDQ          CX, R11
-	VCVTDQ2PS     Z1, Z1
-	VADDPS.BCST   4(DI), Z1, Z1
-	VMULPS.BCST   4(R8), Z1, Z1
-	VMOVUPS       Z1, (R11)
-	ADDQ          $0x40, AX
-	DECQ          R12
-	JNZ           set
-	ADDQ          every+48(FP), R12
-	ADDQ          stride+56(FP), R9
-	ADDQ          stride+56(FP), R10
-	ADDQ          lds+80(FP), DI
-	ADDQ          lds+80(FP), R8
+	PREFETCHT1      8192(BX)
+	PREFETCHT1      8256(BX)
+	PREFETCHT1      8320(BX)
+	PREFETCHT1      8384(BX)
+	VMOVDQU64       (BX), Z13
+	VPSLLW          $0x03, Z13, Z9
+	VPANDD          Z2, Z9, Z9
+	VPSRLW          $0x01, Z13, Z10
+	VPANDD          Z2, Z10, Z10
+	VMOVDQU64       64(BX), Z13
+	VPSLLW          $0x03, Z13, Z11
+	VPANDD          Z2, Z11, Z11
+	VPSRLW          $0x01, Z13, Z12
+	VPANDD          Z2, Z12, Z12
+	VMOVDQU64       128(BX), Z14
+	VPSLLW          $0x01, Z14, Z13
+	VPTERNLOGD      $0xf8, Z3, Z13, Z9
+	VPSRLW          $0x01, Z14, Z13
+	VPTERNLOGD      $0xf8, Z3, Z13, Z10
+	VPSRLW          $0x03, Z14, Z13
+	VPTERNLOGD      $0xf8, Z3, Z13, Z11
+	VPSRLW          $0x05, Z14, Z13
+	VPTERNLOGD      $0xf8, Z3, Z13, Z12
+	VBROADCASTI64X4 192(BX), Z14
+	VPSRLVQ         Z5, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z9
+	VPSRLVQ         Z6, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z10
+	VPSRLVQ         Z7, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z11
+	VPSRLVQ         Z8, Z14, Z13
+	VPTERNLOGD      $0xf8, Z4, Z13, Z12
+	VPDPBUSD.BCST   (R9)(R11*1), Z9, Z0
+	VPDPBUSD.BCST   (R10)(R11*1), Z9, Z1
+	VPDPBUSD.BCST   4(R9)(R11*1), Z10, Z0
+	VPDPBUSD.BCST   4(R10)(R11*1), Z10, Z1
+	VPDPBUSD.BCST   8(R9)(R11*1), Z11, Z0
+	VPDPBUSD.BCST   8(R10)(R11*1), Z11, Z1
+	VPDPBUSD.BCST   12(R9)(R11*1), Z12, Z0
+	VPDPBUSD.BCST   12(R10)(R11*1), Z12, Z1
+	ADDQ            $0x000000e0, BX
+	ADDQ            $0x10, R11
+	CMPQ            R11, DX
+	JL              chunk
+	MOVQ            AX, R11
+	VCVTDQ2PS       Z0, Z0
+	VADDPS.BCST     (DI), Z0, Z0
+	VMULPS.BCST     (R8), Z0, Z0
+	VMOVUPS         Z0, (R11)
+	ADDQ            CX, R11
+	VCVTDQ2PS       Z1, Z1
+	VADDPS.BCST     4(DI), Z1, Z1
+	VMULPS.BCST     4(R8), Z1, Z1
+	VMOVUPS         Z1, (R11)
+	ADDQ            $0x40, AX
+	DECQ            R12
+	JNZ             set
+	ADDQ            every+48(FP), R12
+	ADDQ            stride+56(FP), R9
+	ADDQ            stride+56(FP), R10
+	ADDQ            lds+80(FP), DI
+	ADDQ            lds+80(FP), R8
 
 set:
 	DECQ SI
@@ -9220,12 +9166,10 @@ chunk:
 	VMOVDQU      128(BX), Y7
 	VPAND        pairs<>+0(SB), Y7, Y7
 	VPOR         Y7, Y6, Y6
-	VPBROADCASTD 192(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      192(BX), Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD (R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -9244,12 +9188,11 @@ chunk:
 	VMOVDQU      160(BX), Y7
 	VPAND        pairs<>+0(SB), Y7, Y7
 	VPOR         Y7, Y6, Y6
-	VPBROADCASTD 196(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      192(BX), Y7
+	VPSRLW       $0x01, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD (R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -9270,12 +9213,11 @@ chunk:
 	VPSRLW       $0x02, Y7, Y7
 	VPAND        pairs<>+0(SB), Y7, Y7
 	VPOR         Y7, Y6, Y6
-	VPBROADCASTD 200(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      192(BX), Y7
+	VPSRLW       $0x02, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 4(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -9296,12 +9238,11 @@ chunk:
 	VPSRLW       $0x02, Y7, Y7
 	VPAND        pairs<>+0(SB), Y7, Y7
 	VPOR         Y7, Y6, Y6
-	VPBROADCASTD 204(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      192(BX), Y7
+	VPSRLW       $0x03, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 4(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -9321,12 +9262,11 @@ chunk:
 	VPSRLW       $0x04, Y7, Y7
 	VPAND        pairs<>+0(SB), Y7, Y7
 	VPOR         Y7, Y6, Y6
-	VPBROADCASTD 208(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      192(BX), Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 8(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -9346,12 +9286,11 @@ chunk:
 	VPSRLW       $0x04, Y7, Y7
 	VPAND        pairs<>+0(SB), Y7, Y7
 	VPOR         Y7, Y6, Y6
-	VPBROADCASTD 212(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      192(BX), Y7
+	VPSRLW       $0x05, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 8(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -9372,12 +9311,11 @@ chunk:
 	VPSRLW       $0x06, Y7, Y7
 	VPAND        pairs<>+0(SB), Y7, Y7
 	VPOR         Y7, Y6, Y6
-	VPBROADCASTD 216(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      192(BX), Y7
+	VPSRLW       $0x06, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 12(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -9398,12 +9336,11 @@ chunk:
 	VPSRLW       $0x06, Y7, Y7
 	VPAND        pairs<>+0(SB), Y7, Y7
 	VPOR         Y7, Y6, Y6
-	VPBROADCASTD 220(BX), Y7
-	VPSHUFB      byteOf<>+0(SB), Y7, Y7
-	VPAND        bitOf<>+0(SB), Y7, Y7
-	VPCMPEQB     bitOf<>+0(SB), Y7, Y7
 	VPADDB       Y6, Y6, Y6
-	VPSUBB       Y7, Y6, Y6
+	VMOVDQU      192(BX), Y7
+	VPSRLW       $0x07, Y7, Y7
+	VPAND        singles<>+0(SB), Y7, Y7
+	VPOR         Y7, Y6, Y6
 	VPBROADCASTD 12(R9)(R12*1), Y8
 	VPMADDUBSW   Y8, Y6, Y7
 	VPMADDWD     wordOnes<>+0(SB), Y7, Y7
@@ -9491,6 +9428,10 @@ TEXT ·panels3x7AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD R12, Z4
 	MOVL         $0x01010101, R12
 	VPBROADCASTD R12, Z5
+	VMOVDQU64    halves<>+0(SB), Z6
+	VMOVDQU64    halves<>+64(SB), Z7
+	VMOVDQU64    halves<>+128(SB), Z8
+	VMOVDQU64    halves<>+192(SB), Z9
 
 panel:
 	VPXORD Z0, Z0, Z0
@@ -9499,77 +9440,78 @@ panel:
 	XORQ   R12, R12
 
 chunk:
-	PREFETCHT0    3072(BX)
-	PREFETCHT0    3136(BX)
-	PREFETCHT0    3200(BX)
-	PREFETCHT0    3264(BX)
-	VMOVDQU64     (BX), Z10
-	VPSLLW        $0x03, Z10, Z6
-	VPANDD        Z3, Z6, Z6
-	VPSRLW        $0x01, Z10, Z7
-	VPANDD        Z3, Z7, Z7
-	VMOVDQU64     64(BX), Z10
-	VPSLLW        $0x03, Z10, Z8
-	VPANDD        Z3, Z8, Z8
-	VPSRLW        $0x01, Z10, Z9
-	VPANDD        Z3, Z9, Z9
-	VMOVDQU64     128(BX), Z11
-	VPSLLW        $0x01, Z11, Z10
-	VPTERNLOGD    $0xf8, Z4, Z10, Z6
-	VPSRLW        $0x01, Z11, Z10
-	VPTERNLOGD    $0xf8, Z4, Z10, Z7
-	VPSRLW        $0x03, Z11, Z10
-	VPTERNLOGD    $0xf8, Z4, Z10, Z8
-	VPSRLW        $0x05, Z11, Z10
-	VPTERNLOGD    $0xf8, Z4, Z10, Z9
-	KMOVQ         192(BX), K1
-	VPADDB        Z5, Z6, K1, Z6
-	KMOVQ         200(BX), K1
-	VPADDB        Z5, Z7, K1, Z7
-	KMOVQ         208(BX), K1
-	VPADDB        Z5, Z8, K1, Z8
-	KMOVQ         216(BX), K1
-	VPADDB        Z5, Z9, K1, Z9
-	VPDPBUSD.BCST (R9)(R12*1), Z6, Z0
-	VPDPBUSD.BCST (R10)(R12*1), Z6, Z1
-	VPDPBUSD.BCST (R11)(R12*1), Z6, Z2
-	VPDPBUSD.BCST 4(R9)(R12*1), Z7, Z0
-	VPDPBUSD.BCST 4(R10)(R12*1), Z7, Z1
-	VPDPBUSD.BCST 4(R11)(R12*1), Z7, Z2
-	VPDPBUSD.BCST 8(R9)(R12*1), Z8, Z0
-	VPDPBUSD.BCST 8(R10)(R12*1), Z8, Z1
-	VPDPBUSD.BCST 8(R11)(R12*1), Z8, Z2
-	VPDPBUSD.BCST 12(R9)(R12*1), Z9, Z0
-	VPDPBUSD.BCST 12(R10)(R12*1), Z9, Z1
-	VPDPBUSD.BCST 12(R11)(R12*1), Z9, Z2
-	ADDQ          $0x000000e0, BX
-	ADDQ          $0x10, R12
-	CMPQ          R12, DX
-	JL            chunk
-	MOVQ          AX, R12
-	VCVTDQ2PS     Z0, Z0
-	VADDPS.BCST   (DI), Z0, Z0
-	VMULPS.BCST   (R8), Z0, Z0
-	VMOVUPS       Z0, (R12)
-	ADDQ          CX, R12
-	VCVTDQ2PS     Z1, Z1
-	VADDPS.BCST   4(DI), Z1, Z1
-	VMULPS.BCST   4(R8), Z1, Z1
-	VMOVUPS       Z1, (R12)
-	ADDQ          CX, R12
-	VCVTDQ2PS     Z2, Z2
-	VADDPS.BCST   8(DI), Z2, Z2
-	VMULPS.BCST   8(R8), Z2, Z2
-	VMOVUPS       Z2, (R12)
-	ADDQ          $0x40, AX
-	DECQ          R13
-	JNZ           set
-	ADDQ          every+48(FP), R13
-	ADDQ          stride+56(FP), R9
-	ADDQ          stride+56(FP), R10
-	ADDQ          stride+56(FP), R11
-	ADDQ          lds+80(FP), DI
-	ADDQ          lds+80(FP), R8
+	PREFETCHT1      8192(BX)
+	PREFETCHT1      8256(BX)
+	PREFETCHT1      8320(BX)
+	PREFETCHT1      8384(BX)
+	VMOVDQU64       (BX), Z14
+	VPSLLW          $0x03, Z14, Z10
+	VPANDD          Z3, Z10, Z10
+	VPSRLW          $0x01, Z14, Z11
+	VPANDD          Z3, Z11, Z11
+	VMOVDQU64       64(BX), Z14
+	VPSLLW          $0x03, Z14, Z12
+	VPANDD          Z3, Z12, Z12
+	VPSRLW          $0x01, Z14, Z13
+	VPANDD          Z3, Z13, Z13
+	VMOVDQU64       128(BX), Z15
+	VPSLLW          $0x01, Z15, Z14
+	VPTERNLOGD      $0xf8, Z4, Z14, Z10
+	VPSRLW          $0x01, Z15, Z14
+	VPTERNLOGD      $0xf8, Z4, Z14, Z11
+	VPSRLW          $0x03, Z15, Z14
+	VPTERNLOGD      $0xf8, Z4, Z14, Z12
+	VPSRLW          $0x05, Z15, Z14
+	VPTERNLOGD      $0xf8, Z4, Z14, Z13
+	VBROADCASTI64X4 192(BX), Z15
+	VPSRLVQ         Z6, Z15, Z14
+	VPTERNLOGD      $0xf8, Z5, Z14, Z10
+	VPSRLVQ         Z7, Z15, Z14
+	VPTERNLOGD      $0xf8, Z5, Z14, Z11
+	VPSRLVQ         Z8, Z15, Z14
+	VPTERNLOGD      $0xf8, Z5, Z14, Z12
+	VPSRLVQ         Z9, Z15, Z14
+	VPTERNLOGD      $0xf8, Z5, Z14, Z13
+	VPDPBUSD.BCST   (R9)(R12*1), Z10, Z0
+	VPDPBUSD.BCST   (R10)(R12*1), Z10, Z1
+	VPDPBUSD.BCST   (R11)(R12*1), Z10, Z2
+	VPDPBUSD.BCST   4(R9)(R12*1), Z11, Z0
+	VPDPBUSD.BCST   4(R10)(R12*1), Z11, Z1
+	VPDPBUSD.BCST   4(R11)(R12*1), Z11, Z2
+	VPDPBUSD.BCST   8(R9)(R12*1), Z12, Z0
+	VPDPBUSD.BCST   8(R10)(R12*1), Z12, Z1
+	VPDPBUSD.BCST   8(R11)(R12*1), Z12, Z2
+	VPDPBUSD.BCST   12(R9)(R12*1), Z13, Z0
+	VPDPBUSD.BCST   12(R10)(R12*1), Z13, Z1
+	VPDPBUSD.BCST   12(R11)(R12*1), Z13, Z2
+	ADDQ            $0x000000e0, BX
+	ADDQ            $0x10, R12
+	CMPQ            R12, DX
+	JL              chunk
+	MOVQ            AX, R12
+	VCVTDQ2PS       Z0, Z0
+	VADDPS.BCST     (DI), Z0, Z0
+	VMULPS.BCST     (R8), Z0, Z0
+	VMOVUPS         Z0, (R12)
+	ADDQ            CX, R12
+	VCVTDQ2PS       Z1, Z1
+	VADDPS.BCST     4(DI), Z1, Z1
+	VMULPS.BCST     4(R8), Z1, Z1
+	VMOVUPS         Z1, (R12)
+	ADDQ            CX, R12
+	VCVTDQ2PS       Z2, Z2
+	VADDPS.BCST     8(DI), Z2, Z2
+	VMULPS.BCST     8(R8), Z2, Z2
+	VMOVUPS         Z2, (R12)
+	ADDQ            $0x40, AX
+	DECQ            R13
+	JNZ             set
+	ADDQ            every+48(FP), R13
+	ADDQ            stride+56(FP), R9
+	ADDQ            stride+56(FP), R10
+	ADDQ            stride+56(FP), R11
+	ADDQ            lds+80(FP), DI
+	ADDQ            lds+80(FP), R8
 
 set:
 	DECQ SI
@@ -9860,10 +9802,10 @@ panel:
 	XORQ   R9, R9
 
 chunk:
-	PREFETCHT0    3072(DX)
-	PREFETCHT0    3136(DX)
-	PREFETCHT0    3200(DX)
-	PREFETCHT0    3264(DX)
+	PREFETCHT1    8192(DX)
+	PREFETCHT1    8256(DX)
+	PREFETCHT1    8320(DX)
+	PREFETCHT1    8384(DX)
 	VMOVDQU64     (DX), Z2
 	VMOVDQU64     64(DX), Z3
 	VMOVDQU64     128(DX), Z4
@@ -10194,10 +10136,10 @@ panel:
 	XORQ   R11, R11
 
 chunk:
-	PREFETCHT0    3072(BX)
-	PREFETCHT0    3136(BX)
-	PREFETCHT0    3200(BX)
-	PREFETCHT0    3264(BX)
+	PREFETCHT1    8192(BX)
+	PREFETCHT1    8256(BX)
+	PREFETCHT1    8320(BX)
+	PREFETCHT1    8384(BX)
 	VMOVDQU64     (BX), Z2
 	VMOVDQU64     64(BX), Z3
 	VMOVDQU64     128(BX), Z4
@@ -10635,10 +10577,10 @@ panel:
 	XORQ   R12, R12
 
 chunk:
-	PREFETCHT0    3072(BX)
-	PREFETCHT0    3136(BX)
-	PREFETCHT0    3200(BX)
-	PREFETCHT0    3264(BX)
+	PREFETCHT1    8192(BX)
+	PREFETCHT1    8256(BX)
+	PREFETCHT1    8320(BX)
+	PREFETCHT1    8384(BX)
 	VMOVDQU64     (BX), Z3
 	VMOVDQU64     64(BX), Z4
 	VMOVDQU64     128(BX), Z5
@@ -10890,82 +10832,682 @@ round:
 	VZEROUPPER
 	RET
 
-// func foldAVX512(dst *int8, q *float32, scales *uint16, limit float32, m int, largest *float32, sums *float32)
-// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL
-TEXT ·foldAVX512(SB), NOSPLIT, $0-56
+DATA quads<>+0(SB)/4, $0x00000000
+DATA quads<>+4(SB)/4, $0x00000004
+DATA quads<>+8(SB)/4, $0x00000008
+DATA quads<>+12(SB)/4, $0x0000000c
+DATA quads<>+16(SB)/4, $0x00000001
+DATA quads<>+20(SB)/4, $0x00000005
+DATA quads<>+24(SB)/4, $0x00000009
+DATA quads<>+28(SB)/4, $0x0000000d
+DATA quads<>+32(SB)/4, $0x00000002
+DATA quads<>+36(SB)/4, $0x00000006
+DATA quads<>+40(SB)/4, $0x0000000a
+DATA quads<>+44(SB)/4, $0x0000000e
+DATA quads<>+48(SB)/4, $0x00000003
+DATA quads<>+52(SB)/4, $0x00000007
+DATA quads<>+56(SB)/4, $0x0000000b
+DATA quads<>+60(SB)/4, $0x0000000f
+GLOBL quads<>(SB), RODATA|NOPTR, $64
+
+// func fold1AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, AVX512_VNNI
+TEXT ·fold1AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
-	MOVQ         q+8(FP), CX
-	MOVQ         scales+16(FP), DX
-	MOVQ         m+32(FP), BX
+	MOVQ         stride+8(FP), CX
+	MOVQ         q+16(FP), DX
+	MOVQ         scales+24(FP), BX
 	MOVQ         largest+40(FP), SI
 	MOVQ         sums+48(FP), DI
-	VBROADCASTSS limit+24(FP), Y0
+	MOVQ         lds+56(FP), R8
+	MOVQ         blocks+64(FP), R9
+	VBROADCASTSS limit+32(FP), X0
+	MOVL         $0x01010101, R10
+	VPBROADCASTD R10, Z3
 	VBROADCASTSS magnitude<>+0(SB), Z1
-	VPMOVZXWD    (DX), Z4
-	VPSLLD       $0x10, Z4, Z4
-	VPMOVZXWD    32(DX), Z6
-	VPSLLD       $0x10, Z6, Z6
-	VPMOVZXWD    64(DX), Z8
-	VPSLLD       $0x10, Z8, Z8
-	VPMOVZXWD    96(DX), Z10
-	VPSLLD       $0x10, Z10, Z10
+	VMOVDQU64    quads<>+0(SB), Z2
+	MOVL         $0x00000000, R10
+	VPBROADCASTD R10, Z4
 
-query:
-	VMULPS        (CX), Z4, Z5
-	VMULPS        64(CX), Z6, Z7
-	VMULPS        128(CX), Z8, Z9
-	VMULPS        192(CX), Z10, Z11
-	VANDPS        Z1, Z5, Z2
-	VANDPS        Z1, Z7, Z3
-	VMAXPS        Z3, Z2, Z2
-	VANDPS        Z1, Z9, Z3
-	VMAXPS        Z3, Z2, Z2
-	VANDPS        Z1, Z11, Z3
-	VMAXPS        Z3, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y3
-	VMAXPS        Y3, Y2, Y2
-	VEXTRACTF32X4 $0x01, Y2, X3
-	VMAXPS        X3, X2, X2
-	VMOVHLPS      X2, X2, X3
-	VMAXPS        X3, X2, X2
-	VMOVSHDUP     X2, X3
-	VMAXPS        X3, X2, X2
-	VMOVSS        X2, (SI)
-	VDIVSS        X2, X0, X2
-	VCMPSS        $0x01, infinity<>+0(SB), X2, K1
-	VMOVAPS.Z     X2, K1, X2
-	VBROADCASTSS  X2, Z2
-	VMULPS        Z2, Z5, Z5
+largest:
+	VPMOVZXWD     (BX), Z5
+	VPSLLD        $0x10, Z5, Z5
+	VPMOVZXWD     32(BX), Z6
+	VPSLLD        $0x10, Z6, Z6
+	VPMOVZXWD     64(BX), Z7
+	VPSLLD        $0x10, Z7, Z7
+	VPMOVZXWD     96(BX), Z8
+	VPSLLD        $0x10, Z8, Z8
+	VMULPS        (DX), Z5, Z5
+	VMULPS        64(DX), Z6, Z6
+	VMULPS        128(DX), Z7, Z7
+	VMULPS        192(DX), Z8, Z8
+	VANDPS        Z1, Z5, Z9
+	VANDPS        Z1, Z6, Z10
+	VMAXPS        Z10, Z9, Z9
+	VANDPS        Z1, Z7, Z10
+	VMAXPS        Z10, Z9, Z9
+	VANDPS        Z1, Z8, Z10
+	VMAXPS        Z10, Z9, Z9
+	VUNPCKLPS     Z9, Z9, Z5
+	VUNPCKHPS     Z9, Z9, Z6
+	VMAXPS        Z6, Z5, Z5
+	VUNPCKLPD     Z5, Z5, Z6
+	VUNPCKHPD     Z5, Z5, Z5
+	VMAXPS        Z5, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y5
+	VMAXPS        Y5, Y6, Y6
+	VEXTRACTF32X4 $0x01, Y6, X5
+	VMAXPS        X5, X6, X6
+	VMOVSS        X6, (SI)
+	ADDQ          $0x00000080, BX
+	ADDQ          R8, SI
+	DECQ          R9
+	JNZ           largest
+	MOVQ          scales+24(FP), BX
+	MOVQ          largest+40(FP), SI
+	MOVQ          blocks+64(FP), R9
+
+round:
+	VPMOVZXWD     (BX), Z5
+	VPSLLD        $0x10, Z5, Z5
+	VPMOVZXWD     32(BX), Z6
+	VPSLLD        $0x10, Z6, Z6
+	VPMOVZXWD     64(BX), Z7
+	VPSLLD        $0x10, Z7, Z7
+	VPMOVZXWD     96(BX), Z8
+	VPSLLD        $0x10, Z8, Z8
+	VMULPS        (DX), Z5, Z5
+	VMULPS        64(DX), Z6, Z6
+	VMULPS        128(DX), Z7, Z7
+	VMULPS        192(DX), Z8, Z8
+	VMOVSS        (SI), X10
+	VDIVPS        X10, X0, X10
+	VCMPPS        $0x01, infinity<>+0(SB), X10, K1
+	VMOVAPS.Z     X10, K1, X10
+	VPERMPS       Z10, Z4, Z9
+	VMULPS        Z9, Z5, Z5
 	VCVTPS2DQ     Z5, Z5
-	VPMOVSDB      Z5, (AX)
-	VMULPS        Z2, Z7, Z7
+	VMULPS        Z9, Z6, Z6
+	VCVTPS2DQ     Z6, Z6
+	VMULPS        Z9, Z7, Z7
 	VCVTPS2DQ     Z7, Z7
-	VPMOVSDB      Z7, 16(AX)
-	VMULPS        Z2, Z9, Z9
+	VMULPS        Z9, Z8, Z8
+	VCVTPS2DQ     Z8, Z8
+	VPACKSSDW     Z6, Z5, Z5
+	VPACKSSDW     Z8, Z7, Z7
+	VPACKSSWB     Z7, Z5, Z5
+	VPERMD        Z5, Z2, Z5
+	VMOVDQU64     Z5, (AX)
+	VPXORD        Z9, Z9, Z9
+	VPDPBUSD      Z5, Z3, Z9
+	VUNPCKLPS     Z9, Z9, Z1
+	VUNPCKHPS     Z9, Z9, Z5
+	VPADDD        Z5, Z1, Z1
+	VUNPCKLPD     Z1, Z1, Z5
+	VUNPCKHPD     Z1, Z1, Z1
+	VPADDD        Z1, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VPADDD        Y1, Y5, Y5
+	VEXTRACTF32X4 $0x01, Y5, X1
+	VPADDD        X1, X5, X5
+	VCVTDQ2PS     X5, X5
+	VMOVSS        X5, (DI)
+	ADDQ          CX, AX
+	ADDQ          $0x00000080, BX
+	ADDQ          R8, SI
+	ADDQ          R8, DI
+	DECQ          R9
+	JNZ           round
+	VZEROUPPER
+	RET
+
+// func fold2AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, AVX512_VNNI
+TEXT ·fold2AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         stride+8(FP), CX
+	MOVQ         q+16(FP), DX
+	MOVQ         scales+24(FP), BX
+	MOVQ         largest+40(FP), SI
+	MOVQ         sums+48(FP), DI
+	MOVQ         lds+56(FP), R8
+	MOVQ         blocks+64(FP), R9
+	VBROADCASTSS limit+32(FP), X0
+	MOVL         $0x01010101, R10
+	VPBROADCASTD R10, Z3
+	VBROADCASTSS magnitude<>+0(SB), Z1
+	VMOVDQU64    quads<>+0(SB), Z2
+	MOVL         $0x00000000, R10
+	VPBROADCASTD R10, Z4
+	MOVL         $0x00000001, R10
+	VPBROADCASTD R10, Z5
+
+largest:
+	VPMOVZXWD     (BX), Z11
+	VPSLLD        $0x10, Z11, Z11
+	VPMOVZXWD     32(BX), Z12
+	VPSLLD        $0x10, Z12, Z12
+	VPMOVZXWD     64(BX), Z13
+	VPSLLD        $0x10, Z13, Z13
+	VPMOVZXWD     96(BX), Z10
+	VPSLLD        $0x10, Z10, Z10
+	VMULPS        (DX), Z11, Z6
+	VMULPS        64(DX), Z12, Z7
+	VMULPS        128(DX), Z13, Z8
+	VMULPS        192(DX), Z10, Z9
+	VMULPS        256(DX), Z11, Z11
+	VMULPS        320(DX), Z12, Z12
+	VMULPS        384(DX), Z13, Z13
+	VMULPS        448(DX), Z10, Z14
+	VANDPS        Z1, Z6, Z10
+	VANDPS        Z1, Z7, Z16
+	VMAXPS        Z16, Z10, Z10
+	VANDPS        Z1, Z8, Z16
+	VMAXPS        Z16, Z10, Z10
+	VANDPS        Z1, Z9, Z16
+	VMAXPS        Z16, Z10, Z10
+	VANDPS        Z1, Z11, Z15
+	VANDPS        Z1, Z12, Z16
+	VMAXPS        Z16, Z15, Z15
+	VANDPS        Z1, Z13, Z16
+	VMAXPS        Z16, Z15, Z15
+	VANDPS        Z1, Z14, Z16
+	VMAXPS        Z16, Z15, Z15
+	VUNPCKLPS     Z15, Z10, Z6
+	VUNPCKHPS     Z15, Z10, Z7
+	VMAXPS        Z7, Z6, Z6
+	VUNPCKLPD     Z6, Z6, Z7
+	VUNPCKHPD     Z6, Z6, Z6
+	VMAXPS        Z6, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z7, Y6
+	VMAXPS        Y6, Y7, Y7
+	VEXTRACTF32X4 $0x01, Y7, X6
+	VMAXPS        X6, X7, X7
+	VMOVLPS       X7, (SI)
+	ADDQ          $0x00000080, BX
+	ADDQ          R8, SI
+	DECQ          R9
+	JNZ           largest
+	MOVQ          scales+24(FP), BX
+	MOVQ          largest+40(FP), SI
+	MOVQ          blocks+64(FP), R9
+
+round:
+	VPMOVZXWD     (BX), Z11
+	VPSLLD        $0x10, Z11, Z11
+	VPMOVZXWD     32(BX), Z12
+	VPSLLD        $0x10, Z12, Z12
+	VPMOVZXWD     64(BX), Z13
+	VPSLLD        $0x10, Z13, Z13
+	VPMOVZXWD     96(BX), Z10
+	VPSLLD        $0x10, Z10, Z10
+	VMULPS        (DX), Z11, Z6
+	VMULPS        64(DX), Z12, Z7
+	VMULPS        128(DX), Z13, Z8
+	VMULPS        192(DX), Z10, Z9
+	VMULPS        256(DX), Z11, Z11
+	VMULPS        320(DX), Z12, Z12
+	VMULPS        384(DX), Z13, Z13
+	VMULPS        448(DX), Z10, Z14
+	VMOVSD        (SI), X16
+	VDIVPS        X16, X0, X16
+	VCMPPS        $0x01, infinity<>+0(SB), X16, K1
+	VMOVAPS.Z     X16, K1, X16
+	VPERMPS       Z16, Z4, Z10
+	VMULPS        Z10, Z6, Z6
+	VCVTPS2DQ     Z6, Z6
+	VMULPS        Z10, Z7, Z7
+	VCVTPS2DQ     Z7, Z7
+	VMULPS        Z10, Z8, Z8
+	VCVTPS2DQ     Z8, Z8
+	VMULPS        Z10, Z9, Z9
 	VCVTPS2DQ     Z9, Z9
-	VPMOVSDB      Z9, 32(AX)
-	VMULPS        Z2, Z11, Z11
+	VPACKSSDW     Z7, Z6, Z6
+	VPACKSSDW     Z9, Z8, Z8
+	VPACKSSWB     Z8, Z6, Z6
+	VPERMD        Z6, Z2, Z6
+	VMOVDQU64     Z6, (AX)
+	VPERMPS       Z16, Z5, Z10
+	VMULPS        Z10, Z11, Z11
 	VCVTPS2DQ     Z11, Z11
-	VPMOVSDB      Z11, 48(AX)
-	VPADDD        Z7, Z5, Z5
-	VPADDD        Z11, Z9, Z9
-	VPADDD        Z9, Z5, Z5
-	VEXTRACTI64X4 $0x01, Z5, Y2
-	VPADDD        Y2, Y5, Y2
-	VEXTRACTI32X4 $0x01, Y2, X3
-	VPADDD        X3, X2, X2
-	VPSHUFD       $0x4e, X2, X3
-	VPADDD        X3, X2, X2
-	VPSHUFD       $0xb1, X2, X3
-	VPADDD        X3, X2, X2
-	VCVTDQ2PS     X2, X2
-	VMOVSS        X2, (DI)
-	ADDQ          $0x00000100, CX
-	ADDQ          $0x40, AX
-	ADDQ          $0x04, SI
-	ADDQ          $0x04, DI
-	DECQ          BX
-	JNZ           query
+	VMULPS        Z10, Z12, Z12
+	VCVTPS2DQ     Z12, Z12
+	VMULPS        Z10, Z13, Z13
+	VCVTPS2DQ     Z13, Z13
+	VMULPS        Z10, Z14, Z14
+	VCVTPS2DQ     Z14, Z14
+	VPACKSSDW     Z12, Z11, Z11
+	VPACKSSDW     Z14, Z13, Z13
+	VPACKSSWB     Z13, Z11, Z11
+	VPERMD        Z11, Z2, Z11
+	VMOVDQU64     Z11, 64(AX)
+	VPXORD        Z10, Z10, Z10
+	VPDPBUSD      Z6, Z3, Z10
+	VPXORD        Z15, Z15, Z15
+	VPDPBUSD      Z11, Z3, Z15
+	VUNPCKLPS     Z15, Z10, Z1
+	VUNPCKHPS     Z15, Z10, Z6
+	VPADDD        Z6, Z1, Z1
+	VUNPCKLPD     Z1, Z1, Z6
+	VUNPCKHPD     Z1, Z1, Z1
+	VPADDD        Z1, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VPADDD        Y1, Y6, Y6
+	VEXTRACTF32X4 $0x01, Y6, X1
+	VPADDD        X1, X6, X6
+	VCVTDQ2PS     X6, X6
+	VMOVLPS       X6, (DI)
+	ADDQ          CX, AX
+	ADDQ          $0x00000080, BX
+	ADDQ          R8, SI
+	ADDQ          R8, DI
+	DECQ          R9
+	JNZ           round
+	VZEROUPPER
+	RET
+
+// func fold3AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, AVX512_VNNI
+TEXT ·fold3AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         stride+8(FP), CX
+	MOVQ         q+16(FP), DX
+	MOVQ         scales+24(FP), BX
+	MOVQ         largest+40(FP), SI
+	MOVQ         sums+48(FP), DI
+	MOVQ         lds+56(FP), R8
+	MOVQ         blocks+64(FP), R9
+	VBROADCASTSS limit+32(FP), X0
+	MOVL         $0x01010101, R10
+	VPBROADCASTD R10, Z3
+	VBROADCASTSS magnitude<>+0(SB), Z1
+	VMOVDQU64    quads<>+0(SB), Z2
+	MOVL         $0x00000000, R10
+	VPBROADCASTD R10, Z4
+	MOVL         $0x00000001, R10
+	VPBROADCASTD R10, Z5
+	MOVL         $0x00000002, R10
+	VPBROADCASTD R10, Z6
+
+largest:
+	VPMOVZXWD     (BX), Z17
+	VPSLLD        $0x10, Z17, Z17
+	VPMOVZXWD     32(BX), Z18
+	VPSLLD        $0x10, Z18, Z18
+	VPMOVZXWD     64(BX), Z19
+	VPSLLD        $0x10, Z19, Z19
+	VPMOVZXWD     96(BX), Z11
+	VPSLLD        $0x10, Z11, Z11
+	VMULPS        (DX), Z17, Z7
+	VMULPS        64(DX), Z18, Z8
+	VMULPS        128(DX), Z19, Z9
+	VMULPS        192(DX), Z11, Z10
+	VMULPS        256(DX), Z17, Z12
+	VMULPS        320(DX), Z18, Z13
+	VMULPS        384(DX), Z19, Z14
+	VMULPS        448(DX), Z11, Z15
+	VMULPS        512(DX), Z17, Z17
+	VMULPS        576(DX), Z18, Z18
+	VMULPS        640(DX), Z19, Z19
+	VMULPS        704(DX), Z11, Z20
+	VANDPS        Z1, Z7, Z11
+	VANDPS        Z1, Z8, Z22
+	VMAXPS        Z22, Z11, Z11
+	VANDPS        Z1, Z9, Z22
+	VMAXPS        Z22, Z11, Z11
+	VANDPS        Z1, Z10, Z22
+	VMAXPS        Z22, Z11, Z11
+	VANDPS        Z1, Z12, Z16
+	VANDPS        Z1, Z13, Z22
+	VMAXPS        Z22, Z16, Z16
+	VANDPS        Z1, Z14, Z22
+	VMAXPS        Z22, Z16, Z16
+	VANDPS        Z1, Z15, Z22
+	VMAXPS        Z22, Z16, Z16
+	VANDPS        Z1, Z17, Z21
+	VANDPS        Z1, Z18, Z22
+	VMAXPS        Z22, Z21, Z21
+	VANDPS        Z1, Z19, Z22
+	VMAXPS        Z22, Z21, Z21
+	VANDPS        Z1, Z20, Z22
+	VMAXPS        Z22, Z21, Z21
+	VUNPCKLPS     Z16, Z11, Z7
+	VUNPCKHPS     Z16, Z11, Z8
+	VMAXPS        Z8, Z7, Z7
+	VUNPCKLPS     Z21, Z21, Z8
+	VUNPCKHPS     Z21, Z21, Z9
+	VMAXPS        Z9, Z8, Z8
+	VUNPCKLPD     Z8, Z7, Z9
+	VUNPCKHPD     Z8, Z7, Z7
+	VMAXPS        Z7, Z9, Z9
+	VEXTRACTF64X4 $0x01, Z9, Y7
+	VMAXPS        Y7, Y9, Y9
+	VEXTRACTF32X4 $0x01, Y9, X7
+	VMAXPS        X7, X9, X9
+	VMOVLPS       X9, (SI)
+	VEXTRACTPS    $0x02, X9, 8(SI)
+	ADDQ          $0x00000080, BX
+	ADDQ          R8, SI
+	DECQ          R9
+	JNZ           largest
+	MOVQ          scales+24(FP), BX
+	MOVQ          largest+40(FP), SI
+	MOVQ          blocks+64(FP), R9
+
+round:
+	VPMOVZXWD     (BX), Z17
+	VPSLLD        $0x10, Z17, Z17
+	VPMOVZXWD     32(BX), Z18
+	VPSLLD        $0x10, Z18, Z18
+	VPMOVZXWD     64(BX), Z19
+	VPSLLD        $0x10, Z19, Z19
+	VPMOVZXWD     96(BX), Z11
+	VPSLLD        $0x10, Z11, Z11
+	VMULPS        (DX), Z17, Z7
+	VMULPS        64(DX), Z18, Z8
+	VMULPS        128(DX), Z19, Z9
+	VMULPS        192(DX), Z11, Z10
+	VMULPS        256(DX), Z17, Z12
+	VMULPS        320(DX), Z18, Z13
+	VMULPS        384(DX), Z19, Z14
+	VMULPS        448(DX), Z11, Z15
+	VMULPS        512(DX), Z17, Z17
+	VMULPS        576(DX), Z18, Z18
+	VMULPS        640(DX), Z19, Z19
+	VMULPS        704(DX), Z11, Z20
+	VMOVSD        (SI), X22
+	VINSERTPS     $0x20, 8(SI), X22, X22
+	VDIVPS        X22, X0, X22
+	VCMPPS        $0x01, infinity<>+0(SB), X22, K1
+	VMOVAPS.Z     X22, K1, X22
+	VPERMPS       Z22, Z4, Z11
+	VMULPS        Z11, Z7, Z7
+	VCVTPS2DQ     Z7, Z7
+	VMULPS        Z11, Z8, Z8
+	VCVTPS2DQ     Z8, Z8
+	VMULPS        Z11, Z9, Z9
+	VCVTPS2DQ     Z9, Z9
+	VMULPS        Z11, Z10, Z10
+	VCVTPS2DQ     Z10, Z10
+	VPACKSSDW     Z8, Z7, Z7
+	VPACKSSDW     Z10, Z9, Z9
+	VPACKSSWB     Z9, Z7, Z7
+	VPERMD        Z7, Z2, Z7
+	VMOVDQU64     Z7, (AX)
+	VPERMPS       Z22, Z5, Z11
+	VMULPS        Z11, Z12, Z12
+	VCVTPS2DQ     Z12, Z12
+	VMULPS        Z11, Z13, Z13
+	VCVTPS2DQ     Z13, Z13
+	VMULPS        Z11, Z14, Z14
+	VCVTPS2DQ     Z14, Z14
+	VMULPS        Z11, Z15, Z15
+	VCVTPS2DQ     Z15, Z15
+	VPACKSSDW     Z13, Z12, Z12
+	VPACKSSDW     Z15, Z14, Z14
+	VPACKSSWB     Z14, Z12, Z12
+	VPERMD        Z12, Z2, Z12
+	VMOVDQU64     Z12, 64(AX)
+	VPERMPS       Z22, Z6, Z11
+	VMULPS        Z11, Z17, Z17
+	VCVTPS2DQ     Z17, Z17
+	VMULPS        Z11, Z18, Z18
+	VCVTPS2DQ     Z18, Z18
+	VMULPS        Z11, Z19, Z19
+	VCVTPS2DQ     Z19, Z19
+	VMULPS        Z11, Z20, Z20
+	VCVTPS2DQ     Z20, Z20
+	VPACKSSDW     Z18, Z17, Z17
+	VPACKSSDW     Z20, Z19, Z19
+	VPACKSSWB     Z19, Z17, Z17
+	VPERMD        Z17, Z2, Z17
+	VMOVDQU64     Z17, 128(AX)
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD      Z7, Z3, Z11
+	VPXORD        Z16, Z16, Z16
+	VPDPBUSD      Z12, Z3, Z16
+	VPXORD        Z21, Z21, Z21
+	VPDPBUSD      Z17, Z3, Z21
+	VUNPCKLPS     Z16, Z11, Z1
+	VUNPCKHPS     Z16, Z11, Z7
+	VPADDD        Z7, Z1, Z1
+	VUNPCKLPS     Z21, Z21, Z7
+	VUNPCKHPS     Z21, Z21, Z8
+	VPADDD        Z8, Z7, Z7
+	VUNPCKLPD     Z7, Z1, Z8
+	VUNPCKHPD     Z7, Z1, Z1
+	VPADDD        Z1, Z8, Z8
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VPADDD        Y1, Y8, Y8
+	VEXTRACTF32X4 $0x01, Y8, X1
+	VPADDD        X1, X8, X8
+	VCVTDQ2PS     X8, X8
+	VMOVLPS       X8, (DI)
+	VEXTRACTPS    $0x02, X8, 8(DI)
+	ADDQ          CX, AX
+	ADDQ          $0x00000080, BX
+	ADDQ          R8, SI
+	ADDQ          R8, DI
+	DECQ          R9
+	JNZ           round
+	VZEROUPPER
+	RET
+
+// func fold4AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, AVX512_VNNI
+TEXT ·fold4AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         stride+8(FP), CX
+	MOVQ         q+16(FP), DX
+	MOVQ         scales+24(FP), BX
+	MOVQ         largest+40(FP), SI
+	MOVQ         sums+48(FP), DI
+	MOVQ         lds+56(FP), R8
+	MOVQ         blocks+64(FP), R9
+	VBROADCASTSS limit+32(FP), X0
+	MOVL         $0x01010101, R10
+	VPBROADCASTD R10, Z3
+	VBROADCASTSS magnitude<>+0(SB), Z1
+	VMOVDQU64    quads<>+0(SB), Z2
+	MOVL         $0x00000000, R10
+	VPBROADCASTD R10, Z4
+	MOVL         $0x00000001, R10
+	VPBROADCASTD R10, Z5
+	MOVL         $0x00000002, R10
+	VPBROADCASTD R10, Z6
+	MOVL         $0x00000003, R10
+	VPBROADCASTD R10, Z7
+
+largest:
+	VPMOVZXWD     (BX), Z23
+	VPSLLD        $0x10, Z23, Z23
+	VPMOVZXWD     32(BX), Z24
+	VPSLLD        $0x10, Z24, Z24
+	VPMOVZXWD     64(BX), Z25
+	VPSLLD        $0x10, Z25, Z25
+	VPMOVZXWD     96(BX), Z12
+	VPSLLD        $0x10, Z12, Z12
+	VMULPS        (DX), Z23, Z8
+	VMULPS        64(DX), Z24, Z9
+	VMULPS        128(DX), Z25, Z10
+	VMULPS        192(DX), Z12, Z11
+	VMULPS        256(DX), Z23, Z13
+	VMULPS        320(DX), Z24, Z14
+	VMULPS        384(DX), Z25, Z15
+	VMULPS        448(DX), Z12, Z16
+	VMULPS        512(DX), Z23, Z18
+	VMULPS        576(DX), Z24, Z19
+	VMULPS        640(DX), Z25, Z20
+	VMULPS        704(DX), Z12, Z21
+	VMULPS        768(DX), Z23, Z23
+	VMULPS        832(DX), Z24, Z24
+	VMULPS        896(DX), Z25, Z25
+	VMULPS        960(DX), Z12, Z26
+	VANDPS        Z1, Z8, Z12
+	VANDPS        Z1, Z9, Z28
+	VMAXPS        Z28, Z12, Z12
+	VANDPS        Z1, Z10, Z28
+	VMAXPS        Z28, Z12, Z12
+	VANDPS        Z1, Z11, Z28
+	VMAXPS        Z28, Z12, Z12
+	VANDPS        Z1, Z13, Z17
+	VANDPS        Z1, Z14, Z28
+	VMAXPS        Z28, Z17, Z17
+	VANDPS        Z1, Z15, Z28
+	VMAXPS        Z28, Z17, Z17
+	VANDPS        Z1, Z16, Z28
+	VMAXPS        Z28, Z17, Z17
+	VANDPS        Z1, Z18, Z22
+	VANDPS        Z1, Z19, Z28
+	VMAXPS        Z28, Z22, Z22
+	VANDPS        Z1, Z20, Z28
+	VMAXPS        Z28, Z22, Z22
+	VANDPS        Z1, Z21, Z28
+	VMAXPS        Z28, Z22, Z22
+	VANDPS        Z1, Z23, Z27
+	VANDPS        Z1, Z24, Z28
+	VMAXPS        Z28, Z27, Z27
+	VANDPS        Z1, Z25, Z28
+	VMAXPS        Z28, Z27, Z27
+	VANDPS        Z1, Z26, Z28
+	VMAXPS        Z28, Z27, Z27
+	VUNPCKLPS     Z17, Z12, Z8
+	VUNPCKHPS     Z17, Z12, Z9
+	VMAXPS        Z9, Z8, Z8
+	VUNPCKLPS     Z27, Z22, Z9
+	VUNPCKHPS     Z27, Z22, Z10
+	VMAXPS        Z10, Z9, Z9
+	VUNPCKLPD     Z9, Z8, Z10
+	VUNPCKHPD     Z9, Z8, Z8
+	VMAXPS        Z8, Z10, Z10
+	VEXTRACTF64X4 $0x01, Z10, Y8
+	VMAXPS        Y8, Y10, Y10
+	VEXTRACTF32X4 $0x01, Y10, X8
+	VMAXPS        X8, X10, X10
+	VMOVUPS       X10, (SI)
+	ADDQ          $0x00000080, BX
+	ADDQ          R8, SI
+	DECQ          R9
+	JNZ           largest
+	MOVQ          scales+24(FP), BX
+	MOVQ          largest+40(FP), SI
+	MOVQ          blocks+64(FP), R9
+
+round:
+	VPMOVZXWD     (BX), Z23
+	VPSLLD        $0x10, Z23, Z23
+	VPMOVZXWD     32(BX), Z24
+	VPSLLD        $0x10, Z24, Z24
+	VPMOVZXWD     64(BX), Z25
+	VPSLLD        $0x10, Z25, Z25
+	VPMOVZXWD     96(BX), Z12
+	VPSLLD        $0x10, Z12, Z12
+	VMULPS        (DX), Z23, Z8
+	VMULPS        64(DX), Z24, Z9
+	VMULPS        128(DX), Z25, Z10
+	VMULPS        192(DX), Z12, Z11
+	VMULPS        256(DX), Z23, Z13
+	VMULPS        320(DX), Z24, Z14
+	VMULPS        384(DX), Z25, Z15
+	VMULPS        448(DX), Z12, Z16
+	VMULPS        512(DX), Z23, Z18
+	VMULPS        576(DX), Z24, Z19
+	VMULPS        640(DX), Z25, Z20
+	VMULPS        704(DX), Z12, Z21
+	VMULPS        768(DX), Z23, Z23
+	VMULPS        832(DX), Z24, Z24
+	VMULPS        896(DX), Z25, Z25
+	VMULPS        960(DX), Z12, Z26
+	VMOVUPS       (SI), X28
+	VDIVPS        X28, X0, X28
+	VCMPPS        $0x01, infinity<>+0(SB), X28, K1
+	VMOVAPS.Z     X28, K1, X28
+	VPERMPS       Z28, Z4, Z12
+	VMULPS        Z12, Z8, Z8
+	VCVTPS2DQ     Z8, Z8
+	VMULPS        Z12, Z9, Z9
+	VCVTPS2DQ     Z9, Z9
+	VMULPS        Z12, Z10, Z10
+	VCVTPS2DQ     Z10, Z10
+	VMULPS        Z12, Z11, Z11
+	VCVTPS2DQ     Z11, Z11
+	VPACKSSDW     Z9, Z8, Z8
+	VPACKSSDW     Z11, Z10, Z10
+	VPACKSSWB     Z10, Z8, Z8
+	VPERMD        Z8, Z2, Z8
+	VMOVDQU64     Z8, (AX)
+	VPERMPS       Z28, Z5, Z12
+	VMULPS        Z12, Z13, Z13
+	VCVTPS2DQ     Z13, Z13
+	VMULPS        Z12, Z14, Z14
+	VCVTPS2DQ     Z14, Z14
+	VMULPS        Z12, Z15, Z15
+	VCVTPS2DQ     Z15, Z15
+	VMULPS        Z12, Z16, Z16
+	VCVTPS2DQ     Z16, Z16
+	VPACKSSDW     Z14, Z13, Z13
+	VPACKSSDW     Z16, Z15, Z15
+	VPACKSSWB     Z15, Z13, Z13
+	VPERMD        Z13, Z2, Z13
+	VMOVDQU64     Z13, 64(AX)
+	VPERMPS       Z28, Z6, Z12
+	VMULPS        Z12, Z18, Z18
+	VCVTPS2DQ     Z18, Z18
+	VMULPS        Z12, Z19, Z19
+	VCVTPS2DQ     Z19, Z19
+	VMULPS        Z12, Z20, Z20
+	VCVTPS2DQ     Z20, Z20
+	VMULPS        Z12, Z21, Z21
+	VCVTPS2DQ     Z21, Z21
+	VPACKSSDW     Z19, Z18, Z18
+	VPACKSSDW     Z21, Z20, Z20
+	VPACKSSWB     Z20, Z18, Z18
+	VPERMD        Z18, Z2, Z18
+	VMOVDQU64     Z18, 128(AX)
+	VPERMPS       Z28, Z7, Z12
+	VMULPS        Z12, Z23, Z23
+	VCVTPS2DQ     Z23, Z23
+	VMULPS        Z12, Z24, Z24
+	VCVTPS2DQ     Z24, Z24
+	VMULPS        Z12, Z25, Z25
+	VCVTPS2DQ     Z25, Z25
+	VMULPS        Z12, Z26, Z26
+	VCVTPS2DQ     Z26, Z26
+	VPACKSSDW     Z24, Z23, Z23
+	VPACKSSDW     Z26, Z25, Z25
+	VPACKSSWB     Z25, Z23, Z23
+	VPERMD        Z23, Z2, Z23
+	VMOVDQU64     Z23, 192(AX)
+	VPXORD        Z12, Z12, Z12
+	VPDPBUSD      Z8, Z3, Z12
+	VPXORD        Z17, Z17, Z17
+	VPDPBUSD      Z13, Z3, Z17
+	VPXORD        Z22, Z22, Z22
+	VPDPBUSD      Z18, Z3, Z22
+	VPXORD        Z27, Z27, Z27
+	VPDPBUSD      Z23, Z3, Z27
+	VUNPCKLPS     Z17, Z12, Z1
+	VUNPCKHPS     Z17, Z12, Z8
+	VPADDD        Z8, Z1, Z1
+	VUNPCKLPS     Z27, Z22, Z8
+	VUNPCKHPS     Z27, Z22, Z9
+	VPADDD        Z9, Z8, Z8
+	VUNPCKLPD     Z8, Z1, Z9
+	VUNPCKHPD     Z8, Z1, Z1
+	VPADDD        Z1, Z9, Z9
+	VEXTRACTF64X4 $0x01, Z9, Y1
+	VPADDD        Y1, Y9, Y9
+	VEXTRACTF32X4 $0x01, Y9, X1
+	VPADDD        X1, X9, X9
+	VCVTDQ2PS     X9, X9
+	VMOVUPS       X9, (DI)
+	ADDQ          CX, AX
+	ADDQ          $0x00000080, BX
+	ADDQ          R8, SI
+	ADDQ          R8, DI
+	DECQ          R9
+	JNZ           round
 	VZEROUPPER
 	RET
 

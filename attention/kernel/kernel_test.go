@@ -247,17 +247,23 @@ func TestCodes(t *testing.T) {
 						t.Fatalf("%s: head %d depends on the heads before it", s.name, m-1)
 					}
 				}
-				scales := make([]uint16, d)
+				const blocks = 3
+				scales := make([]uint16, blocks*d)
 				for i := range scales {
 					scales[i] = uint16(math.Float32bits(r.Float32()) >> 16)
 				}
-				q3 := floats(r, 3*d)
-				a, b := make([]int8, 3*d), make([]int8, 3*d)
-				la, lb, sa, sb := make([]float32, 3), make([]float32, 3), make([]float32, 3), make([]float32, 3)
-				s.fold(a, make([]float32, d), q3, scales, la, sa)
-				portable.fold(b, make([]float32, d), q3, scales, lb, sb)
-				if !slices.Equal(la, lb) || !slices.Equal(sa, sb) || !slices.Equal(a, b) {
-					t.Fatalf("%s: folded %g %g, portable %g %g", s.name, la, sa, lb, sb)
+				clear(scales[d : 2*d])
+				for m := 1; m <= 5; m++ {
+					few, ld := floats(r, m*d), m+1
+					a, b := make([]int8, blocks*m*d), make([]int8, blocks*m*d)
+					la, lb, sa, sb := floats(r, blocks*ld), make([]float32, blocks*ld), floats(r, blocks*ld), make([]float32, blocks*ld)
+					copy(lb, la)
+					copy(sb, sa)
+					s.fold(a, m*d, make([]float32, d), few, m, scales, la, sa, ld)
+					portable.fold(b, m*d, make([]float32, d), few, m, scales, lb, sb, ld)
+					if !slices.Equal(la, lb) || !slices.Equal(sa, sb) || !slices.Equal(a, b) {
+						t.Fatalf("%s: folded %g %g, portable %g %g", s.name, la, sa, lb, sb)
+					}
 				}
 			}
 			for bits := 1; bits <= 8; bits++ {
@@ -353,7 +359,7 @@ func TestCodes(t *testing.T) {
 			}
 			zero := make([]float32, d)
 			largest, sum := []float32{1}, []float32{1}
-			if s.fold(make([]int8, d), make([]float32, d), zero, make([]uint16, d), largest, sum); largest[0] != 0 || sum[0] != 0 {
+			if s.fold(make([]int8, d), d, make([]float32, d), zero, 1, make([]uint16, d), largest, sum, 1); largest[0] != 0 || sum[0] != 0 {
 				t.Fatalf("%s: zeros fold to %g and %g", s.name, largest, sum)
 			}
 			for bits := 1; bits <= 8; bits++ {
@@ -381,7 +387,7 @@ func BenchmarkKernels(b *testing.B) {
 	x, a, c := floats(r, n), floats(r, 16*n), make([]float32, 16*n)
 	rows, panel, codes := floats(r, n*d), floats(r, Lanes*d), bytesOf(r, n*d)
 	q, list := make([]int8, d), make([]int32, n+Lanes)
-	q3, scales := make([]int8, 3*d), make([]uint16, d)
+	q3, q24, scales := make([]int8, 3*d), make([]int8, 24*d), make([]uint16, 8*d)
 	for i := range q {
 		q[i] = int8(i*5%255 - 127)
 	}
@@ -397,9 +403,10 @@ func BenchmarkKernels(b *testing.B) {
 			"weigh3x512":      func() { s.weigh(c[:3*d], d, a, n, 3, codes, d, n) },
 			"weigh512":        func() { s.weigh(c[:d], d, a, n, 1, codes, d, n) },
 			"panels3x8x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 8, a, a, Sets{Every: n}) },
+			"panels3x2x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 2, a, a, Sets{Every: n}) },
 			"panels3x3x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 3, a, a, Sets{Every: n}) },
 			"panels3x4x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 4, a, a, Sets{Every: n}) },
-			"fold3":           func() { s.fold(q3, c[:d], a[:3*d], scales, c[d:d+3], c[2*d:2*d+3]) },
+			"fold3x8":         func() { s.fold(q24, 3*d, c[:d], a[:3*d], 3, scales, c[d:d+24], c[2*d:2*d+24], 3) },
 			"unpack6x128":     func() { s.unpack(codes[:128*d], codes[128*d:], nil, 128, d, 6) },
 		} {
 			b.Run(s.name+"/"+name, func(b *testing.B) {

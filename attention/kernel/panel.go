@@ -8,8 +8,8 @@ import (
 // A panel is Lanes keys of d codes (d a multiple of Lanes) of 1 to 8 bits, laid out for products with one query at a time: cut into chunks
 // of 16 channels, a chunk into four vectors of 64 codes. Byte 4r+c of vector v is the code of key r in the chunk's
 // channel 4v+c. Of each chunk the parts of 8, 4, 2 and 1 bits that its codes are made of follow one another, the
-// most significant first: the vectors as they are; two vectors in the nibbles of 64 bytes, twice; four in pairs of bits; one bit
-// of every code, 8 bytes a vector.
+// most significant first: the vectors as they are; two vectors in the nibbles of 64 bytes, twice; four in pairs of bits; eight halves of
+// vectors in the bits of 32 bytes.
 
 // PanelBytes is the size of a panel of d codes a key.
 func PanelBytes(d, bits int) int { return 2 * d * bits }
@@ -71,10 +71,6 @@ func Quad(panel []byte, bits, key, quad int) uint32 {
 			continue
 		}
 		left -= width
-		if width == 1 {
-			four := uint32(chunk[8*v+key/2]) >> (key % 2 * 4) & 15
-			return codes | four*0x00204081&0x01010101
-		}
 		at, shift := place(width, v, key)
 		codes |= binary.LittleEndian.Uint32(chunk[at:]) >> shift & everywhere(width) << left
 		chunk = chunk[2*chunkChannels*width:]
@@ -91,13 +87,6 @@ func SetQuad(panel []byte, bits, key, quad int, codes uint32) {
 			continue
 		}
 		left -= width
-		if width == 1 {
-			one := codes & 0x01010101
-			four := byte(one|one>>7|one>>14|one>>21) & 15
-			b, shift := &chunk[8*v+key/2], key%2*4
-			*b = *b&^(15<<shift) | four<<shift
-			return
-		}
 		at, shift := place(width, v, key)
 		word := binary.LittleEndian.Uint32(chunk[at:])
 		word = word&^(everywhere(width)<<shift) | codes>>left&everywhere(width)<<shift
@@ -106,15 +95,17 @@ func SetQuad(panel []byte, bits, key, quad int, codes uint32) {
 	}
 }
 
-// place finds four codes in a part of more than one bit: their bytes, and where in the bytes they lie.
+// place finds four codes in a part: their bytes, and where in the bytes they lie.
 func place(width, vector, key int) (at, shift int) {
 	switch width {
 	case 8:
 		return 64*vector + 4*key, 0
 	case 4: // two vectors in the same bytes
 		return vector>>1<<6 + 4*key, vector & 1 << 2
-	default: // four
+	case 2: // four
 		return 4 * key, 2 * vector
+	default: // four, in halves
+		return 4 * (key % 8), 2*vector + key/8
 	}
 }
 

@@ -198,18 +198,20 @@ func weighPortable(out []float32, ldo int, w []float32, ldw, m int, codes []byte
 	}
 }
 
-func foldPortable(dst []int8, tmp, q []float32, scales []uint16, largest, sums []float32) {
-	d := len(scales)
-	for h := range sums {
-		for i, s := range scales {
-			tmp[i] = q[h*d+i] * math.Float32frombits(uint32(s)<<16)
+func foldPortable(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int) {
+	d := len(tmp)
+	for b := range len(scales) / d {
+		for h := range m {
+			for i, s := range scales[b*d : (b+1)*d] {
+				tmp[i] = q[h*d+i] * math.Float32frombits(uint32(s)<<16)
+			}
+			top := absmaxPortable(tmp)
+			inverse := 127 / top
+			if !(inverse <= math.MaxFloat32) {
+				inverse = 0
+			}
+			largest[b*lds+h], sums[b*lds+h] = top, float32(quantizePortable(dst[b*stride+h*d:][:d], tmp, inverse))
 		}
-		largest[h] = absmaxPortable(tmp)
-		inverse := 127 / largest[h]
-		if !(inverse <= math.MaxFloat32) {
-			inverse = 0
-		}
-		sums[h] = float32(quantizePortable(dst[h*d:(h+1)*d], tmp, inverse))
 	}
 }
 

@@ -355,8 +355,17 @@ func chosen3x8AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, 
 // quantizes q·scales of m queries of d channels, a multiple of 16, to integers of at most limit, and writes the largest magnitude and the sum of the integers of each.
 func foldAVX2(dst *int8, tmp *float32, q *float32, scales *uint16, limit float32, m int, d int, largest *float32, sums *float32)
 
-// quantizes q·scales of m queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each.
-func foldAVX512(dst *int8, q *float32, scales *uint16, limit float32, m int, largest *float32, sums *float32)
+// quantizes q·scales of 1 queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each, for blocks of scales, whose results start stride bytes apart, those numbers lds bytes.
+func fold1AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
+
+// quantizes q·scales of 2 queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each, for blocks of scales, whose results start stride bytes apart, those numbers lds bytes.
+func fold2AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
+
+// quantizes q·scales of 3 queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each, for blocks of scales, whose results start stride bytes apart, those numbers lds bytes.
+func fold3AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
+
+// quantizes q·scales of 4 queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each, for blocks of scales, whose results start stride bytes apart, those numbers lds bytes.
+func fold4AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
 
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 1 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed1AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)

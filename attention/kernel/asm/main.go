@@ -44,7 +44,10 @@ func main() {
 		}
 	}
 	foldQueries()
-	foldWide()
+	foldConstants()
+	for heads := 1; heads <= 4; heads++ {
+		foldWide(heads)
+	}
 	for bits := 1; bits <= 8; bits++ {
 		listed(bits)
 		refine(bits)

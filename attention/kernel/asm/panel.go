@@ -68,8 +68,8 @@ func (p *panels) query(head, vector int) operand.Mem {
 	return operand.Mem{Base: p.queries[head], Index: p.off, Scale: 1, Disp: 4 * vector}
 }
 
-// panelsAhead is how many bytes before their turn codes are asked for.
-const panelsAhead = 3072
+// panelsAhead is how many bytes before their turn codes are asked for, into the second cache.
+const panelsAhead = 8192
 
 // panels512 is panels with AVX-512 VNNI.
 func panels512(bits, heads int) {
@@ -89,8 +89,13 @@ func panels512(bits, heads int) {
 	if bits&2 != 0 {
 		pair = spread(3 << (bits & 1))
 	}
+	var shifts [4]reg.VecVirtual // of the halves of vectors in single bits
 	if bits&1 != 0 {
 		one = spread(1)
+		for v := range shifts {
+			shifts[v] = ZMM()
+			VMOVDQU64(data("halves", 64*v), shifts[v])
+		}
 	}
 	var codes [4]reg.VecVirtual
 	for v := range codes {
@@ -104,7 +109,7 @@ func panels512(bits, heads int) {
 	}
 	p.chunk = func() {
 		for line := 0; line < 32*bits; line += 64 {
-			PREFETCHT0(mem(p.packed, panelsAhead+line)) // across pages, where the machine does not look by itself
+			PREFETCHT1(mem(p.packed, panelsAhead+line)) // across pages, where the machine does not look by itself
 		}
 		at := 0
 		if bits == 8 {
@@ -137,14 +142,16 @@ func panels512(bits, heads int) {
 			at += 64
 		}
 		if bits&1 != 0 {
+			ones := ZMM()
+			VBROADCASTI64X4(mem(p.packed, at), ones)
 			for v, c := range codes {
-				k := K()
-				KMOVQ(mem(p.packed, at+8*v), k)
 				if bits == 1 {
-					VMOVDQU8_Z(one, k, c)
-				} else {
-					VPADDB(one, c, k, c)
+					VPSRLVQ(shifts[v], ones, c)
+					VPANDD(one, c, c)
+					continue
 				}
+				VPSRLVQ(shifts[v], ones, t)
+				VPTERNLOGD(operand.U8(0xf8), one, t, c) // c | t & one
 			}
 		}
 		for v, c := range codes {
@@ -296,18 +303,20 @@ func decode256(bits, vector, half int, packed reg.GPVirtual, c, high, t reg.VecV
 		at += 64
 	}
 	if bits&1 != 0 {
-		// Each byte looks at its own bit of the mask.
-		single := data("bitOf", 0)
-		VPBROADCASTD(mem(packed, at+8*vector+4*half), t)
-		VPSHUFB(data("byteOf", 0), t, t)
-		VPAND(single, t, t)
-		VPCMPEQB(single, t, t)
+		into := t
 		if bits == 1 {
-			VPABSB(t, c)
-			return
+			into = c
+		} else {
+			VPADDB(c, c, c)
 		}
-		VPADDB(c, c, c)
-		VPSUBB(t, c, c)
+		VMOVDQU(mem(packed, at), into)
+		if shift := 2*vector + half; shift > 0 {
+			VPSRLW(operand.Imm(uint64(shift)), into, into)
+		}
+		VPAND(data("singles", 0), into, into)
+		if bits > 1 {
+			VPOR(t, c, c)
+		}
 	}
 }
 
@@ -317,12 +326,8 @@ func panelPatterns() {
 	for i := range 8 {
 		DATA(4*i, operand.U32(0x00100010))
 	}
-	GLOBL("byteOf", RODATA|NOPTR)
-	for i := range 8 {
-		DATA(4*i, operand.U32(uint32(i/2)*0x01010101))
-	}
-	GLOBL("bitOf", RODATA|NOPTR)
-	for i := range 8 {
-		DATA(4*i, operand.U32([]uint32{0x08040201, 0x80402010}[i%2]))
+	GLOBL("halves", RODATA|NOPTR)
+	for i := range 32 {
+		DATA(8*i, operand.U64(i/4)) // of vector i/8, half i/4 mod 2
 	}
 }
