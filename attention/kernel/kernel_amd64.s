@@ -2336,7 +2336,9 @@ row:
 	MOVLQSX       (R12), R11
 	IMUL3Q        $0x08, R11, R12
 	PREFETCHT1    (BX)(R12*1)
-	PREFETCHT1    7(BX)(R12*1)
+	PREFETCHT1    64(BX)(R12*1)
+	PREFETCHT1    128(BX)(R12*1)
+	PREFETCHT1    192(BX)(R12*1)
 	MOVLQSX       (DI), R11
 	IMUL3Q        $0x08, R11, R12
 	ADDQ          BX, R12
@@ -2640,7 +2642,9 @@ row:
 	MOVLQSX       (R13), BX
 	IMUL3Q        $0x08, BX, R13
 	PREFETCHT1    (SI)(R13*1)
-	PREFETCHT1    7(SI)(R13*1)
+	PREFETCHT1    64(SI)(R13*1)
+	PREFETCHT1    128(SI)(R13*1)
+	PREFETCHT1    192(SI)(R13*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x08, BX, R13
 	ADDQ          SI, R13
@@ -3028,7 +3032,9 @@ row:
 	MOVLQSX       (R14), BX
 	IMUL3Q        $0x08, BX, R14
 	PREFETCHT1    (SI)(R14*1)
-	PREFETCHT1    7(SI)(R14*1)
+	PREFETCHT1    64(SI)(R14*1)
+	PREFETCHT1    128(SI)(R14*1)
+	PREFETCHT1    192(SI)(R14*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x08, BX, R14
 	ADDQ          SI, R14
@@ -3290,7 +3296,9 @@ row:
 	MOVLQSX         (R12), R11
 	IMUL3Q          $0x10, R11, R12
 	PREFETCHT1      (BX)(R12*1)
-	PREFETCHT1      15(BX)(R12*1)
+	PREFETCHT1      64(BX)(R12*1)
+	PREFETCHT1      128(BX)(R12*1)
+	PREFETCHT1      192(BX)(R12*1)
 	MOVLQSX         (DI), R11
 	IMUL3Q          $0x10, R11, R12
 	ADDQ            BX, R12
@@ -3589,7 +3597,9 @@ row:
 	MOVLQSX         (R13), BX
 	IMUL3Q          $0x10, BX, R13
 	PREFETCHT1      (SI)(R13*1)
-	PREFETCHT1      15(SI)(R13*1)
+	PREFETCHT1      64(SI)(R13*1)
+	PREFETCHT1      128(SI)(R13*1)
+	PREFETCHT1      192(SI)(R13*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x10, BX, R13
 	ADDQ            SI, R13
@@ -3972,7 +3982,9 @@ row:
 	MOVLQSX         (R14), BX
 	IMUL3Q          $0x10, BX, R14
 	PREFETCHT1      (SI)(R14*1)
-	PREFETCHT1      15(SI)(R14*1)
+	PREFETCHT1      64(SI)(R14*1)
+	PREFETCHT1      128(SI)(R14*1)
+	PREFETCHT1      192(SI)(R14*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x10, BX, R14
 	ADDQ            SI, R14
@@ -4289,7 +4301,9 @@ row:
 	MOVLQSX         (R12), R11
 	IMUL3Q          $0x18, R11, R12
 	PREFETCHT1      (BX)(R12*1)
-	PREFETCHT1      23(BX)(R12*1)
+	PREFETCHT1      64(BX)(R12*1)
+	PREFETCHT1      128(BX)(R12*1)
+	PREFETCHT1      192(BX)(R12*1)
 	MOVLQSX         (DI), R11
 	IMUL3Q          $0x18, R11, R12
 	ADDQ            BX, R12
@@ -4648,7 +4662,9 @@ row:
 	MOVLQSX         (R13), BX
 	IMUL3Q          $0x18, BX, R13
 	PREFETCHT1      (SI)(R13*1)
-	PREFETCHT1      23(SI)(R13*1)
+	PREFETCHT1      64(SI)(R13*1)
+	PREFETCHT1      128(SI)(R13*1)
+	PREFETCHT1      192(SI)(R13*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x18, BX, R13
 	ADDQ            SI, R13
@@ -5091,7 +5107,9 @@ row:
 	MOVLQSX         (R14), BX
 	IMUL3Q          $0x18, BX, R14
 	PREFETCHT1      (SI)(R14*1)
-	PREFETCHT1      23(SI)(R14*1)
+	PREFETCHT1      64(SI)(R14*1)
+	PREFETCHT1      128(SI)(R14*1)
+	PREFETCHT1      192(SI)(R14*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x18, BX, R14
 	ADDQ            SI, R14
@@ -5358,7 +5376,9 @@ row:
 	MOVLQSX       (R12), R11
 	IMUL3Q        $0x20, R11, R12
 	PREFETCHT1    (BX)(R12*1)
-	PREFETCHT1    31(BX)(R12*1)
+	PREFETCHT1    64(BX)(R12*1)
+	PREFETCHT1    128(BX)(R12*1)
+	PREFETCHT1    192(BX)(R12*1)
 	MOVLQSX       (DI), R11
 	IMUL3Q        $0x20, R11, R12
 	ADDQ          BX, R12
@@ -5658,7 +5678,9 @@ row:
 	MOVLQSX       (R13), BX
 	IMUL3Q        $0x20, BX, R13
 	PREFETCHT1    (SI)(R13*1)
-	PREFETCHT1    31(SI)(R13*1)
+	PREFETCHT1    64(SI)(R13*1)
+	PREFETCHT1    128(SI)(R13*1)
+	PREFETCHT1    192(SI)(R13*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x20, BX, R13
 	ADDQ          SI, R13
@@ -6042,7 +6064,9 @@ row:
 	MOVLQSX       (R14), BX
 	IMUL3Q        $0x20, BX, R14
 	PREFETCHT1    (SI)(R14*1)
-	PREFETCHT1    31(SI)(R14*1)
+	PREFETCHT1    64(SI)(R14*1)
+	PREFETCHT1    128(SI)(R14*1)
+	PREFETCHT1    192(SI)(R14*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x20, BX, R14
 	ADDQ          SI, R14
@@ -6360,7 +6384,9 @@ row:
 	MOVLQSX       (R12), R11
 	IMUL3Q        $0x28, R11, R12
 	PREFETCHT1    (BX)(R12*1)
-	PREFETCHT1    39(BX)(R12*1)
+	PREFETCHT1    64(BX)(R12*1)
+	PREFETCHT1    128(BX)(R12*1)
+	PREFETCHT1    192(BX)(R12*1)
 	MOVLQSX       (DI), R11
 	IMUL3Q        $0x28, R11, R12
 	ADDQ          BX, R12
@@ -6720,7 +6746,9 @@ row:
 	MOVLQSX       (R13), BX
 	IMUL3Q        $0x28, BX, R13
 	PREFETCHT1    (SI)(R13*1)
-	PREFETCHT1    39(SI)(R13*1)
+	PREFETCHT1    64(SI)(R13*1)
+	PREFETCHT1    128(SI)(R13*1)
+	PREFETCHT1    192(SI)(R13*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x28, BX, R13
 	ADDQ          SI, R13
@@ -7164,7 +7192,9 @@ row:
 	MOVLQSX       (R14), BX
 	IMUL3Q        $0x28, BX, R14
 	PREFETCHT1    (SI)(R14*1)
-	PREFETCHT1    39(SI)(R14*1)
+	PREFETCHT1    64(SI)(R14*1)
+	PREFETCHT1    128(SI)(R14*1)
+	PREFETCHT1    192(SI)(R14*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x28, BX, R14
 	ADDQ          SI, R14
@@ -7482,7 +7512,9 @@ row:
 	MOVLQSX         (R12), R11
 	IMUL3Q          $0x30, R11, R12
 	PREFETCHT1      (BX)(R12*1)
-	PREFETCHT1      47(BX)(R12*1)
+	PREFETCHT1      64(BX)(R12*1)
+	PREFETCHT1      128(BX)(R12*1)
+	PREFETCHT1      192(BX)(R12*1)
 	MOVLQSX         (DI), R11
 	IMUL3Q          $0x30, R11, R12
 	ADDQ            BX, R12
@@ -7837,7 +7869,9 @@ row:
 	MOVLQSX         (R13), BX
 	IMUL3Q          $0x30, BX, R13
 	PREFETCHT1      (SI)(R13*1)
-	PREFETCHT1      47(SI)(R13*1)
+	PREFETCHT1      64(SI)(R13*1)
+	PREFETCHT1      128(SI)(R13*1)
+	PREFETCHT1      192(SI)(R13*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x30, BX, R13
 	ADDQ            SI, R13
@@ -8276,7 +8310,9 @@ row:
 	MOVLQSX         (R14), BX
 	IMUL3Q          $0x30, BX, R14
 	PREFETCHT1      (SI)(R14*1)
-	PREFETCHT1      47(SI)(R14*1)
+	PREFETCHT1      64(SI)(R14*1)
+	PREFETCHT1      128(SI)(R14*1)
+	PREFETCHT1      192(SI)(R14*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x30, BX, R14
 	ADDQ            SI, R14
@@ -8649,7 +8685,9 @@ row:
 	MOVLQSX         (R12), R11
 	IMUL3Q          $0x38, R11, R12
 	PREFETCHT1      (BX)(R12*1)
-	PREFETCHT1      55(BX)(R12*1)
+	PREFETCHT1      64(BX)(R12*1)
+	PREFETCHT1      128(BX)(R12*1)
+	PREFETCHT1      192(BX)(R12*1)
 	MOVLQSX         (DI), R11
 	IMUL3Q          $0x38, R11, R12
 	ADDQ            BX, R12
@@ -9064,7 +9102,9 @@ row:
 	MOVLQSX         (R13), BX
 	IMUL3Q          $0x38, BX, R13
 	PREFETCHT1      (SI)(R13*1)
-	PREFETCHT1      55(SI)(R13*1)
+	PREFETCHT1      64(SI)(R13*1)
+	PREFETCHT1      128(SI)(R13*1)
+	PREFETCHT1      192(SI)(R13*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x38, BX, R13
 	ADDQ            SI, R13
@@ -9563,7 +9603,9 @@ row:
 	MOVLQSX         (R14), BX
 	IMUL3Q          $0x38, BX, R14
 	PREFETCHT1      (SI)(R14*1)
-	PREFETCHT1      55(SI)(R14*1)
+	PREFETCHT1      64(SI)(R14*1)
+	PREFETCHT1      128(SI)(R14*1)
+	PREFETCHT1      192(SI)(R14*1)
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x38, BX, R14
 	ADDQ            SI, R14
@@ -9866,7 +9908,9 @@ row:
 	MOVLQSX       (R12), R11
 	IMUL3Q        $0x40, R11, R12
 	PREFETCHT1    (BX)(R12*1)
-	PREFETCHT1    63(BX)(R12*1)
+	PREFETCHT1    64(BX)(R12*1)
+	PREFETCHT1    128(BX)(R12*1)
+	PREFETCHT1    192(BX)(R12*1)
 	MOVLQSX       (DI), R11
 	IMUL3Q        $0x40, R11, R12
 	ADDQ          BX, R12
@@ -10217,7 +10261,9 @@ row:
 	MOVLQSX       (R13), BX
 	IMUL3Q        $0x40, BX, R13
 	PREFETCHT1    (SI)(R13*1)
-	PREFETCHT1    63(SI)(R13*1)
+	PREFETCHT1    64(SI)(R13*1)
+	PREFETCHT1    128(SI)(R13*1)
+	PREFETCHT1    192(SI)(R13*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x40, BX, R13
 	ADDQ          SI, R13
@@ -10676,7 +10722,9 @@ row:
 	MOVLQSX       (R14), BX
 	IMUL3Q        $0x40, BX, R14
 	PREFETCHT1    (SI)(R14*1)
-	PREFETCHT1    63(SI)(R14*1)
+	PREFETCHT1    64(SI)(R14*1)
+	PREFETCHT1    128(SI)(R14*1)
+	PREFETCHT1    192(SI)(R14*1)
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x40, BX, R14
 	ADDQ          SI, R14
