@@ -74,6 +74,7 @@ type worker struct {
 	q, scores, full, tile []float32
 	rows, panel, weights  []float32
 	sums                  []float32 // probabilities of a group's heads
+	tops                  [kernel.Fours]float32
 	factor, offset        []float32
 	codes                 []int16
 	integers              []int8

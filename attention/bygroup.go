@@ -52,9 +52,8 @@ func (w *work) progressGroup(t *worker, keys *quant.Rows, first, last int) {
 	t.chosen = w.pick(t, k.Share.At(layer), k.Mass.At(layer), last-first)
 	coded, _ := slices.BinarySearch(t.chosen, int32(keys.Coded())) // what waits for its block is read in full anyway
 	var fresh []float32
-	stride := 0
 	if coded > 0 {
-		fresh, stride = w.refetch(t, keys, t.chosen[:coded], first, last)
+		fresh = w.refetch(t, keys, t.chosen[:coded], first, last)
 	}
 	for i := first; i < last; i++ {
 		c, head := &g.perHead[i], w.heads[i]
@@ -64,8 +63,8 @@ func (w *work) progressGroup(t *worker, keys *quant.Rows, first, last int) {
 		c.lsbs = g.perHead[first].lsbs // one list for all
 		w.perHead[head].queries[0].LSBs = int32(coded)
 		w.listRows(&w.perHead[head].lsbs, c.lsbs, 0)
-		w.renew(t, c, i, fresh[(i-first)*stride:])
 	}
+	w.renew(t, first, last, fresh)
 }
 
 // cutGroup chooses the values of a group.

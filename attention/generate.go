@@ -13,13 +13,14 @@ type generation struct {
 	scores   []float32 // heads × ld
 	probs    []float32 // heads × ld: probabilities
 	q        []float32 // heads × D
-	integers []int8    // heads × D, or with a scale for each channel blocks × heads × D: 8-bit queries
-	factors  []float32 // of those
+	integers []int8    // heads × D: 8-bit queries; with a scale for each channel blocks × heads × D of each group after another
+	factors  []float32 // of those; with a scale for each channel blocks × fours of each group
 	offsets  []float32
 	segments []segment
 	parts    []part
 	ready    []ready   // of each group
 	first    []int     // of each group: the place of its first head among heads, and the number of heads at the end
+	slots    []int     // the same with heads of each group counted in whole fours
 	blocks   int       // of values
 	partial  []float32 // blocks × heads × D, padded: sums of values
 	kept     []float32 // blocks × heads: sums of the exponentials of the values that were chosen
@@ -62,6 +63,10 @@ func (w *work) generate(cpu *tensor.CPU) {
 		}
 	}
 	g.first = append(g.first, len(w.heads))
+	g.slots = append(g.slots[:0], 0)
+	for i, first := range g.first[1:] {
+		g.slots = append(g.slots, g.slots[i]+(first-g.first[i]+kernel.Fours-1)/kernel.Fours*kernel.Fours)
+	}
 	w.cutSegments()
 	w.stepQueries()
 	g.blocks = w.valueBlocks()
@@ -111,20 +116,22 @@ func (w *work) cutSegments() {
 func (w *work) stepQueries() {
 	s, g, d := w.s, &w.step, w.s.shape.HeadDim
 	keys := w.l.keys[w.l.groups[0]]
-	sets := 1
-	if keys.Format().PerChannel {
-		sets = len(keys.Blocks())
-	}
 	g.q = room(g.q, len(w.heads)*d)
-	if w.rawKeys {
+	perChannel := keys.Format().PerChannel
+	switch sets := len(keys.Blocks()); {
+	case w.rawKeys && perChannel:
 		g.integers = room(g.integers, sets*len(w.heads)*d)
-		g.factors, g.offsets = room(g.factors, sets*len(w.heads)), room(g.offsets, sets*len(w.heads))
+		slots := sets*g.slots[len(g.slots)-1] + kernel.Fours // fours are read from any place on
+		g.factors, g.offsets = cleared(g.factors, slots), cleared(g.offsets, slots)
+	case w.rawKeys:
+		g.integers = room(g.integers, len(w.heads)*d)
+		g.factors, g.offsets = room(g.factors, len(w.heads)), room(g.offsets, len(w.heads))
 	}
 	for i, h := range w.heads {
 		q := g.q[i*d : (i+1)*d]
 		copy(q, w.q[int(h)*d:])
 		quantizeQuery(q, s.schedule.Query.Bits.At(s.pass.layer))
-		if w.rawKeys && !keys.Format().PerChannel {
+		if w.rawKeys && !perChannel {
 			g.factors[i], g.offsets[i] = integers(g.integers[i*d:(i+1)*d], q)
 		}
 	}
@@ -138,7 +145,7 @@ func (w *work) segmentScores(t *worker, group, i int) {
 	first, last := g.first[group], g.first[group+1]
 	switch {
 	case w.rawKeys && seg.block >= 0:
-		w.channelScores(t, keys, seg, first, last)
+		w.channelScores(t, keys, seg, group)
 	case w.rawKeys && !keys.Format().PerChannel:
 		w.tokenScores(t, keys, seg, first, last)
 	default:
@@ -166,36 +173,35 @@ func (w *work) tokenScores(t *worker, keys *quant.Rows, seg segment, first, last
 
 // channelScores scores keys with scales for each channel: the scales of a block go into the queries, which are then
 // quantized for the block.
-func (w *work) channelScores(t *worker, keys *quant.Rows, seg segment, first, last int) {
+func (w *work) channelScores(t *worker, keys *quant.Rows, seg segment, group int) {
 	g, d, f := &w.step, w.s.shape.HeadDim, keys.Format()
+	first, m, slots, sets := g.first[group], g.first[group+1]-g.first[group], g.slots[group+1]-g.slots[group], len(keys.Blocks())
+	blocks, full := 0, true
+	for n := seg.last - seg.first; n > 0; blocks++ {
+		rows := int(keys.Blocks()[seg.block+blocks])
+		n -= rows
+		full = full && rows == quant.BlockRows
+	}
+	queries := g.integers[(sets*first+seg.block*m)*d:][:blocks*m*d]
+	at := sets*g.slots[group] + seg.block*slots
+	factors, offsets := g.factors[at:at+blocks*slots], g.offsets[at:at+blocks*slots]
+	t.q, t.offset, t.factor = room(t.q, d), room(t.offset, len(offsets)), room(t.factor, len(factors))
+	kernel.Fold(queries, m*d, t.q, g.q[first*d:], m, keys.Scales()[seg.block*d:(seg.block+blocks)*d], factors, offsets, slots)
 	up := float32(uint32(1) << f.LSB)
-	offset := f.Offset(f.LSB == 0) / up
-	m, blocks, n := last-first, 0, seg.last-seg.first
-	for b := seg.block; n > 0; b++ {
-		n -= int(keys.Blocks()[b])
-		blocks++
+	root, offset := rootOf(d)/127, f.Offset(f.LSB == 0)/up
+	for i := range factors {
+		factors[i] *= root
+		t.offset[i], t.factor[i] = offset*offsets[i], factors[i]*up
 	}
-	t.q, t.offset, t.factor = room(t.q, d), room(t.offset, blocks*m), room(t.factor, blocks*m)
-	root, stride, full := rootOf(d)/127, len(w.heads), true
-	set := seg.block*stride + first
-	kernel.Fold(g.integers[set*d:], stride*d, t.q, g.q[first*d:last*d], m, keys.Scales()[seg.block*d:(seg.block+blocks)*d], g.factors[set:], g.offsets[set:], stride)
-	for b := range blocks {
-		factors, offsets := g.factors[set+b*stride:][:m], g.offsets[set+b*stride:][:m]
-		for h := range m {
-			factors[h] *= root
-			t.offset[b*m+h], t.factor[b*m+h] = offset*offsets[h], factors[h]*up
-		}
-		full = full && keys.Blocks()[seg.block+b] == quant.BlockRows
-	}
-	queries, scores := g.integers[set*d:], g.scores[first*g.ld:]
-	if full && keys.Panels().SetProducts(scores[seg.first:], g.ld, queries, m, stride*d, seg.first, seg.last-seg.first, t.offset, t.factor) {
+	scores := g.scores[first*g.ld:]
+	if full && keys.Panels().SetProducts(scores[seg.first:], g.ld, queries, m, m*d, seg.first, seg.last-seg.first, t.offset, t.factor, slots) {
 		return
 	}
-	at := seg.first
+	row := seg.first
 	for b := range blocks {
 		n := int(keys.Blocks()[seg.block+b])
-		keys.Panels().Products(scores[at:], g.ld, queries[b*stride*d:][:m*d], m, at, n, t.offset[b*m:][:m], t.factor[b*m:][:m], &t.tile)
-		at += n
+		keys.Panels().Products(scores[row:], g.ld, queries[b*m*d:][:m*d], m, row, n, t.offset[b*slots:][:m], t.factor[b*slots:][:m], &t.tile)
+		row += n
 	}
 }
 

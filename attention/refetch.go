@@ -1,6 +1,7 @@
 package attention
 
 import (
+	"math"
 	"slices"
 
 	"spatten/attention/kernel"
@@ -26,7 +27,7 @@ func (w *work) progress(t *worker, c *chosen, q *record.Query, i, head int) {
 		n, _ := slices.BinarySearch(c.lsbs, int32(keys.Coded())) // what waits for its block is read in full anyway
 		c.lsbs = c.lsbs[:n]
 		if n > 0 {
-			fresh, _ = w.refetch(t, keys, c.lsbs, i, i+1)
+			fresh = w.refetch(t, keys, c.lsbs, i, i+1)
 		}
 		q.LSBs = int32(n)
 		w.listRows(&w.perHead[head].lsbs, c.lsbs, 0)
@@ -37,49 +38,84 @@ func (w *work) progress(t *worker, c *chosen, q *record.Query, i, head int) {
 	default:
 		return
 	}
-	w.renew(t, c, i, fresh)
+	w.renew(t, i, i+1, fresh)
 }
 
-// renew makes a head's exponentials again from its corrected scores: where some keys were asked for, of those alone, whose scores are
-// in fresh where they have been listed.
-func (w *work) renew(t *worker, c *chosen, i int, fresh []float32) {
-	g, head := &w.step, w.heads[i]
-	scores, probs := g.scores[i*g.ld:(i+1)*g.ld], g.probs[i*g.ld:(i+1)*g.ld]
+// renew makes some heads' exponentials again from their corrected scores: where keys were asked for, the same for all of them, of those alone,
+// whose scores are in fresh, as channelRefetch leaves them, where they have been listed.
+func (w *work) renew(t *worker, first, last int, fresh []float32) {
+	g := &w.step
 	if w.s.wants.Scores {
-		copy(w.perHead[head].scores, scores[:w.n])
-	}
-	if c.again {
-		for j := w.n; j < g.ld; j++ {
-			scores[j] = -inf
+		for i := first; i < last; i++ {
+			copy(w.perHead[w.heads[i]].scores, g.scores[i*g.ld:i*g.ld+w.n])
 		}
-		w.exponentials(c, i)
+	}
+	c := &g.perHead[first]
+	if c.again {
+		for i := first; i < last; i++ {
+			for j := w.n; j < g.ld; j++ {
+				g.scores[i*g.ld+j] = -inf
+			}
+			w.exponentials(&g.perHead[i], i)
+		}
 		return
 	}
-	n := len(c.lsbs)
-	if fresh == nil {
-		t.tile = room(t.tile, kernel.Pad(n))
-		fresh = t.tile
-		kernel.Gather(fresh, scores, c.lsbs)
+	if len(c.lsbs) == 0 {
+		return
 	}
-	fresh = fresh[:kernel.Pad(n)]
-	for j := n; j < len(fresh); j++ {
+	if fresh == nil {
+		fresh = w.gatherFours(t, c.lsbs, first, last)
+	}
+	size := kernel.Pad(kernel.Fours * len(c.lsbs))
+	for ; first < last; first += kernel.Fours {
+		w.renewFours(t, c.lsbs, first, min(first+kernel.Fours, last), fresh[:size])
+		fresh = fresh[size:]
+	}
+}
+
+// gatherFours returns the listed scores of some heads, four heads together.
+func (w *work) gatherFours(t *worker, list []int32, first, last int) []float32 {
+	g, size := &w.step, kernel.Pad(kernel.Fours*len(list))
+	t.tile = cleared(t.tile, (last-first+kernel.Fours-1)/kernel.Fours*size)
+	for i := range last - first {
+		scores, to := g.scores[(first+i)*g.ld:], t.tile[i/kernel.Fours*size+i%kernel.Fours:]
+		for j, row := range list {
+			to[kernel.Fours*j] = scores[row]
+		}
+	}
+	return t.tile
+}
+
+// renewFours is renew for four heads at most.
+func (w *work) renewFours(t *worker, list []int32, first, last int, fresh []float32) {
+	const far = 40 // of exponents that keep the other exponentials exact
+	g := &w.step
+	for h := range t.tops {
+		t.tops[h] = math.MaxFloat32 // nothing is above it
+		if first+h < last {
+			t.tops[h] = g.perHead[first+h].top
+		}
+	}
+	for j := kernel.Fours * len(list); j < len(fresh); j++ {
 		fresh[j] = -inf
 	}
-	const far = 40 // of exponents that keep the other exponentials exact
-	if n == 0 || !(kernel.Max(fresh) < c.top+far) {
-		w.exponentials(c, i)
-		return
+	near := kernel.ExpFours(fresh, fresh, &t.tops) < far
+	for i := first; i < last; i++ {
+		c, probs := &g.perHead[i], g.probs[i*g.ld:(i+1)*g.ld]
+		if !near {
+			w.exponentials(c, i)
+			continue
+		}
+		for j, row := range list {
+			probs[row] = fresh[kernel.Fours*j+i-first]
+		}
+		c.norm = 1 / kernel.Sum(probs)
 	}
-	kernel.Exp(fresh, fresh, c.top)
-	for j, row := range c.lsbs {
-		probs[row] = fresh[j]
-	}
-	c.norm = 1 / kernel.Sum(probs)
 }
 
-// refetch corrects some heads' scores of the listed keys, or of all, by their least significant bits. It may return the listed ones, a
-// head's stride elements after those of the one before.
-func (w *work) refetch(t *worker, keys *quant.Rows, list []int32, first, last int) (fresh []float32, stride int) {
+// refetch corrects some heads' scores of the listed keys, or of all, by their least significant bits. It may return the listed ones: four
+// heads together, a number for each of the four, row after row, padded; then the next four heads.
+func (w *work) refetch(t *worker, keys *quant.Rows, list []int32, first, last int) []float32 {
 	switch {
 	case !w.rawKeys && list == nil:
 		for i := first; i < last; i++ {
@@ -92,7 +128,7 @@ func (w *work) refetch(t *worker, keys *quant.Rows, list []int32, first, last in
 	default:
 		return w.channelRefetch(t, keys, list, first, last)
 	}
-	return nil, 0
+	return nil
 }
 
 // floatRefetch scores the listed keys anew as fp32.
@@ -135,13 +171,13 @@ func (w *work) tokenRefetch(t *worker, keys *quant.Rows, list []int32, first, la
 }
 
 // channelRefetch is tokenRefetch with the queries of every block.
-func (w *work) channelRefetch(t *worker, keys *quant.Rows, list []int32, first, last int) (fresh []float32, stride int) {
-	g, d, m := &w.step, w.s.shape.HeadDim, last-first
+func (w *work) channelRefetch(t *worker, keys *quant.Rows, list []int32, first, last int) []float32 {
+	g, d := &w.step, w.s.shape.HeadDim
 	if list == nil {
 		list = w.all(t, keys.Coded())
 	}
 	if len(list) == 0 {
-		return nil, 0 // all keys wait for their block
+		return nil // all keys wait for their block
 	}
 	t.sets = room(t.sets, len(list))
 	at, end := 0, int32(0)
@@ -152,11 +188,17 @@ func (w *work) channelRefetch(t *worker, keys *quant.Rows, list []int32, first, 
 			at++
 		}
 	}
-	ld, sets := kernel.Pad(len(list)), len(w.heads)
-	t.tile = room(t.tile, m*ld)
-	keys.Low().Refine(g.scores[first*g.ld:], g.ld, t.tile, ld, g.integers[first*d:], m, sets*d, list, t.sets,
-		g.offsets[first:], g.factors[first:], sets, -keys.Format().Middle(), &t.scratch)
-	return t.tile, ld
+	group, _ := slices.BinarySearch(g.first, first+1)
+	group-- // that of the heads
+	sets, head, m, slots := len(keys.Blocks()), g.first[group], g.first[group+1]-g.first[group], g.slots[group+1]-g.slots[group]
+	size := kernel.Pad(kernel.Fours * len(list))
+	t.tile = room(t.tile, (last-first+kernel.Fours-1)/kernel.Fours*size)
+	for i := first; i < last; i += kernel.Fours {
+		slot := sets*g.slots[group] + i - head
+		keys.Low().Refine(g.scores[i*g.ld:], g.ld, t.tile[(i-first)/kernel.Fours*size:], g.integers[(sets*head+i-head)*d:], min(kernel.Fours, last-i), m*d, list, t.sets,
+			g.offsets[slot:], g.factors[slot:], slots, -keys.Format().Middle(), &t.scratch)
+	}
+	return t.tile
 }
 
 // all lists the first n rows.

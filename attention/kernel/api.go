@@ -15,6 +15,12 @@ func Transpose(dst, src []float32, d int) { active.transpose(dst[:Lanes*d], src[
 // top becomes 0.
 func Exp(dst, x []float32, top float32) float32 { return active.exp(dst[:len(x)], x, top) }
 
+// ExpFours writes exp(x − top) to dst, which may be x, tops being four that take turns, and returns the largest x − top; len(x) is a
+// multiple of Lanes. What lies more than 87 below its top becomes 0.
+func ExpFours(dst, x []float32, tops *[Fours]float32) float32 {
+	return active.expFours(dst[:len(x)], x, tops)
+}
+
 // Sum adds up x, whose length is a multiple of Lanes.
 func Sum(x []float32) float32 { return active.sum(x) }
 

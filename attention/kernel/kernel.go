@@ -21,6 +21,7 @@ type set struct {
 	max       func(x []float32) float32
 	sum       func(x []float32) float32
 	exp       func(dst, x []float32, top float32) float32
+	expFours  func(dst, x []float32, tops *[Fours]float32) float32
 	scale     func(x []float32, s float32)
 	add       func(dst, x []float32)
 	count     func(x []float32, t float32) int
@@ -34,7 +35,7 @@ type set struct {
 	chosen    func(out []float32, ldo int, sums, w []float32, ldw, m int, packed []byte, scales []uint16, rows []int32, n, d, bits int, mem *ChosenMemory)
 	panels    func(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32, sets Sets)
 	listed    func(dst []float32, ld int, q []int8, m, stride int, packed []byte, rows, sets []int32, d, bits int, mem *[]byte)
-	refine    func(scores []float32, ld int, out []float32, ldo int, q []int8, m, stride int, packed []byte, rows, sets []int32, offsets, factors []float32, lds int, rest float32, d, bits int, mem *[]byte)
+	refine    func(scores []float32, ld int, out []float32, q []int8, m, stride int, packed []byte, rows, sets []int32, offsets, factors []float32, lds int, rest float32, d, bits int, mem *RefineMemory)
 	fold      func(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int)
 	unpack    func(dst, src []byte, rows []int32, n, dim, bits int)
 	affine    func(x []float32, offset, factor float32)
@@ -51,7 +52,7 @@ type set struct {
 
 var portable = set{
 	name: "portable",
-	tile: tilePortable, transpose: transposePortable, max: maxPortable, sum: sumPortable, exp: expPortable, scale: scalePortable, add: addPortable,
+	tile: tilePortable, transpose: transposePortable, max: maxPortable, sum: sumPortable, exp: expPortable, expFours: expFoursPortable, scale: scalePortable, add: addPortable,
 	count: countPortable, above: abovePortable, between: betweenPortable, cut: cutPortable, quantize: quantizePortable, dots: dotsPortable,
 	rescale: rescalePortable, weigh: weighPortable, panels: panelsPortable, listed: listedPortable, fold: foldPortable, unpack: unpackPortable, affine: affinePortable, absmax: absmaxPortable, widen: widenPortable,
 	gather: gatherPortable, mix: mixPortable, narrow: narrowPortable, widest: widestPortable, encode: encodePortable[uint16], bytes: encodePortable[byte], floats: floatsPortable,

@@ -18,9 +18,12 @@ func available() []*set {
 		sum:       func(x []float32) float32 { return sumAVX2(&x[0], len(x)) },
 		absmax:    func(x []float32) float32 { return absmaxAVX2(&x[0], len(x)) },
 		exp:       func(dst, x []float32, top float32) float32 { return expAVX2(&dst[0], &x[0], top, len(x)) },
-		scale:     func(x []float32, s float32) { scaleAVX2(&x[0], s, len(x)) },
-		add:       func(dst, x []float32) { addAVX2(&dst[0], &x[0], len(dst)) },
-		affine:    func(x []float32, offset, factor float32) { affineAVX2(&x[0], offset, factor, len(x)) },
+		expFours: func(dst, x []float32, tops *[Fours]float32) float32 {
+			return expFoursAVX2(&dst[0], &x[0], &tops[0], len(x))
+		},
+		scale:  func(x []float32, s float32) { scaleAVX2(&x[0], s, len(x)) },
+		add:    func(dst, x []float32) { addAVX2(&dst[0], &x[0], len(dst)) },
+		affine: func(x []float32, offset, factor float32) { affineAVX2(&x[0], offset, factor, len(x)) },
 		rescale: func(x []float32, offset float32, scales []uint16, factor float32) {
 			rescaleAVX2(&x[0], offset, &scales[0], factor, len(x))
 		},
@@ -67,6 +70,14 @@ func available() []*set {
 	avx512.name, avx512.tile, avx512.weigh = "avx512", tile512, weigh512
 	avx512.chosen = avx512.chosen512
 	avx512.exp = func(dst, x []float32, top float32) float32 { return expAVX512(&dst[0], &x[0], top, len(x)) }
+	avx512.expFours = func(dst, x []float32, tops *[Fours]float32) float32 {
+		return expFoursAVX512(&dst[0], &x[0], &tops[0], len(x))
+	}
+	avx512.sum = func(x []float32) float32 { return sumAVX512(&x[0], len(x)) }
+	avx512.max = func(x []float32) float32 { return maxAVX512(&x[0], len(x)) }
+	avx512.mix = func(dst, x []float32, ld int, factors []float32) {
+		mixAVX512(&dst[0], &x[0], 4*ld, &factors[0], len(factors), len(dst))
+	}
 	avx512.above = func(dst []int32, x []float32, t float32) int {
 		return aboveAVX512(&dst[0], &x[0], t, &ascending, len(x))
 	}
@@ -319,30 +330,22 @@ func (s *set) chosen512(out []float32, ldo int, sums, w []float32, ldw, m int, p
 	}
 }
 
-var refines512 = [8]func(scores *float32, ld int, out *float32, ldo int, q *int8, m, stride int, packed *byte, rows, sets *int32, offsets, factors *float32, lds int, rest float32, n int){
-	refine1AVX512, refine2AVX512, refine3AVX512, refine4AVX512, refine5AVX512, refine6AVX512, refine7AVX512, refine8AVX512,
+var refines512 = [8][Fours]func(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows, sets *int32, offsets, factors *float32, lds int, rest float32, n int){
+	{refine1x1AVX512, refine2x1AVX512, refine3x1AVX512, refine4x1AVX512}, {refine1x2AVX512, refine2x2AVX512, refine3x2AVX512, refine4x2AVX512},
+	{refine1x3AVX512, refine2x3AVX512, refine3x3AVX512, refine4x3AVX512}, {refine1x4AVX512, refine2x4AVX512, refine3x4AVX512, refine4x4AVX512},
+	{refine1x5AVX512, refine2x5AVX512, refine3x5AVX512, refine4x5AVX512}, {refine1x6AVX512, refine2x6AVX512, refine3x6AVX512, refine4x6AVX512},
+	{refine1x7AVX512, refine2x7AVX512, refine3x7AVX512, refine4x7AVX512}, {refine1x8AVX512, refine2x8AVX512, refine3x8AVX512, refine4x8AVX512},
 }
 
 // refine512 takes rows of 64 codes.
-func (s *set) refine512(scores []float32, ld int, out []float32, ldo int, q []int8, m, stride int, packed []byte, rows, sets []int32, offsets, factors []float32, lds int, rest float32, d, bits int, mem *[]byte) {
+func (s *set) refine512(scores []float32, ld int, out []float32, q []int8, m, stride int, packed []byte, rows, sets []int32, offsets, factors []float32, lds int, rest float32, d, bits int, mem *RefineMemory) {
 	if d != 64 {
-		s.refineRows(scores, ld, out, ldo, q, m, stride, packed, rows, sets, offsets, factors, lds, rest, d, bits, mem)
+		s.refineRows(scores, ld, out, q, m, stride, packed, rows, sets, offsets, factors, lds, rest, d, bits, mem)
 		return
 	}
-	const together = 8
 	n := len(rows)
-	whole, row, set := n&^(together-1), int(rows[n-1]), int(sets[n-1]) // the last of ascending lists
-	_, _, _, _ = scores[(m-1)*ld+row], out[(m-1)*ldo+Pad(n)-1], packed[(row+1)*8*bits-1], q[set*stride+m*64-1]
-	_, _ = offsets[set*lds+m-1], factors[set*lds+m-1]
-	f := refines512[bits-1]
-	if whole > 0 {
-		f(&scores[0], 4*ld, &out[0], 4*ldo, &q[0], m, stride, &packed[0], &rows[0], &sets[0], &offsets[0], &factors[0], 4*lds, rest, whole)
-	}
-	if whole < n {
-		var lastRows, lastSets [together]int32 // filled up with one that is there
-		for i := range together {
-			lastRows[i], lastSets[i] = rows[min(whole+i, n-1)], sets[min(whole+i, n-1)]
-		}
-		f(&scores[0], 4*ld, &out[whole], 4*ldo, &q[0], m, stride, &packed[0], &lastRows[0], &lastSets[0], &offsets[0], &factors[0], 4*lds, rest, n-whole)
-	}
+	row, set := int(rows[n-1]), int(sets[n-1]) // the last of ascending lists
+	_, _, _, _ = scores[(m-1)*ld+row], out[Fours*n-1], packed[(row+1)*8*bits-1], q[set*stride+m*64-1]
+	_, _ = offsets[set*lds+Fours-1], factors[set*lds+Fours-1]
+	refines512[bits-1][m-1](&scores[0], 4*ld, &out[0], &q[0], stride, &packed[0], &rows[0], &sets[0], &offsets[0], &factors[0], 4*lds, rest, n)
 }

@@ -695,6 +695,16 @@ fold:
 	VZEROUPPER
 	RET
 
+DATA least<>+0(SB)/4, $0xff800000
+DATA least<>+4(SB)/4, $0xff800000
+DATA least<>+8(SB)/4, $0xff800000
+DATA least<>+12(SB)/4, $0xff800000
+DATA least<>+16(SB)/4, $0xff800000
+DATA least<>+20(SB)/4, $0xff800000
+DATA least<>+24(SB)/4, $0xff800000
+DATA least<>+28(SB)/4, $0xff800000
+GLOBL least<>(SB), RODATA|NOPTR, $32
+
 DATA log2e<>+0(SB)/4, $0x3fb8aa3b
 DATA log2e<>+4(SB)/4, $0x3fb8aa3b
 DATA log2e<>+8(SB)/4, $0x3fb8aa3b
@@ -798,11 +808,11 @@ GLOBL c1<>(SB), RODATA|NOPTR, $32
 // func expAVX2(dst *float32, x *float32, top float32, n int) float32
 // Requires: AVX, AVX2, FMA3, SSE
 TEXT ·expAVX2(SB), NOSPLIT, $0-36
+	VBROADCASTSS top+16(FP), Y0
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+24(FP), DX
 	SHRQ         $0x03, DX
-	VBROADCASTSS top+16(FP), Y0
 	VXORPS       Y1, Y1, Y1
 
 step:
@@ -844,11 +854,11 @@ step:
 // func expAVX512(dst *float32, x *float32, top float32, n int) float32
 // Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·expAVX512(SB), NOSPLIT, $0-36
+	VBROADCASTSS top+16(FP), Z0
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+24(FP), DX
 	SHRQ         $0x04, DX
-	VBROADCASTSS top+16(FP), Z0
 	VBROADCASTSS log2e<>+0(SB), Z1
 	VBROADCASTSS expFloor<>+0(SB), Z2
 	VBROADCASTSS ln2High<>+0(SB), Z3
@@ -940,6 +950,153 @@ done:
 	VZEROUPPER
 	RET
 
+// func expFoursAVX2(dst *float32, x *float32, tops *float32, n int) float32
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·expFoursAVX2(SB), NOSPLIT, $0-36
+	MOVQ           tops+16(FP), AX
+	VBROADCASTF128 (AX), Y0
+	MOVQ           dst+0(FP), AX
+	MOVQ           x+8(FP), CX
+	MOVQ           n+24(FP), DX
+	SHRQ           $0x03, DX
+	VMOVUPS        least<>+0(SB), Y1
+
+step:
+	VMOVUPS      (CX), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMAXPS       Y2, Y1, Y1
+	VCMPPS       $0x01, expFloor<>+0(SB), Y2, Y4
+	VMULPS       log2e<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS ln2High<>+0(SB), Y3, Y2
+	VFNMADD231PS ln2Low<>+0(SB), Y3, Y2
+	VMOVUPS      c6<>+0(SB), Y5
+	VFMADD213PS  c5<>+0(SB), Y2, Y5
+	VFMADD213PS  c4<>+0(SB), Y2, Y5
+	VFMADD213PS  c3<>+0(SB), Y2, Y5
+	VFMADD213PS  c2<>+0(SB), Y2, Y5
+	VFMADD213PS  c1<>+0(SB), Y2, Y5
+	VFMADD213PS  c1<>+0(SB), Y2, Y5
+	VCVTPS2DQ    Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y5, Y5
+	VANDNPS      Y5, Y4, Y5
+	VMOVUPS      Y5, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, AX
+	DECQ         DX
+	JNZ          step
+	VEXTRACTF128 $0x01, Y1, X0
+	VMAXPS       X0, X1, X1
+	VMOVHLPS     X1, X1, X0
+	VMAXPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VMAXPS       X0, X1, X1
+	MOVSS        X1, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func expFoursAVX512(dst *float32, x *float32, tops *float32, n int) float32
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·expFoursAVX512(SB), NOSPLIT, $0-36
+	MOVQ            tops+16(FP), AX
+	VBROADCASTF32X4 (AX), Z0
+	MOVQ            dst+0(FP), AX
+	MOVQ            x+8(FP), CX
+	MOVQ            n+24(FP), DX
+	SHRQ            $0x04, DX
+	VBROADCASTSS    log2e<>+0(SB), Z1
+	VBROADCASTSS    expFloor<>+0(SB), Z2
+	VBROADCASTSS    ln2High<>+0(SB), Z3
+	VBROADCASTSS    ln2Low<>+0(SB), Z4
+	VBROADCASTSS    c6<>+0(SB), Z5
+	VBROADCASTSS    c5<>+0(SB), Z6
+	VBROADCASTSS    c4<>+0(SB), Z7
+	VBROADCASTSS    c3<>+0(SB), Z8
+	VBROADCASTSS    c2<>+0(SB), Z9
+	VBROADCASTSS    c1<>+0(SB), Z10
+	VBROADCASTSS    least<>+0(SB), Z11
+	MOVQ            DX, BX
+	SHRQ            $0x01, BX
+	JZ              last
+
+step:
+	VMOVUPS      (CX), Z12
+	VSUBPS       Z0, Z12, Z12
+	VMOVUPS      64(CX), Z15
+	VSUBPS       Z0, Z15, Z15
+	VMAXPS       Z12, Z11, Z11
+	VMAXPS       Z15, Z11, Z11
+	VCMPPS       $0x15, Z2, Z12, K1
+	VCMPPS       $0x15, Z2, Z15, K2
+	VMULPS       Z1, Z12, Z13
+	VMULPS       Z1, Z15, Z16
+	VRNDSCALEPS  $0x00, Z13, Z13
+	VRNDSCALEPS  $0x00, Z16, Z16
+	VFNMADD231PS Z3, Z13, Z12
+	VFNMADD231PS Z3, Z16, Z15
+	VFNMADD231PS Z4, Z13, Z12
+	VFNMADD231PS Z4, Z16, Z15
+	VMOVAPS      Z5, Z14
+	VMOVAPS      Z5, Z17
+	VFMADD213PS  Z6, Z12, Z14
+	VFMADD213PS  Z6, Z15, Z17
+	VFMADD213PS  Z7, Z12, Z14
+	VFMADD213PS  Z7, Z15, Z17
+	VFMADD213PS  Z8, Z12, Z14
+	VFMADD213PS  Z8, Z15, Z17
+	VFMADD213PS  Z9, Z12, Z14
+	VFMADD213PS  Z9, Z15, Z17
+	VFMADD213PS  Z10, Z12, Z14
+	VFMADD213PS  Z10, Z15, Z17
+	VFMADD213PS  Z10, Z12, Z14
+	VFMADD213PS  Z10, Z15, Z17
+	VSCALEFPS.Z  Z13, Z14, K1, Z14
+	VSCALEFPS.Z  Z16, Z17, K2, Z17
+	VMOVUPS      Z14, (AX)
+	VMOVUPS      Z17, 64(AX)
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x00000080, AX
+	DECQ         BX
+	JNZ          step
+
+last:
+	TESTQ        $0x00000001, DX
+	JZ           done
+	VMOVUPS      (CX), Z12
+	VSUBPS       Z0, Z12, Z12
+	VMAXPS       Z12, Z11, Z11
+	VCMPPS       $0x15, Z2, Z12, K1
+	VMULPS       Z1, Z12, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VFNMADD231PS Z3, Z0, Z12
+	VFNMADD231PS Z4, Z0, Z12
+	VMOVAPS      Z5, Z1
+	VFMADD213PS  Z6, Z12, Z1
+	VFMADD213PS  Z7, Z12, Z1
+	VFMADD213PS  Z8, Z12, Z1
+	VFMADD213PS  Z9, Z12, Z1
+	VFMADD213PS  Z10, Z12, Z1
+	VFMADD213PS  Z10, Z12, Z1
+	VSCALEFPS.Z  Z0, Z1, K1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, AX
+
+done:
+	VEXTRACTF32X8 $0x01, Z11, Y0
+	VMAXPS        Y0, Y11, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VMAXPS        X1, X0, X0
+	VMOVHLPS      X0, X0, X1
+	VMAXPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VMAXPS        X1, X0, X0
+	MOVSS         X0, ret+32(FP)
+	VZEROUPPER
+	RET
+
 // func mixAVX2(dst *float32, x *float32, ld int, factors *float32, m int, n int)
 // Requires: AVX, FMA3
 TEXT ·mixAVX2(SB), NOSPLIT, $0-48
@@ -970,6 +1127,167 @@ rows:
 	ADDQ         $0x40, AX
 	DECQ         BX
 	JNZ          step
+	VZEROUPPER
+	RET
+
+// func sumAVX512(x *float32, n int) float32
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·sumAVX512(SB), NOSPLIT, $0-20
+	MOVQ   x+0(FP), AX
+	MOVQ   n+8(FP), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	SUBQ   $0x40, CX
+	JL     rest
+
+step:
+	VADDPS (AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 192(AX), Z3, Z3
+	ADDQ   $0x00000100, AX
+	SUBQ   $0x40, CX
+	JGE    step
+
+rest:
+	CMPQ   CX, $-48
+	JL     fold
+	VADDPS (AX), Z0, Z0
+	CMPQ   CX, $-32
+	JL     fold
+	VADDPS 64(AX), Z1, Z1
+	CMPQ   CX, $-16
+	JL     fold
+	VADDPS 128(AX), Z2, Z2
+
+fold:
+	VADDPS        Z1, Z0, Z0
+	VADDPS        Z3, Z2, Z2
+	VADDPS        Z2, Z0, Z0
+	VEXTRACTF32X8 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VMOVHLPS      X1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSHDUP     X1, X0
+	VADDPS        X0, X1, X1
+	MOVSS         X1, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func maxAVX512(x *float32, n int) float32
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·maxAVX512(SB), NOSPLIT, $0-20
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS least<>+0(SB), Z0
+	VBROADCASTSS least<>+0(SB), Z1
+	VBROADCASTSS least<>+0(SB), Z2
+	VBROADCASTSS least<>+0(SB), Z3
+	SUBQ         $0x40, CX
+	JL           rest
+
+step:
+	VMAXPS (AX), Z0, Z0
+	VMAXPS 64(AX), Z1, Z1
+	VMAXPS 128(AX), Z2, Z2
+	VMAXPS 192(AX), Z3, Z3
+	ADDQ   $0x00000100, AX
+	SUBQ   $0x40, CX
+	JGE    step
+
+rest:
+	CMPQ   CX, $-48
+	JL     fold
+	VMAXPS (AX), Z0, Z0
+	CMPQ   CX, $-32
+	JL     fold
+	VMAXPS 64(AX), Z1, Z1
+	CMPQ   CX, $-16
+	JL     fold
+	VMAXPS 128(AX), Z2, Z2
+
+fold:
+	VMAXPS        Z1, Z0, Z0
+	VMAXPS        Z3, Z2, Z2
+	VMAXPS        Z2, Z0, Z0
+	VEXTRACTF32X8 $0x01, Z0, Y1
+	VMAXPS        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VMAXPS        X0, X1, X1
+	VMOVHLPS      X1, X1, X0
+	VMAXPS        X0, X1, X1
+	VMOVSHDUP     X1, X0
+	VMAXPS        X0, X1, X1
+	MOVSS         X1, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func mixAVX512(dst *float32, x *float32, ld int, factors *float32, m int, n int)
+// Requires: AVX, AVX512F
+TEXT ·mixAVX512(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ ld+16(FP), DX
+	MOVQ n+40(FP), BX
+	SUBQ $0x40, BX
+	JL   rest
+
+step:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   factors+24(FP), SI
+	MOVQ   m+32(FP), DI
+	MOVQ   CX, R8
+
+rows:
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  64(R8), Z4, Z1
+	VFMADD231PS  128(R8), Z4, Z2
+	VFMADD231PS  192(R8), Z4, Z3
+	ADDQ         $0x04, SI
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          rows
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	VMOVUPS      Z2, 128(AX)
+	VMOVUPS      Z3, 192(AX)
+	ADDQ         $0x00000100, CX
+	ADDQ         $0x00000100, AX
+	SUBQ         $0x40, BX
+	JGE          step
+
+rest:
+	ADDQ $0x40, BX
+	JZ   done
+
+last:
+	VPXORD Z0, Z0, Z0
+	MOVQ   factors+24(FP), SI
+	MOVQ   m+32(FP), DI
+	MOVQ   CX, R8
+
+row:
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	ADDQ         $0x04, SI
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          row
+	VMOVUPS      Z0, (AX)
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x10, BX
+	JNZ          last
+
+done:
 	VZEROUPPER
 	RET
 
@@ -11704,230 +12022,282 @@ heads:
 	VZEROUPPER
 	RET
 
-// func refine1AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// func refine1x1AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
-TEXT ·refine1AVX512(SB), NOSPLIT, $0-120
-	MOVQ out+16(FP), CX
-	MOVQ rows+64(FP), DX
-	MOVQ sets+72(FP), BX
-	MOVQ n+112(FP), SI
+TEXT ·refine1x1AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), CX
+	MOVQ         packed+40(FP), DX
+	MOVQ         rows+48(FP), BX
+	MOVQ         sets+56(FP), SI
+	MOVQ         n+96(FP), DI
+	LEAQ         -4(BX)(DI*4), R8
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R12
 
-rows:
-	MOVQ         packed+56(FP), DI
-	LEAQ         -4(DX)(SI*4), R8
-	LEAQ         128(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x08, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      (DX), AX
-	IMUL3Q       $0x08, AX, AX
-	ADDQ         DI, AX
-	VPBROADCASTQ (AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPANDD       singles<>+0(SB), Z16, Z0
-	LEAQ         132(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x08, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      4(DX), AX
-	IMUL3Q       $0x08, AX, AX
-	ADDQ         DI, AX
-	VPBROADCASTQ (AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPANDD       singles<>+0(SB), Z16, Z2
-	LEAQ         136(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x08, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      8(DX), AX
-	IMUL3Q       $0x08, AX, AX
-	ADDQ         DI, AX
-	VPBROADCASTQ (AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPANDD       singles<>+0(SB), Z16, Z4
-	LEAQ         140(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x08, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      12(DX), AX
-	IMUL3Q       $0x08, AX, AX
-	ADDQ         DI, AX
-	VPBROADCASTQ (AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPANDD       singles<>+0(SB), Z16, Z6
-	LEAQ         144(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x08, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      16(DX), AX
-	IMUL3Q       $0x08, AX, AX
-	ADDQ         DI, AX
-	VPBROADCASTQ (AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPANDD       singles<>+0(SB), Z16, Z8
-	LEAQ         148(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x08, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      20(DX), AX
-	IMUL3Q       $0x08, AX, AX
-	ADDQ         DI, AX
-	VPBROADCASTQ (AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPANDD       singles<>+0(SB), Z16, Z10
-	LEAQ         152(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x08, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      24(DX), AX
-	IMUL3Q       $0x08, AX, AX
-	ADDQ         DI, AX
-	VPBROADCASTQ (AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPANDD       singles<>+0(SB), Z16, Z12
-	LEAQ         156(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x08, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      28(DX), AX
-	IMUL3Q       $0x08, AX, AX
-	ADDQ         DI, AX
-	VPBROADCASTQ (AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPANDD       singles<>+0(SB), Z16, Z14
-	MOVQ         q+32(FP), R8
-	MOVQ         m+40(FP), R9
-	MOVQ         stride+48(FP), R10
-	MOVQ         ldo+24(FP), R11
-	MOVQ         CX, DI
+row:
+	LEAQ          128(BX), R11
+	CMPQ          R11, R8
+	CMOVQHI       R8, R11
+	MOVLQSX       (R11), R9
+	IMUL3Q        $0x08, R9, R9
+	PREFETCHT1    (DX)(R9*1)
+	MOVLQSX       (BX), R9
+	IMUL3Q        $0x08, R9, R11
+	ADDQ          DX, R11
+	VPBROADCASTQ  (R11), Z1
+	VPSRLVQ       bitShifts<>+0(SB), Z1, Z1
+	VPANDD        singles<>+0(SB), Z1, Z1
+	MOVLQSX       (SI), R10
+	MOVQ          R10, R11
+	IMULQ         stride+32(FP), R11
+	VPXORD        Z2, Z2, Z2
+	VPDPBUSD      (R12)(R11*1), Z1, Z2
+	VUNPCKLPS     Z2, Z2, Z1
+	VUNPCKHPS     Z2, Z2, Z3
+	VPADDD        Z3, Z1, Z1
+	VUNPCKLPD     Z1, Z1, Z3
+	VUNPCKHPD     Z1, Z1, Z1
+	VPADDD        Z1, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VPADDD        Y1, Y3, Y3
+	VEXTRACTF32X4 $0x01, Y3, X1
+	VPADDD        X1, X3, X3
+	VCVTDQ2PS     X3, X3
+	IMULQ         lds+80(FP), R10
+	MOVQ          offsets+64(FP), R11
+	VMULPS        (R11)(R10*1), X0, X1
+	VADDPS        X1, X3, X3
+	MOVQ          factors+72(FP), R11
+	VMULPS        (R11)(R10*1), X3, X3
+	LEAQ          (AX)(R9*4), R11
+	VMOVSS        (R11), X1
+	VADDPS        X1, X3, X3
+	VMOVSS        X3, (R11)
+	VMOVUPS       X3, (CX)
+	ADDQ          $0x10, CX
+	ADDQ          $0x04, BX
+	ADDQ          $0x04, SI
+	DECQ          DI
+	JNZ           row
+	VZEROUPPER
+	RET
 
-heads:
-	MOVLQSX       (BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z1, Z1, Z1
-	VPDPBUSD      Z16, Z0, Z1
-	MOVLQSX       4(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
+// func refine2x1AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine2x1AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
+
+row:
+	LEAQ          128(SI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R10
+	IMUL3Q        $0x08, R10, R10
+	PREFETCHT1    (BX)(R10*1)
+	MOVLQSX       (SI), R10
+	IMUL3Q        $0x08, R10, R12
+	ADDQ          BX, R12
+	VPBROADCASTQ  (R12), Z1
+	VPSRLVQ       bitShifts<>+0(SB), Z1, Z1
+	VPANDD        singles<>+0(SB), Z1, Z1
+	MOVLQSX       (DI), R11
+	MOVQ          R11, R12
+	IMULQ         stride+32(FP), R12
+	VPXORD        Z2, Z2, Z2
+	VPDPBUSD      (R13)(R12*1), Z1, Z2
 	VPXORD        Z3, Z3, Z3
-	VPDPBUSD      Z16, Z2, Z3
-	MOVLQSX       8(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
+	VPDPBUSD      64(R13)(R12*1), Z1, Z3
+	VUNPCKLPS     Z3, Z2, Z1
+	VUNPCKHPS     Z3, Z2, Z4
+	VPADDD        Z4, Z1, Z1
+	VUNPCKLPD     Z1, Z1, Z4
+	VUNPCKHPD     Z1, Z1, Z1
+	VPADDD        Z1, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VPADDD        Y1, Y4, Y4
+	VEXTRACTF32X4 $0x01, Y4, X1
+	VPADDD        X1, X4, X4
+	VCVTDQ2PS     X4, X4
+	IMULQ         lds+80(FP), R11
+	MOVQ          offsets+64(FP), R12
+	VMULPS        (R12)(R11*1), X0, X1
+	VADDPS        X1, X4, X4
+	MOVQ          factors+72(FP), R12
+	VMULPS        (R12)(R11*1), X4, X4
+	LEAQ          (AX)(R10*4), R12
+	VMOVSS        (R12), X1
+	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
+	VADDPS        X1, X4, X4
+	VMOVSS        X4, (R12)
+	VEXTRACTPS    $0x01, X4, (R12)(CX*1)
+	VMOVUPS       X4, (DX)
+	ADDQ          $0x10, DX
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func refine3x1AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine3x1AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
+
+row:
+	LEAQ          128(SI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R10
+	IMUL3Q        $0x08, R10, R10
+	PREFETCHT1    (BX)(R10*1)
+	MOVLQSX       (SI), R10
+	IMUL3Q        $0x08, R10, R12
+	ADDQ          BX, R12
+	VPBROADCASTQ  (R12), Z1
+	VPSRLVQ       bitShifts<>+0(SB), Z1, Z1
+	VPANDD        singles<>+0(SB), Z1, Z1
+	MOVLQSX       (DI), R11
+	MOVQ          R11, R12
+	IMULQ         stride+32(FP), R12
+	VPXORD        Z2, Z2, Z2
+	VPDPBUSD      (R13)(R12*1), Z1, Z2
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      64(R13)(R12*1), Z1, Z3
+	VPXORD        Z4, Z4, Z4
+	VPDPBUSD      128(R13)(R12*1), Z1, Z4
+	VUNPCKLPS     Z3, Z2, Z1
+	VUNPCKHPS     Z3, Z2, Z5
+	VPADDD        Z5, Z1, Z1
+	VUNPCKLPS     Z4, Z4, Z5
+	VUNPCKHPS     Z4, Z4, Z6
+	VPADDD        Z6, Z5, Z5
+	VUNPCKLPD     Z5, Z1, Z6
+	VUNPCKHPD     Z5, Z1, Z1
+	VPADDD        Z1, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VPADDD        Y1, Y6, Y6
+	VEXTRACTF32X4 $0x01, Y6, X1
+	VPADDD        X1, X6, X6
+	VCVTDQ2PS     X6, X6
+	IMULQ         lds+80(FP), R11
+	MOVQ          offsets+64(FP), R12
+	VMULPS        (R12)(R11*1), X0, X1
+	VADDPS        X1, X6, X6
+	MOVQ          factors+72(FP), R12
+	VMULPS        (R12)(R11*1), X6, X6
+	LEAQ          (AX)(R10*4), R12
+	VMOVSS        (R12), X1
+	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
+	VADDPS        X1, X6, X6
+	VMOVSS        X6, (R12)
+	VEXTRACTPS    $0x01, X6, (R12)(CX*1)
+	VEXTRACTPS    $0x02, X6, (R12)(CX*2)
+	VMOVUPS       X6, (DX)
+	ADDQ          $0x10, DX
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func refine4x1AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine4x1AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
+
+row:
+	LEAQ          128(SI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R10
+	IMUL3Q        $0x08, R10, R10
+	PREFETCHT1    (BX)(R10*1)
+	MOVLQSX       (SI), R10
+	IMUL3Q        $0x08, R10, R12
+	ADDQ          BX, R12
+	VPBROADCASTQ  (R12), Z1
+	VPSRLVQ       bitShifts<>+0(SB), Z1, Z1
+	VPANDD        singles<>+0(SB), Z1, Z1
+	MOVLQSX       (DI), R11
+	MOVQ          R11, R12
+	IMULQ         stride+32(FP), R12
+	VPXORD        Z2, Z2, Z2
+	VPDPBUSD      (R13)(R12*1), Z1, Z2
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      64(R13)(R12*1), Z1, Z3
+	VPXORD        Z4, Z4, Z4
+	VPDPBUSD      128(R13)(R12*1), Z1, Z4
 	VPXORD        Z5, Z5, Z5
-	VPDPBUSD      Z16, Z4, Z5
-	MOVLQSX       12(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z7, Z7, Z7
-	VPDPBUSD      Z16, Z6, Z7
-	MOVLQSX       16(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z9, Z9, Z9
-	VPDPBUSD      Z16, Z8, Z9
-	MOVLQSX       20(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z11, Z11, Z11
-	VPDPBUSD      Z16, Z10, Z11
-	MOVLQSX       24(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z13, Z13, Z13
-	VPDPBUSD      Z16, Z12, Z13
-	MOVLQSX       28(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z15, Z15, Z15
-	VPDPBUSD      Z16, Z14, Z15
-	VPUNPCKLDQ    Z3, Z1, Z16
-	VPUNPCKHDQ    Z3, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z7, Z5, Z16
-	VPUNPCKHDQ    Z7, Z5, Z5
-	VPADDD        Z16, Z5, Z5
-	VPUNPCKLQDQ   Z5, Z1, Z16
-	VPUNPCKHQDQ   Z5, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z11, Z9, Z16
-	VPUNPCKHDQ    Z11, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VPUNPCKLDQ    Z15, Z13, Z16
-	VPUNPCKHDQ    Z15, Z13, Z13
-	VPADDD        Z16, Z13, Z13
-	VPUNPCKLQDQ   Z13, Z9, Z16
-	VPUNPCKHQDQ   Z13, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VEXTRACTI64X4 $0x01, Z1, Y16
-	VPADDD        Y16, Y1, Y1
-	VEXTRACTI64X4 $0x01, Z9, Y16
-	VPADDD        Y16, Y9, Y9
-	VSHUFI64X2    $0x00, Y9, Y1, Y16
-	VSHUFI64X2    $0x03, Y9, Y1, Y1
-	VPADDD        Y16, Y1, Y1
-	VCVTDQ2PS     Y1, Y1
-	VMOVUPS       Y1, (DI)
-	ADDQ          R11, DI
-	ADDQ          $0x40, R8
-	DECQ          R9
-	JNZ           heads
-	MOVQ          m+40(FP), R9
-	MOVQ          lds+96(FP), R10
-	MOVQ          offsets+80(FP), R11
-	MOVQ          factors+88(FP), R12
-	MOVQ          scores+0(FP), R14
-	VMOVSS        rest+104(FP), X2
-	MOVQ          CX, R13
-
-scores:
-	XORQ DI, DI
-
-score:
-	MOVLQSX (BX)(DI*4), R8
-	IMULQ   R10, R8
-	MOVLQSX (DX)(DI*4), AX
-	VMULSS  (R11)(R8*1), X2, X0
-	VADDSS  (R13)(DI*4), X0, X0
-	VMULSS  (R12)(R8*1), X0, X0
-	VADDSS  (R14)(AX*4), X0, X0
-	VMOVSS  X0, (R14)(AX*4)
-	VMOVSS  X0, (R13)(DI*4)
-	INCQ    DI
-	CMPQ    DI, SI
-	JE      scored
-	CMPQ    DI, $0x08
-	JNE     score
-
-scored:
-	ADDQ $0x04, R11
-	ADDQ $0x04, R12
-	ADDQ ldo+24(FP), R13
-	ADDQ ld+8(FP), R14
-	DECQ R9
-	JNZ  scores
-	ADDQ $0x20, CX
-	ADDQ $0x20, DX
-	ADDQ $0x20, BX
-	SUBQ $0x08, SI
-	JG   rows
+	VPDPBUSD      192(R13)(R12*1), Z1, Z5
+	VUNPCKLPS     Z3, Z2, Z1
+	VUNPCKHPS     Z3, Z2, Z6
+	VPADDD        Z6, Z1, Z1
+	VUNPCKLPS     Z5, Z4, Z6
+	VUNPCKHPS     Z5, Z4, Z7
+	VPADDD        Z7, Z6, Z6
+	VUNPCKLPD     Z6, Z1, Z7
+	VUNPCKHPD     Z6, Z1, Z1
+	VPADDD        Z1, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VPADDD        Y1, Y7, Y7
+	VEXTRACTF32X4 $0x01, Y7, X1
+	VPADDD        X1, X7, X7
+	VCVTDQ2PS     X7, X7
+	IMULQ         lds+80(FP), R11
+	MOVQ          offsets+64(FP), R12
+	VMULPS        (R12)(R11*1), X0, X1
+	VADDPS        X1, X7, X7
+	MOVQ          factors+72(FP), R12
+	VMULPS        (R12)(R11*1), X7, X7
+	LEAQ          (AX)(R10*4), R12
+	LEAQ          (R12)(CX*2), R11
+	VMOVSS        (R12), X1
+	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
+	VINSERTPS     $0x30, (R11)(CX*1), X1, X1
+	VADDPS        X1, X7, X7
+	VMOVSS        X7, (R12)
+	VEXTRACTPS    $0x01, X7, (R12)(CX*1)
+	VEXTRACTPS    $0x02, X7, (R12)(CX*2)
+	VEXTRACTPS    $0x03, X7, (R11)(CX*1)
+	VMOVUPS       X7, (DX)
+	ADDQ          $0x10, DX
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
 	VZEROUPPER
 	RET
 
@@ -12128,230 +12498,282 @@ heads:
 	VZEROUPPER
 	RET
 
-// func refine2AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// func refine1x2AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
-TEXT ·refine2AVX512(SB), NOSPLIT, $0-120
-	MOVQ out+16(FP), CX
-	MOVQ rows+64(FP), DX
-	MOVQ sets+72(FP), BX
-	MOVQ n+112(FP), SI
+TEXT ·refine1x2AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), CX
+	MOVQ         packed+40(FP), DX
+	MOVQ         rows+48(FP), BX
+	MOVQ         sets+56(FP), SI
+	MOVQ         n+96(FP), DI
+	LEAQ         -4(BX)(DI*4), R8
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R12
 
-rows:
-	MOVQ            packed+56(FP), DI
-	LEAQ            -4(DX)(SI*4), R8
-	LEAQ            128(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x10, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         (DX), AX
-	IMUL3Q          $0x10, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z0
-	LEAQ            132(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x10, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         4(DX), AX
-	IMUL3Q          $0x10, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z2
-	LEAQ            136(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x10, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         8(DX), AX
-	IMUL3Q          $0x10, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z4
-	LEAQ            140(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x10, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         12(DX), AX
-	IMUL3Q          $0x10, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z6
-	LEAQ            144(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x10, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         16(DX), AX
-	IMUL3Q          $0x10, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z8
-	LEAQ            148(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x10, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         20(DX), AX
-	IMUL3Q          $0x10, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z10
-	LEAQ            152(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x10, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         24(DX), AX
-	IMUL3Q          $0x10, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z12
-	LEAQ            156(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x10, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         28(DX), AX
-	IMUL3Q          $0x10, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z14
-	MOVQ            q+32(FP), R8
-	MOVQ            m+40(FP), R9
-	MOVQ            stride+48(FP), R10
-	MOVQ            ldo+24(FP), R11
-	MOVQ            CX, DI
+row:
+	LEAQ            128(BX), R11
+	CMPQ            R11, R8
+	CMOVQHI         R8, R11
+	MOVLQSX         (R11), R9
+	IMUL3Q          $0x10, R9, R9
+	PREFETCHT1      (DX)(R9*1)
+	MOVLQSX         (BX), R9
+	IMUL3Q          $0x10, R9, R11
+	ADDQ            DX, R11
+	VBROADCASTI32X4 (R11), Z1
+	VPSRLVD         shifts<>+0(SB), Z1, Z1
+	VPANDD          pairs<>+0(SB), Z1, Z1
+	MOVLQSX         (SI), R10
+	MOVQ            R10, R11
+	IMULQ           stride+32(FP), R11
+	VPXORD          Z2, Z2, Z2
+	VPDPBUSD        (R12)(R11*1), Z1, Z2
+	VUNPCKLPS       Z2, Z2, Z1
+	VUNPCKHPS       Z2, Z2, Z3
+	VPADDD          Z3, Z1, Z1
+	VUNPCKLPD       Z1, Z1, Z3
+	VUNPCKHPD       Z1, Z1, Z1
+	VPADDD          Z1, Z3, Z3
+	VEXTRACTF64X4   $0x01, Z3, Y1
+	VPADDD          Y1, Y3, Y3
+	VEXTRACTF32X4   $0x01, Y3, X1
+	VPADDD          X1, X3, X3
+	VCVTDQ2PS       X3, X3
+	IMULQ           lds+80(FP), R10
+	MOVQ            offsets+64(FP), R11
+	VMULPS          (R11)(R10*1), X0, X1
+	VADDPS          X1, X3, X3
+	MOVQ            factors+72(FP), R11
+	VMULPS          (R11)(R10*1), X3, X3
+	LEAQ            (AX)(R9*4), R11
+	VMOVSS          (R11), X1
+	VADDPS          X1, X3, X3
+	VMOVSS          X3, (R11)
+	VMOVUPS         X3, (CX)
+	ADDQ            $0x10, CX
+	ADDQ            $0x04, BX
+	ADDQ            $0x04, SI
+	DECQ            DI
+	JNZ             row
+	VZEROUPPER
+	RET
 
-heads:
-	MOVLQSX       (BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z1, Z1, Z1
-	VPDPBUSD      Z16, Z0, Z1
-	MOVLQSX       4(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z3, Z3, Z3
-	VPDPBUSD      Z16, Z2, Z3
-	MOVLQSX       8(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z5, Z5, Z5
-	VPDPBUSD      Z16, Z4, Z5
-	MOVLQSX       12(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z7, Z7, Z7
-	VPDPBUSD      Z16, Z6, Z7
-	MOVLQSX       16(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z9, Z9, Z9
-	VPDPBUSD      Z16, Z8, Z9
-	MOVLQSX       20(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z11, Z11, Z11
-	VPDPBUSD      Z16, Z10, Z11
-	MOVLQSX       24(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z13, Z13, Z13
-	VPDPBUSD      Z16, Z12, Z13
-	MOVLQSX       28(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z15, Z15, Z15
-	VPDPBUSD      Z16, Z14, Z15
-	VPUNPCKLDQ    Z3, Z1, Z16
-	VPUNPCKHDQ    Z3, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z7, Z5, Z16
-	VPUNPCKHDQ    Z7, Z5, Z5
-	VPADDD        Z16, Z5, Z5
-	VPUNPCKLQDQ   Z5, Z1, Z16
-	VPUNPCKHQDQ   Z5, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z11, Z9, Z16
-	VPUNPCKHDQ    Z11, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VPUNPCKLDQ    Z15, Z13, Z16
-	VPUNPCKHDQ    Z15, Z13, Z13
-	VPADDD        Z16, Z13, Z13
-	VPUNPCKLQDQ   Z13, Z9, Z16
-	VPUNPCKHQDQ   Z13, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VEXTRACTI64X4 $0x01, Z1, Y16
-	VPADDD        Y16, Y1, Y1
-	VEXTRACTI64X4 $0x01, Z9, Y16
-	VPADDD        Y16, Y9, Y9
-	VSHUFI64X2    $0x00, Y9, Y1, Y16
-	VSHUFI64X2    $0x03, Y9, Y1, Y1
-	VPADDD        Y16, Y1, Y1
-	VCVTDQ2PS     Y1, Y1
-	VMOVUPS       Y1, (DI)
-	ADDQ          R11, DI
-	ADDQ          $0x40, R8
-	DECQ          R9
-	JNZ           heads
-	MOVQ          m+40(FP), R9
-	MOVQ          lds+96(FP), R10
-	MOVQ          offsets+80(FP), R11
-	MOVQ          factors+88(FP), R12
-	MOVQ          scores+0(FP), R14
-	VMOVSS        rest+104(FP), X2
-	MOVQ          CX, R13
+// func refine2x2AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine2x2AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
 
-scores:
-	XORQ DI, DI
+row:
+	LEAQ            128(SI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R10
+	IMUL3Q          $0x10, R10, R10
+	PREFETCHT1      (BX)(R10*1)
+	MOVLQSX         (SI), R10
+	IMUL3Q          $0x10, R10, R12
+	ADDQ            BX, R12
+	VBROADCASTI32X4 (R12), Z1
+	VPSRLVD         shifts<>+0(SB), Z1, Z1
+	VPANDD          pairs<>+0(SB), Z1, Z1
+	MOVLQSX         (DI), R11
+	MOVQ            R11, R12
+	IMULQ           stride+32(FP), R12
+	VPXORD          Z2, Z2, Z2
+	VPDPBUSD        (R13)(R12*1), Z1, Z2
+	VPXORD          Z3, Z3, Z3
+	VPDPBUSD        64(R13)(R12*1), Z1, Z3
+	VUNPCKLPS       Z3, Z2, Z1
+	VUNPCKHPS       Z3, Z2, Z4
+	VPADDD          Z4, Z1, Z1
+	VUNPCKLPD       Z1, Z1, Z4
+	VUNPCKHPD       Z1, Z1, Z1
+	VPADDD          Z1, Z4, Z4
+	VEXTRACTF64X4   $0x01, Z4, Y1
+	VPADDD          Y1, Y4, Y4
+	VEXTRACTF32X4   $0x01, Y4, X1
+	VPADDD          X1, X4, X4
+	VCVTDQ2PS       X4, X4
+	IMULQ           lds+80(FP), R11
+	MOVQ            offsets+64(FP), R12
+	VMULPS          (R12)(R11*1), X0, X1
+	VADDPS          X1, X4, X4
+	MOVQ            factors+72(FP), R12
+	VMULPS          (R12)(R11*1), X4, X4
+	LEAQ            (AX)(R10*4), R12
+	VMOVSS          (R12), X1
+	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
+	VADDPS          X1, X4, X4
+	VMOVSS          X4, (R12)
+	VEXTRACTPS      $0x01, X4, (R12)(CX*1)
+	VMOVUPS         X4, (DX)
+	ADDQ            $0x10, DX
+	ADDQ            $0x04, SI
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
+	VZEROUPPER
+	RET
 
-score:
-	MOVLQSX (BX)(DI*4), R8
-	IMULQ   R10, R8
-	MOVLQSX (DX)(DI*4), AX
-	VMULSS  (R11)(R8*1), X2, X0
-	VADDSS  (R13)(DI*4), X0, X0
-	VMULSS  (R12)(R8*1), X0, X0
-	VADDSS  (R14)(AX*4), X0, X0
-	VMOVSS  X0, (R14)(AX*4)
-	VMOVSS  X0, (R13)(DI*4)
-	INCQ    DI
-	CMPQ    DI, SI
-	JE      scored
-	CMPQ    DI, $0x08
-	JNE     score
+// func refine3x2AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine3x2AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
 
-scored:
-	ADDQ $0x04, R11
-	ADDQ $0x04, R12
-	ADDQ ldo+24(FP), R13
-	ADDQ ld+8(FP), R14
-	DECQ R9
-	JNZ  scores
-	ADDQ $0x20, CX
-	ADDQ $0x20, DX
-	ADDQ $0x20, BX
-	SUBQ $0x08, SI
-	JG   rows
+row:
+	LEAQ            128(SI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R10
+	IMUL3Q          $0x10, R10, R10
+	PREFETCHT1      (BX)(R10*1)
+	MOVLQSX         (SI), R10
+	IMUL3Q          $0x10, R10, R12
+	ADDQ            BX, R12
+	VBROADCASTI32X4 (R12), Z1
+	VPSRLVD         shifts<>+0(SB), Z1, Z1
+	VPANDD          pairs<>+0(SB), Z1, Z1
+	MOVLQSX         (DI), R11
+	MOVQ            R11, R12
+	IMULQ           stride+32(FP), R12
+	VPXORD          Z2, Z2, Z2
+	VPDPBUSD        (R13)(R12*1), Z1, Z2
+	VPXORD          Z3, Z3, Z3
+	VPDPBUSD        64(R13)(R12*1), Z1, Z3
+	VPXORD          Z4, Z4, Z4
+	VPDPBUSD        128(R13)(R12*1), Z1, Z4
+	VUNPCKLPS       Z3, Z2, Z1
+	VUNPCKHPS       Z3, Z2, Z5
+	VPADDD          Z5, Z1, Z1
+	VUNPCKLPS       Z4, Z4, Z5
+	VUNPCKHPS       Z4, Z4, Z6
+	VPADDD          Z6, Z5, Z5
+	VUNPCKLPD       Z5, Z1, Z6
+	VUNPCKHPD       Z5, Z1, Z1
+	VPADDD          Z1, Z6, Z6
+	VEXTRACTF64X4   $0x01, Z6, Y1
+	VPADDD          Y1, Y6, Y6
+	VEXTRACTF32X4   $0x01, Y6, X1
+	VPADDD          X1, X6, X6
+	VCVTDQ2PS       X6, X6
+	IMULQ           lds+80(FP), R11
+	MOVQ            offsets+64(FP), R12
+	VMULPS          (R12)(R11*1), X0, X1
+	VADDPS          X1, X6, X6
+	MOVQ            factors+72(FP), R12
+	VMULPS          (R12)(R11*1), X6, X6
+	LEAQ            (AX)(R10*4), R12
+	VMOVSS          (R12), X1
+	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
+	VADDPS          X1, X6, X6
+	VMOVSS          X6, (R12)
+	VEXTRACTPS      $0x01, X6, (R12)(CX*1)
+	VEXTRACTPS      $0x02, X6, (R12)(CX*2)
+	VMOVUPS         X6, (DX)
+	ADDQ            $0x10, DX
+	ADDQ            $0x04, SI
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
+	VZEROUPPER
+	RET
+
+// func refine4x2AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine4x2AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
+
+row:
+	LEAQ            128(SI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R10
+	IMUL3Q          $0x10, R10, R10
+	PREFETCHT1      (BX)(R10*1)
+	MOVLQSX         (SI), R10
+	IMUL3Q          $0x10, R10, R12
+	ADDQ            BX, R12
+	VBROADCASTI32X4 (R12), Z1
+	VPSRLVD         shifts<>+0(SB), Z1, Z1
+	VPANDD          pairs<>+0(SB), Z1, Z1
+	MOVLQSX         (DI), R11
+	MOVQ            R11, R12
+	IMULQ           stride+32(FP), R12
+	VPXORD          Z2, Z2, Z2
+	VPDPBUSD        (R13)(R12*1), Z1, Z2
+	VPXORD          Z3, Z3, Z3
+	VPDPBUSD        64(R13)(R12*1), Z1, Z3
+	VPXORD          Z4, Z4, Z4
+	VPDPBUSD        128(R13)(R12*1), Z1, Z4
+	VPXORD          Z5, Z5, Z5
+	VPDPBUSD        192(R13)(R12*1), Z1, Z5
+	VUNPCKLPS       Z3, Z2, Z1
+	VUNPCKHPS       Z3, Z2, Z6
+	VPADDD          Z6, Z1, Z1
+	VUNPCKLPS       Z5, Z4, Z6
+	VUNPCKHPS       Z5, Z4, Z7
+	VPADDD          Z7, Z6, Z6
+	VUNPCKLPD       Z6, Z1, Z7
+	VUNPCKHPD       Z6, Z1, Z1
+	VPADDD          Z1, Z7, Z7
+	VEXTRACTF64X4   $0x01, Z7, Y1
+	VPADDD          Y1, Y7, Y7
+	VEXTRACTF32X4   $0x01, Y7, X1
+	VPADDD          X1, X7, X7
+	VCVTDQ2PS       X7, X7
+	IMULQ           lds+80(FP), R11
+	MOVQ            offsets+64(FP), R12
+	VMULPS          (R12)(R11*1), X0, X1
+	VADDPS          X1, X7, X7
+	MOVQ            factors+72(FP), R12
+	VMULPS          (R12)(R11*1), X7, X7
+	LEAQ            (AX)(R10*4), R12
+	LEAQ            (R12)(CX*2), R11
+	VMOVSS          (R12), X1
+	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
+	VINSERTPS       $0x30, (R11)(CX*1), X1, X1
+	VADDPS          X1, X7, X7
+	VMOVSS          X7, (R12)
+	VEXTRACTPS      $0x01, X7, (R12)(CX*1)
+	VEXTRACTPS      $0x02, X7, (R12)(CX*2)
+	VEXTRACTPS      $0x03, X7, (R11)(CX*1)
+	VMOVUPS         X7, (DX)
+	ADDQ            $0x10, DX
+	ADDQ            $0x04, SI
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
 	VZEROUPPER
 	RET
 
@@ -12592,270 +13014,302 @@ heads:
 	VZEROUPPER
 	RET
 
-// func refine3AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// func refine1x3AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
-TEXT ·refine3AVX512(SB), NOSPLIT, $0-120
-	MOVQ out+16(FP), CX
-	MOVQ rows+64(FP), DX
-	MOVQ sets+72(FP), BX
-	MOVQ n+112(FP), SI
+TEXT ·refine1x3AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), CX
+	MOVQ         packed+40(FP), DX
+	MOVQ         rows+48(FP), BX
+	MOVQ         sets+56(FP), SI
+	MOVQ         n+96(FP), DI
+	LEAQ         -4(BX)(DI*4), R8
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R12
 
-rows:
-	MOVQ            packed+56(FP), DI
-	LEAQ            -4(DX)(SI*4), R8
-	LEAQ            128(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x18, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         (DX), AX
-	IMUL3Q          $0x18, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z0
-	VPBROADCASTQ    16(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z0, Z0
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z0, Z0
-	LEAQ            132(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x18, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         4(DX), AX
-	IMUL3Q          $0x18, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z2
-	VPBROADCASTQ    16(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z2, Z2
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z2, Z2
-	LEAQ            136(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x18, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         8(DX), AX
-	IMUL3Q          $0x18, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z4
-	VPBROADCASTQ    16(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z4, Z4
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z4, Z4
-	LEAQ            140(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x18, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         12(DX), AX
-	IMUL3Q          $0x18, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z6
-	VPBROADCASTQ    16(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z6, Z6
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z6, Z6
-	LEAQ            144(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x18, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         16(DX), AX
-	IMUL3Q          $0x18, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z8
-	VPBROADCASTQ    16(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z8, Z8
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z8, Z8
-	LEAQ            148(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x18, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         20(DX), AX
-	IMUL3Q          $0x18, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z10
-	VPBROADCASTQ    16(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z10, Z10
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z10, Z10
-	LEAQ            152(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x18, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         24(DX), AX
-	IMUL3Q          $0x18, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z12
-	VPBROADCASTQ    16(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z12, Z12
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z12, Z12
-	LEAQ            156(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x18, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         28(DX), AX
-	IMUL3Q          $0x18, AX, AX
-	ADDQ            DI, AX
-	VBROADCASTI32X4 (AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPANDD          pairs<>+0(SB), Z16, Z14
-	VPBROADCASTQ    16(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z14, Z14
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z14, Z14
-	MOVQ            q+32(FP), R8
-	MOVQ            m+40(FP), R9
-	MOVQ            stride+48(FP), R10
-	MOVQ            ldo+24(FP), R11
-	MOVQ            CX, DI
+row:
+	LEAQ            128(BX), R11
+	CMPQ            R11, R8
+	CMOVQHI         R8, R11
+	MOVLQSX         (R11), R9
+	IMUL3Q          $0x18, R9, R9
+	PREFETCHT1      (DX)(R9*1)
+	MOVLQSX         (BX), R9
+	IMUL3Q          $0x18, R9, R11
+	ADDQ            DX, R11
+	VBROADCASTI32X4 (R11), Z2
+	VPSRLVD         shifts<>+0(SB), Z2, Z2
+	VPANDD          pairs<>+0(SB), Z2, Z1
+	VPBROADCASTQ    16(R11), Z2
+	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x01, Z1, Z1
+	VPANDD          singles<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	MOVLQSX         (SI), R10
+	MOVQ            R10, R11
+	IMULQ           stride+32(FP), R11
+	VPXORD          Z3, Z3, Z3
+	VPDPBUSD        (R12)(R11*1), Z1, Z3
+	VUNPCKLPS       Z3, Z3, Z1
+	VUNPCKHPS       Z3, Z3, Z2
+	VPADDD          Z2, Z1, Z1
+	VUNPCKLPD       Z1, Z1, Z2
+	VUNPCKHPD       Z1, Z1, Z1
+	VPADDD          Z1, Z2, Z2
+	VEXTRACTF64X4   $0x01, Z2, Y1
+	VPADDD          Y1, Y2, Y2
+	VEXTRACTF32X4   $0x01, Y2, X1
+	VPADDD          X1, X2, X2
+	VCVTDQ2PS       X2, X2
+	IMULQ           lds+80(FP), R10
+	MOVQ            offsets+64(FP), R11
+	VMULPS          (R11)(R10*1), X0, X1
+	VADDPS          X1, X2, X2
+	MOVQ            factors+72(FP), R11
+	VMULPS          (R11)(R10*1), X2, X2
+	LEAQ            (AX)(R9*4), R11
+	VMOVSS          (R11), X1
+	VADDPS          X1, X2, X2
+	VMOVSS          X2, (R11)
+	VMOVUPS         X2, (CX)
+	ADDQ            $0x10, CX
+	ADDQ            $0x04, BX
+	ADDQ            $0x04, SI
+	DECQ            DI
+	JNZ             row
+	VZEROUPPER
+	RET
 
-heads:
-	MOVLQSX       (BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z1, Z1, Z1
-	VPDPBUSD      Z16, Z0, Z1
-	MOVLQSX       4(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z3, Z3, Z3
-	VPDPBUSD      Z16, Z2, Z3
-	MOVLQSX       8(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z5, Z5, Z5
-	VPDPBUSD      Z16, Z4, Z5
-	MOVLQSX       12(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z7, Z7, Z7
-	VPDPBUSD      Z16, Z6, Z7
-	MOVLQSX       16(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z9, Z9, Z9
-	VPDPBUSD      Z16, Z8, Z9
-	MOVLQSX       20(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z11, Z11, Z11
-	VPDPBUSD      Z16, Z10, Z11
-	MOVLQSX       24(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z13, Z13, Z13
-	VPDPBUSD      Z16, Z12, Z13
-	MOVLQSX       28(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z15, Z15, Z15
-	VPDPBUSD      Z16, Z14, Z15
-	VPUNPCKLDQ    Z3, Z1, Z16
-	VPUNPCKHDQ    Z3, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z7, Z5, Z16
-	VPUNPCKHDQ    Z7, Z5, Z5
-	VPADDD        Z16, Z5, Z5
-	VPUNPCKLQDQ   Z5, Z1, Z16
-	VPUNPCKHQDQ   Z5, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z11, Z9, Z16
-	VPUNPCKHDQ    Z11, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VPUNPCKLDQ    Z15, Z13, Z16
-	VPUNPCKHDQ    Z15, Z13, Z13
-	VPADDD        Z16, Z13, Z13
-	VPUNPCKLQDQ   Z13, Z9, Z16
-	VPUNPCKHQDQ   Z13, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VEXTRACTI64X4 $0x01, Z1, Y16
-	VPADDD        Y16, Y1, Y1
-	VEXTRACTI64X4 $0x01, Z9, Y16
-	VPADDD        Y16, Y9, Y9
-	VSHUFI64X2    $0x00, Y9, Y1, Y16
-	VSHUFI64X2    $0x03, Y9, Y1, Y1
-	VPADDD        Y16, Y1, Y1
-	VCVTDQ2PS     Y1, Y1
-	VMOVUPS       Y1, (DI)
-	ADDQ          R11, DI
-	ADDQ          $0x40, R8
-	DECQ          R9
-	JNZ           heads
-	MOVQ          m+40(FP), R9
-	MOVQ          lds+96(FP), R10
-	MOVQ          offsets+80(FP), R11
-	MOVQ          factors+88(FP), R12
-	MOVQ          scores+0(FP), R14
-	VMOVSS        rest+104(FP), X2
-	MOVQ          CX, R13
+// func refine2x3AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine2x3AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
 
-scores:
-	XORQ DI, DI
+row:
+	LEAQ            128(SI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R10
+	IMUL3Q          $0x18, R10, R10
+	PREFETCHT1      (BX)(R10*1)
+	MOVLQSX         (SI), R10
+	IMUL3Q          $0x18, R10, R12
+	ADDQ            BX, R12
+	VBROADCASTI32X4 (R12), Z2
+	VPSRLVD         shifts<>+0(SB), Z2, Z2
+	VPANDD          pairs<>+0(SB), Z2, Z1
+	VPBROADCASTQ    16(R12), Z2
+	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x01, Z1, Z1
+	VPANDD          singles<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	MOVLQSX         (DI), R11
+	MOVQ            R11, R12
+	IMULQ           stride+32(FP), R12
+	VPXORD          Z3, Z3, Z3
+	VPDPBUSD        (R13)(R12*1), Z1, Z3
+	VPXORD          Z4, Z4, Z4
+	VPDPBUSD        64(R13)(R12*1), Z1, Z4
+	VUNPCKLPS       Z4, Z3, Z1
+	VUNPCKHPS       Z4, Z3, Z2
+	VPADDD          Z2, Z1, Z1
+	VUNPCKLPD       Z1, Z1, Z2
+	VUNPCKHPD       Z1, Z1, Z1
+	VPADDD          Z1, Z2, Z2
+	VEXTRACTF64X4   $0x01, Z2, Y1
+	VPADDD          Y1, Y2, Y2
+	VEXTRACTF32X4   $0x01, Y2, X1
+	VPADDD          X1, X2, X2
+	VCVTDQ2PS       X2, X2
+	IMULQ           lds+80(FP), R11
+	MOVQ            offsets+64(FP), R12
+	VMULPS          (R12)(R11*1), X0, X1
+	VADDPS          X1, X2, X2
+	MOVQ            factors+72(FP), R12
+	VMULPS          (R12)(R11*1), X2, X2
+	LEAQ            (AX)(R10*4), R12
+	VMOVSS          (R12), X1
+	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
+	VADDPS          X1, X2, X2
+	VMOVSS          X2, (R12)
+	VEXTRACTPS      $0x01, X2, (R12)(CX*1)
+	VMOVUPS         X2, (DX)
+	ADDQ            $0x10, DX
+	ADDQ            $0x04, SI
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
+	VZEROUPPER
+	RET
 
-score:
-	MOVLQSX (BX)(DI*4), R8
-	IMULQ   R10, R8
-	MOVLQSX (DX)(DI*4), AX
-	VMULSS  (R11)(R8*1), X2, X0
-	VADDSS  (R13)(DI*4), X0, X0
-	VMULSS  (R12)(R8*1), X0, X0
-	VADDSS  (R14)(AX*4), X0, X0
-	VMOVSS  X0, (R14)(AX*4)
-	VMOVSS  X0, (R13)(DI*4)
-	INCQ    DI
-	CMPQ    DI, SI
-	JE      scored
-	CMPQ    DI, $0x08
-	JNE     score
+// func refine3x3AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine3x3AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
 
-scored:
-	ADDQ $0x04, R11
-	ADDQ $0x04, R12
-	ADDQ ldo+24(FP), R13
-	ADDQ ld+8(FP), R14
-	DECQ R9
-	JNZ  scores
-	ADDQ $0x20, CX
-	ADDQ $0x20, DX
-	ADDQ $0x20, BX
-	SUBQ $0x08, SI
-	JG   rows
+row:
+	LEAQ            128(SI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R10
+	IMUL3Q          $0x18, R10, R10
+	PREFETCHT1      (BX)(R10*1)
+	MOVLQSX         (SI), R10
+	IMUL3Q          $0x18, R10, R12
+	ADDQ            BX, R12
+	VBROADCASTI32X4 (R12), Z2
+	VPSRLVD         shifts<>+0(SB), Z2, Z2
+	VPANDD          pairs<>+0(SB), Z2, Z1
+	VPBROADCASTQ    16(R12), Z2
+	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x01, Z1, Z1
+	VPANDD          singles<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	MOVLQSX         (DI), R11
+	MOVQ            R11, R12
+	IMULQ           stride+32(FP), R12
+	VPXORD          Z3, Z3, Z3
+	VPDPBUSD        (R13)(R12*1), Z1, Z3
+	VPXORD          Z4, Z4, Z4
+	VPDPBUSD        64(R13)(R12*1), Z1, Z4
+	VPXORD          Z5, Z5, Z5
+	VPDPBUSD        128(R13)(R12*1), Z1, Z5
+	VUNPCKLPS       Z4, Z3, Z1
+	VUNPCKHPS       Z4, Z3, Z2
+	VPADDD          Z2, Z1, Z1
+	VUNPCKLPS       Z5, Z5, Z2
+	VUNPCKHPS       Z5, Z5, Z6
+	VPADDD          Z6, Z2, Z2
+	VUNPCKLPD       Z2, Z1, Z6
+	VUNPCKHPD       Z2, Z1, Z1
+	VPADDD          Z1, Z6, Z6
+	VEXTRACTF64X4   $0x01, Z6, Y1
+	VPADDD          Y1, Y6, Y6
+	VEXTRACTF32X4   $0x01, Y6, X1
+	VPADDD          X1, X6, X6
+	VCVTDQ2PS       X6, X6
+	IMULQ           lds+80(FP), R11
+	MOVQ            offsets+64(FP), R12
+	VMULPS          (R12)(R11*1), X0, X1
+	VADDPS          X1, X6, X6
+	MOVQ            factors+72(FP), R12
+	VMULPS          (R12)(R11*1), X6, X6
+	LEAQ            (AX)(R10*4), R12
+	VMOVSS          (R12), X1
+	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
+	VADDPS          X1, X6, X6
+	VMOVSS          X6, (R12)
+	VEXTRACTPS      $0x01, X6, (R12)(CX*1)
+	VEXTRACTPS      $0x02, X6, (R12)(CX*2)
+	VMOVUPS         X6, (DX)
+	ADDQ            $0x10, DX
+	ADDQ            $0x04, SI
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
+	VZEROUPPER
+	RET
+
+// func refine4x3AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine4x3AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
+
+row:
+	LEAQ            128(SI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R10
+	IMUL3Q          $0x18, R10, R10
+	PREFETCHT1      (BX)(R10*1)
+	MOVLQSX         (SI), R10
+	IMUL3Q          $0x18, R10, R12
+	ADDQ            BX, R12
+	VBROADCASTI32X4 (R12), Z2
+	VPSRLVD         shifts<>+0(SB), Z2, Z2
+	VPANDD          pairs<>+0(SB), Z2, Z1
+	VPBROADCASTQ    16(R12), Z2
+	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x01, Z1, Z1
+	VPANDD          singles<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	MOVLQSX         (DI), R11
+	MOVQ            R11, R12
+	IMULQ           stride+32(FP), R12
+	VPXORD          Z3, Z3, Z3
+	VPDPBUSD        (R13)(R12*1), Z1, Z3
+	VPXORD          Z4, Z4, Z4
+	VPDPBUSD        64(R13)(R12*1), Z1, Z4
+	VPXORD          Z5, Z5, Z5
+	VPDPBUSD        128(R13)(R12*1), Z1, Z5
+	VPXORD          Z6, Z6, Z6
+	VPDPBUSD        192(R13)(R12*1), Z1, Z6
+	VUNPCKLPS       Z4, Z3, Z1
+	VUNPCKHPS       Z4, Z3, Z2
+	VPADDD          Z2, Z1, Z1
+	VUNPCKLPS       Z6, Z5, Z2
+	VUNPCKHPS       Z6, Z5, Z7
+	VPADDD          Z7, Z2, Z2
+	VUNPCKLPD       Z2, Z1, Z7
+	VUNPCKHPD       Z2, Z1, Z1
+	VPADDD          Z1, Z7, Z7
+	VEXTRACTF64X4   $0x01, Z7, Y1
+	VPADDD          Y1, Y7, Y7
+	VEXTRACTF32X4   $0x01, Y7, X1
+	VPADDD          X1, X7, X7
+	VCVTDQ2PS       X7, X7
+	IMULQ           lds+80(FP), R11
+	MOVQ            offsets+64(FP), R12
+	VMULPS          (R12)(R11*1), X0, X1
+	VADDPS          X1, X7, X7
+	MOVQ            factors+72(FP), R12
+	VMULPS          (R12)(R11*1), X7, X7
+	LEAQ            (AX)(R10*4), R12
+	LEAQ            (R12)(CX*2), R11
+	VMOVSS          (R12), X1
+	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
+	VINSERTPS       $0x30, (R11)(CX*1), X1, X1
+	VADDPS          X1, X7, X7
+	VMOVSS          X7, (R12)
+	VEXTRACTPS      $0x01, X7, (R12)(CX*1)
+	VEXTRACTPS      $0x02, X7, (R12)(CX*2)
+	VEXTRACTPS      $0x03, X7, (R11)(CX*1)
+	VMOVUPS         X7, (DX)
+	ADDQ            $0x10, DX
+	ADDQ            $0x04, SI
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
 	VZEROUPPER
 	RET
 
@@ -13082,238 +13536,286 @@ heads:
 	VZEROUPPER
 	RET
 
-// func refine4AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// func refine1x4AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
-TEXT ·refine4AVX512(SB), NOSPLIT, $0-120
-	MOVQ out+16(FP), CX
-	MOVQ rows+64(FP), DX
-	MOVQ sets+72(FP), BX
-	MOVQ n+112(FP), SI
+TEXT ·refine1x4AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), CX
+	MOVQ         packed+40(FP), DX
+	MOVQ         rows+48(FP), BX
+	MOVQ         sets+56(FP), SI
+	MOVQ         n+96(FP), DI
+	LEAQ         -4(BX)(DI*4), R8
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R12
 
-rows:
-	MOVQ         packed+56(FP), DI
-	LEAQ         -4(DX)(SI*4), R8
-	LEAQ         128(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x20, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      (DX), AX
-	IMUL3Q       $0x20, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y0
-	VPSRLW       $0x04, Y0, Y16
-	VINSERTI64X4 $0x01, Y16, Z0, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z0
-	LEAQ         132(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x20, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      4(DX), AX
-	IMUL3Q       $0x20, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y2
-	VPSRLW       $0x04, Y2, Y16
-	VINSERTI64X4 $0x01, Y16, Z2, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z2
-	LEAQ         136(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x20, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      8(DX), AX
-	IMUL3Q       $0x20, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y4
-	VPSRLW       $0x04, Y4, Y16
-	VINSERTI64X4 $0x01, Y16, Z4, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z4
-	LEAQ         140(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x20, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      12(DX), AX
-	IMUL3Q       $0x20, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y6
-	VPSRLW       $0x04, Y6, Y16
-	VINSERTI64X4 $0x01, Y16, Z6, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z6
-	LEAQ         144(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x20, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      16(DX), AX
-	IMUL3Q       $0x20, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y8
-	VPSRLW       $0x04, Y8, Y16
-	VINSERTI64X4 $0x01, Y16, Z8, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z8
-	LEAQ         148(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x20, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      20(DX), AX
-	IMUL3Q       $0x20, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y10
-	VPSRLW       $0x04, Y10, Y16
-	VINSERTI64X4 $0x01, Y16, Z10, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z10
-	LEAQ         152(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x20, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      24(DX), AX
-	IMUL3Q       $0x20, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y12
-	VPSRLW       $0x04, Y12, Y16
-	VINSERTI64X4 $0x01, Y16, Z12, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z12
-	LEAQ         156(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x20, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      28(DX), AX
-	IMUL3Q       $0x20, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y14
-	VPSRLW       $0x04, Y14, Y16
-	VINSERTI64X4 $0x01, Y16, Z14, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z14
-	MOVQ         q+32(FP), R8
-	MOVQ         m+40(FP), R9
-	MOVQ         stride+48(FP), R10
-	MOVQ         ldo+24(FP), R11
-	MOVQ         CX, DI
-
-heads:
-	MOVLQSX       (BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z1, Z1, Z1
-	VPDPBUSD      Z16, Z0, Z1
-	MOVLQSX       4(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
+row:
+	LEAQ          128(BX), R11
+	CMPQ          R11, R8
+	CMOVQHI       R8, R11
+	MOVLQSX       (R11), R9
+	IMUL3Q        $0x20, R9, R9
+	PREFETCHT1    (DX)(R9*1)
+	MOVLQSX       (BX), R9
+	IMUL3Q        $0x20, R9, R11
+	ADDQ          DX, R11
+	VMOVDQU64     (R11), Y1
+	VPSRLW        $0x04, Y1, Y2
+	VINSERTI64X4  $0x01, Y2, Z1, Z2
+	VPANDD        nibbles<>+0(SB), Z2, Z1
+	MOVLQSX       (SI), R10
+	MOVQ          R10, R11
+	IMULQ         stride+32(FP), R11
 	VPXORD        Z3, Z3, Z3
-	VPDPBUSD      Z16, Z2, Z3
-	MOVLQSX       8(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
+	VPDPBUSD      (R12)(R11*1), Z1, Z3
+	VUNPCKLPS     Z3, Z3, Z2
+	VUNPCKHPS     Z3, Z3, Z4
+	VPADDD        Z4, Z2, Z2
+	VUNPCKLPD     Z2, Z2, Z4
+	VUNPCKHPD     Z2, Z2, Z2
+	VPADDD        Z2, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y2
+	VPADDD        Y2, Y4, Y4
+	VEXTRACTF32X4 $0x01, Y4, X2
+	VPADDD        X2, X4, X4
+	VCVTDQ2PS     X4, X4
+	IMULQ         lds+80(FP), R10
+	MOVQ          offsets+64(FP), R11
+	VMULPS        (R11)(R10*1), X0, X1
+	VADDPS        X1, X4, X4
+	MOVQ          factors+72(FP), R11
+	VMULPS        (R11)(R10*1), X4, X4
+	LEAQ          (AX)(R9*4), R11
+	VMOVSS        (R11), X1
+	VADDPS        X1, X4, X4
+	VMOVSS        X4, (R11)
+	VMOVUPS       X4, (CX)
+	ADDQ          $0x10, CX
+	ADDQ          $0x04, BX
+	ADDQ          $0x04, SI
+	DECQ          DI
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func refine2x4AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine2x4AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
+
+row:
+	LEAQ          128(SI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R10
+	IMUL3Q        $0x20, R10, R10
+	PREFETCHT1    (BX)(R10*1)
+	MOVLQSX       (SI), R10
+	IMUL3Q        $0x20, R10, R12
+	ADDQ          BX, R12
+	VMOVDQU64     (R12), Y1
+	VPSRLW        $0x04, Y1, Y2
+	VINSERTI64X4  $0x01, Y2, Z1, Z2
+	VPANDD        nibbles<>+0(SB), Z2, Z1
+	MOVLQSX       (DI), R11
+	MOVQ          R11, R12
+	IMULQ         stride+32(FP), R12
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      (R13)(R12*1), Z1, Z3
+	VPXORD        Z4, Z4, Z4
+	VPDPBUSD      64(R13)(R12*1), Z1, Z4
+	VUNPCKLPS     Z4, Z3, Z2
+	VUNPCKHPS     Z4, Z3, Z5
+	VPADDD        Z5, Z2, Z2
+	VUNPCKLPD     Z2, Z2, Z5
+	VUNPCKHPD     Z2, Z2, Z2
+	VPADDD        Z2, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z5, Y2
+	VPADDD        Y2, Y5, Y5
+	VEXTRACTF32X4 $0x01, Y5, X2
+	VPADDD        X2, X5, X5
+	VCVTDQ2PS     X5, X5
+	IMULQ         lds+80(FP), R11
+	MOVQ          offsets+64(FP), R12
+	VMULPS        (R12)(R11*1), X0, X1
+	VADDPS        X1, X5, X5
+	MOVQ          factors+72(FP), R12
+	VMULPS        (R12)(R11*1), X5, X5
+	LEAQ          (AX)(R10*4), R12
+	VMOVSS        (R12), X1
+	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
+	VADDPS        X1, X5, X5
+	VMOVSS        X5, (R12)
+	VEXTRACTPS    $0x01, X5, (R12)(CX*1)
+	VMOVUPS       X5, (DX)
+	ADDQ          $0x10, DX
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func refine3x4AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine3x4AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
+
+row:
+	LEAQ          128(SI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R10
+	IMUL3Q        $0x20, R10, R10
+	PREFETCHT1    (BX)(R10*1)
+	MOVLQSX       (SI), R10
+	IMUL3Q        $0x20, R10, R12
+	ADDQ          BX, R12
+	VMOVDQU64     (R12), Y1
+	VPSRLW        $0x04, Y1, Y2
+	VINSERTI64X4  $0x01, Y2, Z1, Z2
+	VPANDD        nibbles<>+0(SB), Z2, Z1
+	MOVLQSX       (DI), R11
+	MOVQ          R11, R12
+	IMULQ         stride+32(FP), R12
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      (R13)(R12*1), Z1, Z3
+	VPXORD        Z4, Z4, Z4
+	VPDPBUSD      64(R13)(R12*1), Z1, Z4
 	VPXORD        Z5, Z5, Z5
-	VPDPBUSD      Z16, Z4, Z5
-	MOVLQSX       12(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z7, Z7, Z7
-	VPDPBUSD      Z16, Z6, Z7
-	MOVLQSX       16(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z9, Z9, Z9
-	VPDPBUSD      Z16, Z8, Z9
-	MOVLQSX       20(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z11, Z11, Z11
-	VPDPBUSD      Z16, Z10, Z11
-	MOVLQSX       24(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z13, Z13, Z13
-	VPDPBUSD      Z16, Z12, Z13
-	MOVLQSX       28(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z15, Z15, Z15
-	VPDPBUSD      Z16, Z14, Z15
-	VPUNPCKLDQ    Z3, Z1, Z16
-	VPUNPCKHDQ    Z3, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z7, Z5, Z16
-	VPUNPCKHDQ    Z7, Z5, Z5
-	VPADDD        Z16, Z5, Z5
-	VPUNPCKLQDQ   Z5, Z1, Z16
-	VPUNPCKHQDQ   Z5, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z11, Z9, Z16
-	VPUNPCKHDQ    Z11, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VPUNPCKLDQ    Z15, Z13, Z16
-	VPUNPCKHDQ    Z15, Z13, Z13
-	VPADDD        Z16, Z13, Z13
-	VPUNPCKLQDQ   Z13, Z9, Z16
-	VPUNPCKHQDQ   Z13, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VEXTRACTI64X4 $0x01, Z1, Y16
-	VPADDD        Y16, Y1, Y1
-	VEXTRACTI64X4 $0x01, Z9, Y16
-	VPADDD        Y16, Y9, Y9
-	VSHUFI64X2    $0x00, Y9, Y1, Y16
-	VSHUFI64X2    $0x03, Y9, Y1, Y1
-	VPADDD        Y16, Y1, Y1
-	VCVTDQ2PS     Y1, Y1
-	VMOVUPS       Y1, (DI)
-	ADDQ          R11, DI
-	ADDQ          $0x40, R8
-	DECQ          R9
-	JNZ           heads
-	MOVQ          m+40(FP), R9
-	MOVQ          lds+96(FP), R10
-	MOVQ          offsets+80(FP), R11
-	MOVQ          factors+88(FP), R12
-	MOVQ          scores+0(FP), R14
-	VMOVSS        rest+104(FP), X2
-	MOVQ          CX, R13
+	VPDPBUSD      128(R13)(R12*1), Z1, Z5
+	VUNPCKLPS     Z4, Z3, Z2
+	VUNPCKHPS     Z4, Z3, Z6
+	VPADDD        Z6, Z2, Z2
+	VUNPCKLPS     Z5, Z5, Z6
+	VUNPCKHPS     Z5, Z5, Z7
+	VPADDD        Z7, Z6, Z6
+	VUNPCKLPD     Z6, Z2, Z7
+	VUNPCKHPD     Z6, Z2, Z2
+	VPADDD        Z2, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z7, Y2
+	VPADDD        Y2, Y7, Y7
+	VEXTRACTF32X4 $0x01, Y7, X2
+	VPADDD        X2, X7, X7
+	VCVTDQ2PS     X7, X7
+	IMULQ         lds+80(FP), R11
+	MOVQ          offsets+64(FP), R12
+	VMULPS        (R12)(R11*1), X0, X1
+	VADDPS        X1, X7, X7
+	MOVQ          factors+72(FP), R12
+	VMULPS        (R12)(R11*1), X7, X7
+	LEAQ          (AX)(R10*4), R12
+	VMOVSS        (R12), X1
+	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
+	VADDPS        X1, X7, X7
+	VMOVSS        X7, (R12)
+	VEXTRACTPS    $0x01, X7, (R12)(CX*1)
+	VEXTRACTPS    $0x02, X7, (R12)(CX*2)
+	VMOVUPS       X7, (DX)
+	ADDQ          $0x10, DX
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
+	VZEROUPPER
+	RET
 
-scores:
-	XORQ DI, DI
+// func refine4x4AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine4x4AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
 
-score:
-	MOVLQSX (BX)(DI*4), R8
-	IMULQ   R10, R8
-	MOVLQSX (DX)(DI*4), AX
-	VMULSS  (R11)(R8*1), X2, X0
-	VADDSS  (R13)(DI*4), X0, X0
-	VMULSS  (R12)(R8*1), X0, X0
-	VADDSS  (R14)(AX*4), X0, X0
-	VMOVSS  X0, (R14)(AX*4)
-	VMOVSS  X0, (R13)(DI*4)
-	INCQ    DI
-	CMPQ    DI, SI
-	JE      scored
-	CMPQ    DI, $0x08
-	JNE     score
-
-scored:
-	ADDQ $0x04, R11
-	ADDQ $0x04, R12
-	ADDQ ldo+24(FP), R13
-	ADDQ ld+8(FP), R14
-	DECQ R9
-	JNZ  scores
-	ADDQ $0x20, CX
-	ADDQ $0x20, DX
-	ADDQ $0x20, BX
-	SUBQ $0x08, SI
-	JG   rows
+row:
+	LEAQ          128(SI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R10
+	IMUL3Q        $0x20, R10, R10
+	PREFETCHT1    (BX)(R10*1)
+	MOVLQSX       (SI), R10
+	IMUL3Q        $0x20, R10, R12
+	ADDQ          BX, R12
+	VMOVDQU64     (R12), Y1
+	VPSRLW        $0x04, Y1, Y2
+	VINSERTI64X4  $0x01, Y2, Z1, Z2
+	VPANDD        nibbles<>+0(SB), Z2, Z1
+	MOVLQSX       (DI), R11
+	MOVQ          R11, R12
+	IMULQ         stride+32(FP), R12
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      (R13)(R12*1), Z1, Z3
+	VPXORD        Z4, Z4, Z4
+	VPDPBUSD      64(R13)(R12*1), Z1, Z4
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      128(R13)(R12*1), Z1, Z5
+	VPXORD        Z6, Z6, Z6
+	VPDPBUSD      192(R13)(R12*1), Z1, Z6
+	VUNPCKLPS     Z4, Z3, Z2
+	VUNPCKHPS     Z4, Z3, Z7
+	VPADDD        Z7, Z2, Z2
+	VUNPCKLPS     Z6, Z5, Z7
+	VUNPCKHPS     Z6, Z5, Z8
+	VPADDD        Z8, Z7, Z7
+	VUNPCKLPD     Z7, Z2, Z8
+	VUNPCKHPD     Z7, Z2, Z2
+	VPADDD        Z2, Z8, Z8
+	VEXTRACTF64X4 $0x01, Z8, Y2
+	VPADDD        Y2, Y8, Y8
+	VEXTRACTF32X4 $0x01, Y8, X2
+	VPADDD        X2, X8, X8
+	VCVTDQ2PS     X8, X8
+	IMULQ         lds+80(FP), R11
+	MOVQ          offsets+64(FP), R12
+	VMULPS        (R12)(R11*1), X0, X1
+	VADDPS        X1, X8, X8
+	MOVQ          factors+72(FP), R12
+	VMULPS        (R12)(R11*1), X8, X8
+	LEAQ          (AX)(R10*4), R12
+	LEAQ          (R12)(CX*2), R11
+	VMOVSS        (R12), X1
+	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
+	VINSERTPS     $0x30, (R11)(CX*1), X1, X1
+	VADDPS        X1, X8, X8
+	VMOVSS        X8, (R12)
+	VEXTRACTPS    $0x01, X8, (R12)(CX*1)
+	VEXTRACTPS    $0x02, X8, (R12)(CX*2)
+	VEXTRACTPS    $0x03, X8, (R11)(CX*1)
+	VMOVUPS       X8, (DX)
+	ADDQ          $0x10, DX
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
 	VZEROUPPER
 	RET
 
@@ -13560,278 +14062,306 @@ heads:
 	VZEROUPPER
 	RET
 
-// func refine5AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// func refine1x5AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
-TEXT ·refine5AVX512(SB), NOSPLIT, $0-120
-	MOVQ out+16(FP), CX
-	MOVQ rows+64(FP), DX
-	MOVQ sets+72(FP), BX
-	MOVQ n+112(FP), SI
+TEXT ·refine1x5AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), CX
+	MOVQ         packed+40(FP), DX
+	MOVQ         rows+48(FP), BX
+	MOVQ         sets+56(FP), SI
+	MOVQ         n+96(FP), DI
+	LEAQ         -4(BX)(DI*4), R8
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R12
 
-rows:
-	MOVQ         packed+56(FP), DI
-	LEAQ         -4(DX)(SI*4), R8
-	LEAQ         128(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x28, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      (DX), AX
-	IMUL3Q       $0x28, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y0
-	VPSRLW       $0x04, Y0, Y16
-	VINSERTI64X4 $0x01, Y16, Z0, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z0
-	VPBROADCASTQ 32(AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPSLLW       $0x01, Z0, Z0
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z0, Z0
-	LEAQ         132(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x28, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      4(DX), AX
-	IMUL3Q       $0x28, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y2
-	VPSRLW       $0x04, Y2, Y16
-	VINSERTI64X4 $0x01, Y16, Z2, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z2
-	VPBROADCASTQ 32(AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPSLLW       $0x01, Z2, Z2
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z2, Z2
-	LEAQ         136(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x28, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      8(DX), AX
-	IMUL3Q       $0x28, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y4
-	VPSRLW       $0x04, Y4, Y16
-	VINSERTI64X4 $0x01, Y16, Z4, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z4
-	VPBROADCASTQ 32(AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPSLLW       $0x01, Z4, Z4
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z4, Z4
-	LEAQ         140(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x28, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      12(DX), AX
-	IMUL3Q       $0x28, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y6
-	VPSRLW       $0x04, Y6, Y16
-	VINSERTI64X4 $0x01, Y16, Z6, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z6
-	VPBROADCASTQ 32(AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPSLLW       $0x01, Z6, Z6
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z6, Z6
-	LEAQ         144(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x28, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      16(DX), AX
-	IMUL3Q       $0x28, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y8
-	VPSRLW       $0x04, Y8, Y16
-	VINSERTI64X4 $0x01, Y16, Z8, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z8
-	VPBROADCASTQ 32(AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPSLLW       $0x01, Z8, Z8
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z8, Z8
-	LEAQ         148(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x28, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      20(DX), AX
-	IMUL3Q       $0x28, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y10
-	VPSRLW       $0x04, Y10, Y16
-	VINSERTI64X4 $0x01, Y16, Z10, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z10
-	VPBROADCASTQ 32(AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPSLLW       $0x01, Z10, Z10
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z10, Z10
-	LEAQ         152(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x28, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      24(DX), AX
-	IMUL3Q       $0x28, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y12
-	VPSRLW       $0x04, Y12, Y16
-	VINSERTI64X4 $0x01, Y16, Z12, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z12
-	VPBROADCASTQ 32(AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPSLLW       $0x01, Z12, Z12
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z12, Z12
-	LEAQ         156(DX), AX
-	CMPQ         AX, R8
-	CMOVQHI      R8, AX
-	MOVLQSX      (AX), AX
-	IMUL3Q       $0x28, AX, AX
-	PREFETCHT1   (DI)(AX*1)
-	MOVLQSX      28(DX), AX
-	IMUL3Q       $0x28, AX, AX
-	ADDQ         DI, AX
-	VMOVDQU64    (AX), Y14
-	VPSRLW       $0x04, Y14, Y16
-	VINSERTI64X4 $0x01, Y16, Z14, Z16
-	VPANDD       nibbles<>+0(SB), Z16, Z14
-	VPBROADCASTQ 32(AX), Z16
-	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
-	VPSLLW       $0x01, Z14, Z14
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z14, Z14
-	MOVQ         q+32(FP), R8
-	MOVQ         m+40(FP), R9
-	MOVQ         stride+48(FP), R10
-	MOVQ         ldo+24(FP), R11
-	MOVQ         CX, DI
-
-heads:
-	MOVLQSX       (BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z1, Z1, Z1
-	VPDPBUSD      Z16, Z0, Z1
-	MOVLQSX       4(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
+row:
+	LEAQ          128(BX), R11
+	CMPQ          R11, R8
+	CMOVQHI       R8, R11
+	MOVLQSX       (R11), R9
+	IMUL3Q        $0x28, R9, R9
+	PREFETCHT1    (DX)(R9*1)
+	MOVLQSX       (BX), R9
+	IMUL3Q        $0x28, R9, R11
+	ADDQ          DX, R11
+	VMOVDQU64     (R11), Y1
+	VPSRLW        $0x04, Y1, Y2
+	VINSERTI64X4  $0x01, Y2, Z1, Z2
+	VPANDD        nibbles<>+0(SB), Z2, Z1
+	VPBROADCASTQ  32(R11), Z2
+	VPSRLVQ       bitShifts<>+0(SB), Z2, Z2
+	VPSLLW        $0x01, Z1, Z1
+	VPANDD        singles<>+0(SB), Z2, Z2
+	VPORD         Z2, Z1, Z1
+	MOVLQSX       (SI), R10
+	MOVQ          R10, R11
+	IMULQ         stride+32(FP), R11
 	VPXORD        Z3, Z3, Z3
-	VPDPBUSD      Z16, Z2, Z3
-	MOVLQSX       8(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
+	VPDPBUSD      (R12)(R11*1), Z1, Z3
+	VUNPCKLPS     Z3, Z3, Z2
+	VUNPCKHPS     Z3, Z3, Z4
+	VPADDD        Z4, Z2, Z2
+	VUNPCKLPD     Z2, Z2, Z4
+	VUNPCKHPD     Z2, Z2, Z2
+	VPADDD        Z2, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y2
+	VPADDD        Y2, Y4, Y4
+	VEXTRACTF32X4 $0x01, Y4, X2
+	VPADDD        X2, X4, X4
+	VCVTDQ2PS     X4, X4
+	IMULQ         lds+80(FP), R10
+	MOVQ          offsets+64(FP), R11
+	VMULPS        (R11)(R10*1), X0, X1
+	VADDPS        X1, X4, X4
+	MOVQ          factors+72(FP), R11
+	VMULPS        (R11)(R10*1), X4, X4
+	LEAQ          (AX)(R9*4), R11
+	VMOVSS        (R11), X1
+	VADDPS        X1, X4, X4
+	VMOVSS        X4, (R11)
+	VMOVUPS       X4, (CX)
+	ADDQ          $0x10, CX
+	ADDQ          $0x04, BX
+	ADDQ          $0x04, SI
+	DECQ          DI
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func refine2x5AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine2x5AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
+
+row:
+	LEAQ          128(SI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R10
+	IMUL3Q        $0x28, R10, R10
+	PREFETCHT1    (BX)(R10*1)
+	MOVLQSX       (SI), R10
+	IMUL3Q        $0x28, R10, R12
+	ADDQ          BX, R12
+	VMOVDQU64     (R12), Y1
+	VPSRLW        $0x04, Y1, Y2
+	VINSERTI64X4  $0x01, Y2, Z1, Z2
+	VPANDD        nibbles<>+0(SB), Z2, Z1
+	VPBROADCASTQ  32(R12), Z2
+	VPSRLVQ       bitShifts<>+0(SB), Z2, Z2
+	VPSLLW        $0x01, Z1, Z1
+	VPANDD        singles<>+0(SB), Z2, Z2
+	VPORD         Z2, Z1, Z1
+	MOVLQSX       (DI), R11
+	MOVQ          R11, R12
+	IMULQ         stride+32(FP), R12
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      (R13)(R12*1), Z1, Z3
+	VPXORD        Z4, Z4, Z4
+	VPDPBUSD      64(R13)(R12*1), Z1, Z4
+	VUNPCKLPS     Z4, Z3, Z2
+	VUNPCKHPS     Z4, Z3, Z5
+	VPADDD        Z5, Z2, Z2
+	VUNPCKLPD     Z2, Z2, Z5
+	VUNPCKHPD     Z2, Z2, Z2
+	VPADDD        Z2, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z5, Y2
+	VPADDD        Y2, Y5, Y5
+	VEXTRACTF32X4 $0x01, Y5, X2
+	VPADDD        X2, X5, X5
+	VCVTDQ2PS     X5, X5
+	IMULQ         lds+80(FP), R11
+	MOVQ          offsets+64(FP), R12
+	VMULPS        (R12)(R11*1), X0, X1
+	VADDPS        X1, X5, X5
+	MOVQ          factors+72(FP), R12
+	VMULPS        (R12)(R11*1), X5, X5
+	LEAQ          (AX)(R10*4), R12
+	VMOVSS        (R12), X1
+	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
+	VADDPS        X1, X5, X5
+	VMOVSS        X5, (R12)
+	VEXTRACTPS    $0x01, X5, (R12)(CX*1)
+	VMOVUPS       X5, (DX)
+	ADDQ          $0x10, DX
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func refine3x5AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine3x5AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
+
+row:
+	LEAQ          128(SI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R10
+	IMUL3Q        $0x28, R10, R10
+	PREFETCHT1    (BX)(R10*1)
+	MOVLQSX       (SI), R10
+	IMUL3Q        $0x28, R10, R12
+	ADDQ          BX, R12
+	VMOVDQU64     (R12), Y1
+	VPSRLW        $0x04, Y1, Y2
+	VINSERTI64X4  $0x01, Y2, Z1, Z2
+	VPANDD        nibbles<>+0(SB), Z2, Z1
+	VPBROADCASTQ  32(R12), Z2
+	VPSRLVQ       bitShifts<>+0(SB), Z2, Z2
+	VPSLLW        $0x01, Z1, Z1
+	VPANDD        singles<>+0(SB), Z2, Z2
+	VPORD         Z2, Z1, Z1
+	MOVLQSX       (DI), R11
+	MOVQ          R11, R12
+	IMULQ         stride+32(FP), R12
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      (R13)(R12*1), Z1, Z3
+	VPXORD        Z4, Z4, Z4
+	VPDPBUSD      64(R13)(R12*1), Z1, Z4
 	VPXORD        Z5, Z5, Z5
-	VPDPBUSD      Z16, Z4, Z5
-	MOVLQSX       12(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z7, Z7, Z7
-	VPDPBUSD      Z16, Z6, Z7
-	MOVLQSX       16(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z9, Z9, Z9
-	VPDPBUSD      Z16, Z8, Z9
-	MOVLQSX       20(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z11, Z11, Z11
-	VPDPBUSD      Z16, Z10, Z11
-	MOVLQSX       24(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z13, Z13, Z13
-	VPDPBUSD      Z16, Z12, Z13
-	MOVLQSX       28(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z15, Z15, Z15
-	VPDPBUSD      Z16, Z14, Z15
-	VPUNPCKLDQ    Z3, Z1, Z16
-	VPUNPCKHDQ    Z3, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z7, Z5, Z16
-	VPUNPCKHDQ    Z7, Z5, Z5
-	VPADDD        Z16, Z5, Z5
-	VPUNPCKLQDQ   Z5, Z1, Z16
-	VPUNPCKHQDQ   Z5, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z11, Z9, Z16
-	VPUNPCKHDQ    Z11, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VPUNPCKLDQ    Z15, Z13, Z16
-	VPUNPCKHDQ    Z15, Z13, Z13
-	VPADDD        Z16, Z13, Z13
-	VPUNPCKLQDQ   Z13, Z9, Z16
-	VPUNPCKHQDQ   Z13, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VEXTRACTI64X4 $0x01, Z1, Y16
-	VPADDD        Y16, Y1, Y1
-	VEXTRACTI64X4 $0x01, Z9, Y16
-	VPADDD        Y16, Y9, Y9
-	VSHUFI64X2    $0x00, Y9, Y1, Y16
-	VSHUFI64X2    $0x03, Y9, Y1, Y1
-	VPADDD        Y16, Y1, Y1
-	VCVTDQ2PS     Y1, Y1
-	VMOVUPS       Y1, (DI)
-	ADDQ          R11, DI
-	ADDQ          $0x40, R8
-	DECQ          R9
-	JNZ           heads
-	MOVQ          m+40(FP), R9
-	MOVQ          lds+96(FP), R10
-	MOVQ          offsets+80(FP), R11
-	MOVQ          factors+88(FP), R12
-	MOVQ          scores+0(FP), R14
-	VMOVSS        rest+104(FP), X2
-	MOVQ          CX, R13
+	VPDPBUSD      128(R13)(R12*1), Z1, Z5
+	VUNPCKLPS     Z4, Z3, Z2
+	VUNPCKHPS     Z4, Z3, Z6
+	VPADDD        Z6, Z2, Z2
+	VUNPCKLPS     Z5, Z5, Z6
+	VUNPCKHPS     Z5, Z5, Z7
+	VPADDD        Z7, Z6, Z6
+	VUNPCKLPD     Z6, Z2, Z7
+	VUNPCKHPD     Z6, Z2, Z2
+	VPADDD        Z2, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z7, Y2
+	VPADDD        Y2, Y7, Y7
+	VEXTRACTF32X4 $0x01, Y7, X2
+	VPADDD        X2, X7, X7
+	VCVTDQ2PS     X7, X7
+	IMULQ         lds+80(FP), R11
+	MOVQ          offsets+64(FP), R12
+	VMULPS        (R12)(R11*1), X0, X1
+	VADDPS        X1, X7, X7
+	MOVQ          factors+72(FP), R12
+	VMULPS        (R12)(R11*1), X7, X7
+	LEAQ          (AX)(R10*4), R12
+	VMOVSS        (R12), X1
+	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
+	VADDPS        X1, X7, X7
+	VMOVSS        X7, (R12)
+	VEXTRACTPS    $0x01, X7, (R12)(CX*1)
+	VEXTRACTPS    $0x02, X7, (R12)(CX*2)
+	VMOVUPS       X7, (DX)
+	ADDQ          $0x10, DX
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
+	VZEROUPPER
+	RET
 
-scores:
-	XORQ DI, DI
+// func refine4x5AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine4x5AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
 
-score:
-	MOVLQSX (BX)(DI*4), R8
-	IMULQ   R10, R8
-	MOVLQSX (DX)(DI*4), AX
-	VMULSS  (R11)(R8*1), X2, X0
-	VADDSS  (R13)(DI*4), X0, X0
-	VMULSS  (R12)(R8*1), X0, X0
-	VADDSS  (R14)(AX*4), X0, X0
-	VMOVSS  X0, (R14)(AX*4)
-	VMOVSS  X0, (R13)(DI*4)
-	INCQ    DI
-	CMPQ    DI, SI
-	JE      scored
-	CMPQ    DI, $0x08
-	JNE     score
-
-scored:
-	ADDQ $0x04, R11
-	ADDQ $0x04, R12
-	ADDQ ldo+24(FP), R13
-	ADDQ ld+8(FP), R14
-	DECQ R9
-	JNZ  scores
-	ADDQ $0x20, CX
-	ADDQ $0x20, DX
-	ADDQ $0x20, BX
-	SUBQ $0x08, SI
-	JG   rows
+row:
+	LEAQ          128(SI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R10
+	IMUL3Q        $0x28, R10, R10
+	PREFETCHT1    (BX)(R10*1)
+	MOVLQSX       (SI), R10
+	IMUL3Q        $0x28, R10, R12
+	ADDQ          BX, R12
+	VMOVDQU64     (R12), Y1
+	VPSRLW        $0x04, Y1, Y2
+	VINSERTI64X4  $0x01, Y2, Z1, Z2
+	VPANDD        nibbles<>+0(SB), Z2, Z1
+	VPBROADCASTQ  32(R12), Z2
+	VPSRLVQ       bitShifts<>+0(SB), Z2, Z2
+	VPSLLW        $0x01, Z1, Z1
+	VPANDD        singles<>+0(SB), Z2, Z2
+	VPORD         Z2, Z1, Z1
+	MOVLQSX       (DI), R11
+	MOVQ          R11, R12
+	IMULQ         stride+32(FP), R12
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      (R13)(R12*1), Z1, Z3
+	VPXORD        Z4, Z4, Z4
+	VPDPBUSD      64(R13)(R12*1), Z1, Z4
+	VPXORD        Z5, Z5, Z5
+	VPDPBUSD      128(R13)(R12*1), Z1, Z5
+	VPXORD        Z6, Z6, Z6
+	VPDPBUSD      192(R13)(R12*1), Z1, Z6
+	VUNPCKLPS     Z4, Z3, Z2
+	VUNPCKHPS     Z4, Z3, Z7
+	VPADDD        Z7, Z2, Z2
+	VUNPCKLPS     Z6, Z5, Z7
+	VUNPCKHPS     Z6, Z5, Z8
+	VPADDD        Z8, Z7, Z7
+	VUNPCKLPD     Z7, Z2, Z8
+	VUNPCKHPD     Z7, Z2, Z2
+	VPADDD        Z2, Z8, Z8
+	VEXTRACTF64X4 $0x01, Z8, Y2
+	VPADDD        Y2, Y8, Y8
+	VEXTRACTF32X4 $0x01, Y8, X2
+	VPADDD        X2, X8, X8
+	VCVTDQ2PS     X8, X8
+	IMULQ         lds+80(FP), R11
+	MOVQ          offsets+64(FP), R12
+	VMULPS        (R12)(R11*1), X0, X1
+	VADDPS        X1, X8, X8
+	MOVQ          factors+72(FP), R12
+	VMULPS        (R12)(R11*1), X8, X8
+	LEAQ          (AX)(R10*4), R12
+	LEAQ          (R12)(CX*2), R11
+	VMOVSS        (R12), X1
+	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
+	VINSERTPS     $0x30, (R11)(CX*1), X1, X1
+	VADDPS        X1, X8, X8
+	VMOVSS        X8, (R12)
+	VEXTRACTPS    $0x01, X8, (R12)(CX*1)
+	VEXTRACTPS    $0x02, X8, (R12)(CX*2)
+	VEXTRACTPS    $0x03, X8, (R11)(CX*1)
+	VMOVUPS       X8, (DX)
+	ADDQ          $0x10, DX
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
 	VZEROUPPER
 	RET
 
@@ -14096,278 +14626,306 @@ heads:
 	VZEROUPPER
 	RET
 
-// func refine6AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// func refine1x6AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
-TEXT ·refine6AVX512(SB), NOSPLIT, $0-120
-	MOVQ out+16(FP), CX
-	MOVQ rows+64(FP), DX
-	MOVQ sets+72(FP), BX
-	MOVQ n+112(FP), SI
+TEXT ·refine1x6AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), CX
+	MOVQ         packed+40(FP), DX
+	MOVQ         rows+48(FP), BX
+	MOVQ         sets+56(FP), SI
+	MOVQ         n+96(FP), DI
+	LEAQ         -4(BX)(DI*4), R8
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R12
 
-rows:
-	MOVQ            packed+56(FP), DI
-	LEAQ            -4(DX)(SI*4), R8
-	LEAQ            128(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x30, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         (DX), AX
-	IMUL3Q          $0x30, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y0
-	VPSRLW          $0x04, Y0, Y16
-	VINSERTI64X4    $0x01, Y16, Z0, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z0
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z0, Z0
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z0, Z0
-	LEAQ            132(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x30, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         4(DX), AX
-	IMUL3Q          $0x30, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y2
-	VPSRLW          $0x04, Y2, Y16
-	VINSERTI64X4    $0x01, Y16, Z2, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z2
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z2, Z2
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z2, Z2
-	LEAQ            136(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x30, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         8(DX), AX
-	IMUL3Q          $0x30, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y4
-	VPSRLW          $0x04, Y4, Y16
-	VINSERTI64X4    $0x01, Y16, Z4, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z4
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z4, Z4
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z4, Z4
-	LEAQ            140(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x30, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         12(DX), AX
-	IMUL3Q          $0x30, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y6
-	VPSRLW          $0x04, Y6, Y16
-	VINSERTI64X4    $0x01, Y16, Z6, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z6
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z6, Z6
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z6, Z6
-	LEAQ            144(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x30, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         16(DX), AX
-	IMUL3Q          $0x30, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y8
-	VPSRLW          $0x04, Y8, Y16
-	VINSERTI64X4    $0x01, Y16, Z8, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z8
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z8, Z8
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z8, Z8
-	LEAQ            148(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x30, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         20(DX), AX
-	IMUL3Q          $0x30, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y10
-	VPSRLW          $0x04, Y10, Y16
-	VINSERTI64X4    $0x01, Y16, Z10, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z10
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z10, Z10
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z10, Z10
-	LEAQ            152(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x30, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         24(DX), AX
-	IMUL3Q          $0x30, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y12
-	VPSRLW          $0x04, Y12, Y16
-	VINSERTI64X4    $0x01, Y16, Z12, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z12
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z12, Z12
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z12, Z12
-	LEAQ            156(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x30, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         28(DX), AX
-	IMUL3Q          $0x30, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y14
-	VPSRLW          $0x04, Y14, Y16
-	VINSERTI64X4    $0x01, Y16, Z14, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z14
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z14, Z14
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z14, Z14
-	MOVQ            q+32(FP), R8
-	MOVQ            m+40(FP), R9
-	MOVQ            stride+48(FP), R10
-	MOVQ            ldo+24(FP), R11
-	MOVQ            CX, DI
+row:
+	LEAQ            128(BX), R11
+	CMPQ            R11, R8
+	CMOVQHI         R8, R11
+	MOVLQSX         (R11), R9
+	IMUL3Q          $0x30, R9, R9
+	PREFETCHT1      (DX)(R9*1)
+	MOVLQSX         (BX), R9
+	IMUL3Q          $0x30, R9, R11
+	ADDQ            DX, R11
+	VMOVDQU64       (R11), Y1
+	VPSRLW          $0x04, Y1, Y2
+	VINSERTI64X4    $0x01, Y2, Z1, Z2
+	VPANDD          nibbles<>+0(SB), Z2, Z1
+	VBROADCASTI32X4 32(R11), Z2
+	VPSRLVD         shifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x02, Z1, Z1
+	VPANDD          pairs<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	MOVLQSX         (SI), R10
+	MOVQ            R10, R11
+	IMULQ           stride+32(FP), R11
+	VPXORD          Z3, Z3, Z3
+	VPDPBUSD        (R12)(R11*1), Z1, Z3
+	VUNPCKLPS       Z3, Z3, Z2
+	VUNPCKHPS       Z3, Z3, Z4
+	VPADDD          Z4, Z2, Z2
+	VUNPCKLPD       Z2, Z2, Z4
+	VUNPCKHPD       Z2, Z2, Z2
+	VPADDD          Z2, Z4, Z4
+	VEXTRACTF64X4   $0x01, Z4, Y2
+	VPADDD          Y2, Y4, Y4
+	VEXTRACTF32X4   $0x01, Y4, X2
+	VPADDD          X2, X4, X4
+	VCVTDQ2PS       X4, X4
+	IMULQ           lds+80(FP), R10
+	MOVQ            offsets+64(FP), R11
+	VMULPS          (R11)(R10*1), X0, X1
+	VADDPS          X1, X4, X4
+	MOVQ            factors+72(FP), R11
+	VMULPS          (R11)(R10*1), X4, X4
+	LEAQ            (AX)(R9*4), R11
+	VMOVSS          (R11), X1
+	VADDPS          X1, X4, X4
+	VMOVSS          X4, (R11)
+	VMOVUPS         X4, (CX)
+	ADDQ            $0x10, CX
+	ADDQ            $0x04, BX
+	ADDQ            $0x04, SI
+	DECQ            DI
+	JNZ             row
+	VZEROUPPER
+	RET
 
-heads:
-	MOVLQSX       (BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z1, Z1, Z1
-	VPDPBUSD      Z16, Z0, Z1
-	MOVLQSX       4(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z3, Z3, Z3
-	VPDPBUSD      Z16, Z2, Z3
-	MOVLQSX       8(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z5, Z5, Z5
-	VPDPBUSD      Z16, Z4, Z5
-	MOVLQSX       12(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z7, Z7, Z7
-	VPDPBUSD      Z16, Z6, Z7
-	MOVLQSX       16(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z9, Z9, Z9
-	VPDPBUSD      Z16, Z8, Z9
-	MOVLQSX       20(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z11, Z11, Z11
-	VPDPBUSD      Z16, Z10, Z11
-	MOVLQSX       24(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z13, Z13, Z13
-	VPDPBUSD      Z16, Z12, Z13
-	MOVLQSX       28(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z15, Z15, Z15
-	VPDPBUSD      Z16, Z14, Z15
-	VPUNPCKLDQ    Z3, Z1, Z16
-	VPUNPCKHDQ    Z3, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z7, Z5, Z16
-	VPUNPCKHDQ    Z7, Z5, Z5
-	VPADDD        Z16, Z5, Z5
-	VPUNPCKLQDQ   Z5, Z1, Z16
-	VPUNPCKHQDQ   Z5, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z11, Z9, Z16
-	VPUNPCKHDQ    Z11, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VPUNPCKLDQ    Z15, Z13, Z16
-	VPUNPCKHDQ    Z15, Z13, Z13
-	VPADDD        Z16, Z13, Z13
-	VPUNPCKLQDQ   Z13, Z9, Z16
-	VPUNPCKHQDQ   Z13, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VEXTRACTI64X4 $0x01, Z1, Y16
-	VPADDD        Y16, Y1, Y1
-	VEXTRACTI64X4 $0x01, Z9, Y16
-	VPADDD        Y16, Y9, Y9
-	VSHUFI64X2    $0x00, Y9, Y1, Y16
-	VSHUFI64X2    $0x03, Y9, Y1, Y1
-	VPADDD        Y16, Y1, Y1
-	VCVTDQ2PS     Y1, Y1
-	VMOVUPS       Y1, (DI)
-	ADDQ          R11, DI
-	ADDQ          $0x40, R8
-	DECQ          R9
-	JNZ           heads
-	MOVQ          m+40(FP), R9
-	MOVQ          lds+96(FP), R10
-	MOVQ          offsets+80(FP), R11
-	MOVQ          factors+88(FP), R12
-	MOVQ          scores+0(FP), R14
-	VMOVSS        rest+104(FP), X2
-	MOVQ          CX, R13
+// func refine2x6AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine2x6AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
 
-scores:
-	XORQ DI, DI
+row:
+	LEAQ            128(SI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R10
+	IMUL3Q          $0x30, R10, R10
+	PREFETCHT1      (BX)(R10*1)
+	MOVLQSX         (SI), R10
+	IMUL3Q          $0x30, R10, R12
+	ADDQ            BX, R12
+	VMOVDQU64       (R12), Y1
+	VPSRLW          $0x04, Y1, Y2
+	VINSERTI64X4    $0x01, Y2, Z1, Z2
+	VPANDD          nibbles<>+0(SB), Z2, Z1
+	VBROADCASTI32X4 32(R12), Z2
+	VPSRLVD         shifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x02, Z1, Z1
+	VPANDD          pairs<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	MOVLQSX         (DI), R11
+	MOVQ            R11, R12
+	IMULQ           stride+32(FP), R12
+	VPXORD          Z3, Z3, Z3
+	VPDPBUSD        (R13)(R12*1), Z1, Z3
+	VPXORD          Z4, Z4, Z4
+	VPDPBUSD        64(R13)(R12*1), Z1, Z4
+	VUNPCKLPS       Z4, Z3, Z2
+	VUNPCKHPS       Z4, Z3, Z5
+	VPADDD          Z5, Z2, Z2
+	VUNPCKLPD       Z2, Z2, Z5
+	VUNPCKHPD       Z2, Z2, Z2
+	VPADDD          Z2, Z5, Z5
+	VEXTRACTF64X4   $0x01, Z5, Y2
+	VPADDD          Y2, Y5, Y5
+	VEXTRACTF32X4   $0x01, Y5, X2
+	VPADDD          X2, X5, X5
+	VCVTDQ2PS       X5, X5
+	IMULQ           lds+80(FP), R11
+	MOVQ            offsets+64(FP), R12
+	VMULPS          (R12)(R11*1), X0, X1
+	VADDPS          X1, X5, X5
+	MOVQ            factors+72(FP), R12
+	VMULPS          (R12)(R11*1), X5, X5
+	LEAQ            (AX)(R10*4), R12
+	VMOVSS          (R12), X1
+	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
+	VADDPS          X1, X5, X5
+	VMOVSS          X5, (R12)
+	VEXTRACTPS      $0x01, X5, (R12)(CX*1)
+	VMOVUPS         X5, (DX)
+	ADDQ            $0x10, DX
+	ADDQ            $0x04, SI
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
+	VZEROUPPER
+	RET
 
-score:
-	MOVLQSX (BX)(DI*4), R8
-	IMULQ   R10, R8
-	MOVLQSX (DX)(DI*4), AX
-	VMULSS  (R11)(R8*1), X2, X0
-	VADDSS  (R13)(DI*4), X0, X0
-	VMULSS  (R12)(R8*1), X0, X0
-	VADDSS  (R14)(AX*4), X0, X0
-	VMOVSS  X0, (R14)(AX*4)
-	VMOVSS  X0, (R13)(DI*4)
-	INCQ    DI
-	CMPQ    DI, SI
-	JE      scored
-	CMPQ    DI, $0x08
-	JNE     score
+// func refine3x6AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine3x6AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
 
-scored:
-	ADDQ $0x04, R11
-	ADDQ $0x04, R12
-	ADDQ ldo+24(FP), R13
-	ADDQ ld+8(FP), R14
-	DECQ R9
-	JNZ  scores
-	ADDQ $0x20, CX
-	ADDQ $0x20, DX
-	ADDQ $0x20, BX
-	SUBQ $0x08, SI
-	JG   rows
+row:
+	LEAQ            128(SI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R10
+	IMUL3Q          $0x30, R10, R10
+	PREFETCHT1      (BX)(R10*1)
+	MOVLQSX         (SI), R10
+	IMUL3Q          $0x30, R10, R12
+	ADDQ            BX, R12
+	VMOVDQU64       (R12), Y1
+	VPSRLW          $0x04, Y1, Y2
+	VINSERTI64X4    $0x01, Y2, Z1, Z2
+	VPANDD          nibbles<>+0(SB), Z2, Z1
+	VBROADCASTI32X4 32(R12), Z2
+	VPSRLVD         shifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x02, Z1, Z1
+	VPANDD          pairs<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	MOVLQSX         (DI), R11
+	MOVQ            R11, R12
+	IMULQ           stride+32(FP), R12
+	VPXORD          Z3, Z3, Z3
+	VPDPBUSD        (R13)(R12*1), Z1, Z3
+	VPXORD          Z4, Z4, Z4
+	VPDPBUSD        64(R13)(R12*1), Z1, Z4
+	VPXORD          Z5, Z5, Z5
+	VPDPBUSD        128(R13)(R12*1), Z1, Z5
+	VUNPCKLPS       Z4, Z3, Z2
+	VUNPCKHPS       Z4, Z3, Z6
+	VPADDD          Z6, Z2, Z2
+	VUNPCKLPS       Z5, Z5, Z6
+	VUNPCKHPS       Z5, Z5, Z7
+	VPADDD          Z7, Z6, Z6
+	VUNPCKLPD       Z6, Z2, Z7
+	VUNPCKHPD       Z6, Z2, Z2
+	VPADDD          Z2, Z7, Z7
+	VEXTRACTF64X4   $0x01, Z7, Y2
+	VPADDD          Y2, Y7, Y7
+	VEXTRACTF32X4   $0x01, Y7, X2
+	VPADDD          X2, X7, X7
+	VCVTDQ2PS       X7, X7
+	IMULQ           lds+80(FP), R11
+	MOVQ            offsets+64(FP), R12
+	VMULPS          (R12)(R11*1), X0, X1
+	VADDPS          X1, X7, X7
+	MOVQ            factors+72(FP), R12
+	VMULPS          (R12)(R11*1), X7, X7
+	LEAQ            (AX)(R10*4), R12
+	VMOVSS          (R12), X1
+	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
+	VADDPS          X1, X7, X7
+	VMOVSS          X7, (R12)
+	VEXTRACTPS      $0x01, X7, (R12)(CX*1)
+	VEXTRACTPS      $0x02, X7, (R12)(CX*2)
+	VMOVUPS         X7, (DX)
+	ADDQ            $0x10, DX
+	ADDQ            $0x04, SI
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
+	VZEROUPPER
+	RET
+
+// func refine4x6AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine4x6AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
+
+row:
+	LEAQ            128(SI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R10
+	IMUL3Q          $0x30, R10, R10
+	PREFETCHT1      (BX)(R10*1)
+	MOVLQSX         (SI), R10
+	IMUL3Q          $0x30, R10, R12
+	ADDQ            BX, R12
+	VMOVDQU64       (R12), Y1
+	VPSRLW          $0x04, Y1, Y2
+	VINSERTI64X4    $0x01, Y2, Z1, Z2
+	VPANDD          nibbles<>+0(SB), Z2, Z1
+	VBROADCASTI32X4 32(R12), Z2
+	VPSRLVD         shifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x02, Z1, Z1
+	VPANDD          pairs<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	MOVLQSX         (DI), R11
+	MOVQ            R11, R12
+	IMULQ           stride+32(FP), R12
+	VPXORD          Z3, Z3, Z3
+	VPDPBUSD        (R13)(R12*1), Z1, Z3
+	VPXORD          Z4, Z4, Z4
+	VPDPBUSD        64(R13)(R12*1), Z1, Z4
+	VPXORD          Z5, Z5, Z5
+	VPDPBUSD        128(R13)(R12*1), Z1, Z5
+	VPXORD          Z6, Z6, Z6
+	VPDPBUSD        192(R13)(R12*1), Z1, Z6
+	VUNPCKLPS       Z4, Z3, Z2
+	VUNPCKHPS       Z4, Z3, Z7
+	VPADDD          Z7, Z2, Z2
+	VUNPCKLPS       Z6, Z5, Z7
+	VUNPCKHPS       Z6, Z5, Z8
+	VPADDD          Z8, Z7, Z7
+	VUNPCKLPD       Z7, Z2, Z8
+	VUNPCKHPD       Z7, Z2, Z2
+	VPADDD          Z2, Z8, Z8
+	VEXTRACTF64X4   $0x01, Z8, Y2
+	VPADDD          Y2, Y8, Y8
+	VEXTRACTF32X4   $0x01, Y8, X2
+	VPADDD          X2, X8, X8
+	VCVTDQ2PS       X8, X8
+	IMULQ           lds+80(FP), R11
+	MOVQ            offsets+64(FP), R12
+	VMULPS          (R12)(R11*1), X0, X1
+	VADDPS          X1, X8, X8
+	MOVQ            factors+72(FP), R12
+	VMULPS          (R12)(R11*1), X8, X8
+	LEAQ            (AX)(R10*4), R12
+	LEAQ            (R12)(CX*2), R11
+	VMOVSS          (R12), X1
+	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
+	VINSERTPS       $0x30, (R11)(CX*1), X1, X1
+	VADDPS          X1, X8, X8
+	VMOVSS          X8, (R12)
+	VEXTRACTPS      $0x01, X8, (R12)(CX*1)
+	VEXTRACTPS      $0x02, X8, (R12)(CX*2)
+	VEXTRACTPS      $0x03, X8, (R11)(CX*1)
+	VMOVUPS         X8, (DX)
+	ADDQ            $0x10, DX
+	ADDQ            $0x04, SI
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
 	VZEROUPPER
 	RET
 
@@ -14672,318 +15230,326 @@ heads:
 	VZEROUPPER
 	RET
 
-// func refine7AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// func refine1x7AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
-TEXT ·refine7AVX512(SB), NOSPLIT, $0-120
-	MOVQ out+16(FP), CX
-	MOVQ rows+64(FP), DX
-	MOVQ sets+72(FP), BX
-	MOVQ n+112(FP), SI
+TEXT ·refine1x7AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), CX
+	MOVQ         packed+40(FP), DX
+	MOVQ         rows+48(FP), BX
+	MOVQ         sets+56(FP), SI
+	MOVQ         n+96(FP), DI
+	LEAQ         -4(BX)(DI*4), R8
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R12
 
-rows:
-	MOVQ            packed+56(FP), DI
-	LEAQ            -4(DX)(SI*4), R8
-	LEAQ            128(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x38, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         (DX), AX
-	IMUL3Q          $0x38, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y0
-	VPSRLW          $0x04, Y0, Y16
-	VINSERTI64X4    $0x01, Y16, Z0, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z0
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z0, Z0
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z0, Z0
-	VPBROADCASTQ    48(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z0, Z0
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z0, Z0
-	LEAQ            132(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x38, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         4(DX), AX
-	IMUL3Q          $0x38, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y2
-	VPSRLW          $0x04, Y2, Y16
-	VINSERTI64X4    $0x01, Y16, Z2, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z2
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z2, Z2
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z2, Z2
-	VPBROADCASTQ    48(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z2, Z2
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z2, Z2
-	LEAQ            136(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x38, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         8(DX), AX
-	IMUL3Q          $0x38, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y4
-	VPSRLW          $0x04, Y4, Y16
-	VINSERTI64X4    $0x01, Y16, Z4, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z4
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z4, Z4
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z4, Z4
-	VPBROADCASTQ    48(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z4, Z4
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z4, Z4
-	LEAQ            140(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x38, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         12(DX), AX
-	IMUL3Q          $0x38, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y6
-	VPSRLW          $0x04, Y6, Y16
-	VINSERTI64X4    $0x01, Y16, Z6, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z6
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z6, Z6
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z6, Z6
-	VPBROADCASTQ    48(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z6, Z6
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z6, Z6
-	LEAQ            144(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x38, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         16(DX), AX
-	IMUL3Q          $0x38, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y8
-	VPSRLW          $0x04, Y8, Y16
-	VINSERTI64X4    $0x01, Y16, Z8, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z8
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z8, Z8
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z8, Z8
-	VPBROADCASTQ    48(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z8, Z8
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z8, Z8
-	LEAQ            148(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x38, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         20(DX), AX
-	IMUL3Q          $0x38, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y10
-	VPSRLW          $0x04, Y10, Y16
-	VINSERTI64X4    $0x01, Y16, Z10, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z10
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z10, Z10
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z10, Z10
-	VPBROADCASTQ    48(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z10, Z10
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z10, Z10
-	LEAQ            152(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x38, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         24(DX), AX
-	IMUL3Q          $0x38, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y12
-	VPSRLW          $0x04, Y12, Y16
-	VINSERTI64X4    $0x01, Y16, Z12, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z12
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z12, Z12
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z12, Z12
-	VPBROADCASTQ    48(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z12, Z12
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z12, Z12
-	LEAQ            156(DX), AX
-	CMPQ            AX, R8
-	CMOVQHI         R8, AX
-	MOVLQSX         (AX), AX
-	IMUL3Q          $0x38, AX, AX
-	PREFETCHT1      (DI)(AX*1)
-	MOVLQSX         28(DX), AX
-	IMUL3Q          $0x38, AX, AX
-	ADDQ            DI, AX
-	VMOVDQU64       (AX), Y14
-	VPSRLW          $0x04, Y14, Y16
-	VINSERTI64X4    $0x01, Y16, Z14, Z16
-	VPANDD          nibbles<>+0(SB), Z16, Z14
-	VBROADCASTI32X4 32(AX), Z16
-	VPSRLVD         shifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x02, Z14, Z14
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z14, Z14
-	VPBROADCASTQ    48(AX), Z16
-	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
-	VPSLLW          $0x01, Z14, Z14
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z14, Z14
-	MOVQ            q+32(FP), R8
-	MOVQ            m+40(FP), R9
-	MOVQ            stride+48(FP), R10
-	MOVQ            ldo+24(FP), R11
-	MOVQ            CX, DI
+row:
+	LEAQ            128(BX), R11
+	CMPQ            R11, R8
+	CMOVQHI         R8, R11
+	MOVLQSX         (R11), R9
+	IMUL3Q          $0x38, R9, R9
+	PREFETCHT1      (DX)(R9*1)
+	MOVLQSX         (BX), R9
+	IMUL3Q          $0x38, R9, R11
+	ADDQ            DX, R11
+	VMOVDQU64       (R11), Y1
+	VPSRLW          $0x04, Y1, Y2
+	VINSERTI64X4    $0x01, Y2, Z1, Z2
+	VPANDD          nibbles<>+0(SB), Z2, Z1
+	VBROADCASTI32X4 32(R11), Z2
+	VPSRLVD         shifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x02, Z1, Z1
+	VPANDD          pairs<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	VPBROADCASTQ    48(R11), Z2
+	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x01, Z1, Z1
+	VPANDD          singles<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	MOVLQSX         (SI), R10
+	MOVQ            R10, R11
+	IMULQ           stride+32(FP), R11
+	VPXORD          Z3, Z3, Z3
+	VPDPBUSD        (R12)(R11*1), Z1, Z3
+	VUNPCKLPS       Z3, Z3, Z2
+	VUNPCKHPS       Z3, Z3, Z4
+	VPADDD          Z4, Z2, Z2
+	VUNPCKLPD       Z2, Z2, Z4
+	VUNPCKHPD       Z2, Z2, Z2
+	VPADDD          Z2, Z4, Z4
+	VEXTRACTF64X4   $0x01, Z4, Y2
+	VPADDD          Y2, Y4, Y4
+	VEXTRACTF32X4   $0x01, Y4, X2
+	VPADDD          X2, X4, X4
+	VCVTDQ2PS       X4, X4
+	IMULQ           lds+80(FP), R10
+	MOVQ            offsets+64(FP), R11
+	VMULPS          (R11)(R10*1), X0, X1
+	VADDPS          X1, X4, X4
+	MOVQ            factors+72(FP), R11
+	VMULPS          (R11)(R10*1), X4, X4
+	LEAQ            (AX)(R9*4), R11
+	VMOVSS          (R11), X1
+	VADDPS          X1, X4, X4
+	VMOVSS          X4, (R11)
+	VMOVUPS         X4, (CX)
+	ADDQ            $0x10, CX
+	ADDQ            $0x04, BX
+	ADDQ            $0x04, SI
+	DECQ            DI
+	JNZ             row
+	VZEROUPPER
+	RET
 
-heads:
-	MOVLQSX       (BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z1, Z1, Z1
-	VPDPBUSD      Z16, Z0, Z1
-	MOVLQSX       4(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z3, Z3, Z3
-	VPDPBUSD      Z16, Z2, Z3
-	MOVLQSX       8(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z5, Z5, Z5
-	VPDPBUSD      Z16, Z4, Z5
-	MOVLQSX       12(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z7, Z7, Z7
-	VPDPBUSD      Z16, Z6, Z7
-	MOVLQSX       16(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z9, Z9, Z9
-	VPDPBUSD      Z16, Z8, Z9
-	MOVLQSX       20(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z11, Z11, Z11
-	VPDPBUSD      Z16, Z10, Z11
-	MOVLQSX       24(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z13, Z13, Z13
-	VPDPBUSD      Z16, Z12, Z13
-	MOVLQSX       28(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z15, Z15, Z15
-	VPDPBUSD      Z16, Z14, Z15
-	VPUNPCKLDQ    Z3, Z1, Z16
-	VPUNPCKHDQ    Z3, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z7, Z5, Z16
-	VPUNPCKHDQ    Z7, Z5, Z5
-	VPADDD        Z16, Z5, Z5
-	VPUNPCKLQDQ   Z5, Z1, Z16
-	VPUNPCKHQDQ   Z5, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z11, Z9, Z16
-	VPUNPCKHDQ    Z11, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VPUNPCKLDQ    Z15, Z13, Z16
-	VPUNPCKHDQ    Z15, Z13, Z13
-	VPADDD        Z16, Z13, Z13
-	VPUNPCKLQDQ   Z13, Z9, Z16
-	VPUNPCKHQDQ   Z13, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VEXTRACTI64X4 $0x01, Z1, Y16
-	VPADDD        Y16, Y1, Y1
-	VEXTRACTI64X4 $0x01, Z9, Y16
-	VPADDD        Y16, Y9, Y9
-	VSHUFI64X2    $0x00, Y9, Y1, Y16
-	VSHUFI64X2    $0x03, Y9, Y1, Y1
-	VPADDD        Y16, Y1, Y1
-	VCVTDQ2PS     Y1, Y1
-	VMOVUPS       Y1, (DI)
-	ADDQ          R11, DI
-	ADDQ          $0x40, R8
-	DECQ          R9
-	JNZ           heads
-	MOVQ          m+40(FP), R9
-	MOVQ          lds+96(FP), R10
-	MOVQ          offsets+80(FP), R11
-	MOVQ          factors+88(FP), R12
-	MOVQ          scores+0(FP), R14
-	VMOVSS        rest+104(FP), X2
-	MOVQ          CX, R13
+// func refine2x7AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine2x7AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
 
-scores:
-	XORQ DI, DI
+row:
+	LEAQ            128(SI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R10
+	IMUL3Q          $0x38, R10, R10
+	PREFETCHT1      (BX)(R10*1)
+	MOVLQSX         (SI), R10
+	IMUL3Q          $0x38, R10, R12
+	ADDQ            BX, R12
+	VMOVDQU64       (R12), Y1
+	VPSRLW          $0x04, Y1, Y2
+	VINSERTI64X4    $0x01, Y2, Z1, Z2
+	VPANDD          nibbles<>+0(SB), Z2, Z1
+	VBROADCASTI32X4 32(R12), Z2
+	VPSRLVD         shifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x02, Z1, Z1
+	VPANDD          pairs<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	VPBROADCASTQ    48(R12), Z2
+	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x01, Z1, Z1
+	VPANDD          singles<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	MOVLQSX         (DI), R11
+	MOVQ            R11, R12
+	IMULQ           stride+32(FP), R12
+	VPXORD          Z3, Z3, Z3
+	VPDPBUSD        (R13)(R12*1), Z1, Z3
+	VPXORD          Z4, Z4, Z4
+	VPDPBUSD        64(R13)(R12*1), Z1, Z4
+	VUNPCKLPS       Z4, Z3, Z2
+	VUNPCKHPS       Z4, Z3, Z5
+	VPADDD          Z5, Z2, Z2
+	VUNPCKLPD       Z2, Z2, Z5
+	VUNPCKHPD       Z2, Z2, Z2
+	VPADDD          Z2, Z5, Z5
+	VEXTRACTF64X4   $0x01, Z5, Y2
+	VPADDD          Y2, Y5, Y5
+	VEXTRACTF32X4   $0x01, Y5, X2
+	VPADDD          X2, X5, X5
+	VCVTDQ2PS       X5, X5
+	IMULQ           lds+80(FP), R11
+	MOVQ            offsets+64(FP), R12
+	VMULPS          (R12)(R11*1), X0, X1
+	VADDPS          X1, X5, X5
+	MOVQ            factors+72(FP), R12
+	VMULPS          (R12)(R11*1), X5, X5
+	LEAQ            (AX)(R10*4), R12
+	VMOVSS          (R12), X1
+	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
+	VADDPS          X1, X5, X5
+	VMOVSS          X5, (R12)
+	VEXTRACTPS      $0x01, X5, (R12)(CX*1)
+	VMOVUPS         X5, (DX)
+	ADDQ            $0x10, DX
+	ADDQ            $0x04, SI
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
+	VZEROUPPER
+	RET
 
-score:
-	MOVLQSX (BX)(DI*4), R8
-	IMULQ   R10, R8
-	MOVLQSX (DX)(DI*4), AX
-	VMULSS  (R11)(R8*1), X2, X0
-	VADDSS  (R13)(DI*4), X0, X0
-	VMULSS  (R12)(R8*1), X0, X0
-	VADDSS  (R14)(AX*4), X0, X0
-	VMOVSS  X0, (R14)(AX*4)
-	VMOVSS  X0, (R13)(DI*4)
-	INCQ    DI
-	CMPQ    DI, SI
-	JE      scored
-	CMPQ    DI, $0x08
-	JNE     score
+// func refine3x7AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine3x7AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
 
-scored:
-	ADDQ $0x04, R11
-	ADDQ $0x04, R12
-	ADDQ ldo+24(FP), R13
-	ADDQ ld+8(FP), R14
-	DECQ R9
-	JNZ  scores
-	ADDQ $0x20, CX
-	ADDQ $0x20, DX
-	ADDQ $0x20, BX
-	SUBQ $0x08, SI
-	JG   rows
+row:
+	LEAQ            128(SI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R10
+	IMUL3Q          $0x38, R10, R10
+	PREFETCHT1      (BX)(R10*1)
+	MOVLQSX         (SI), R10
+	IMUL3Q          $0x38, R10, R12
+	ADDQ            BX, R12
+	VMOVDQU64       (R12), Y1
+	VPSRLW          $0x04, Y1, Y2
+	VINSERTI64X4    $0x01, Y2, Z1, Z2
+	VPANDD          nibbles<>+0(SB), Z2, Z1
+	VBROADCASTI32X4 32(R12), Z2
+	VPSRLVD         shifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x02, Z1, Z1
+	VPANDD          pairs<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	VPBROADCASTQ    48(R12), Z2
+	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x01, Z1, Z1
+	VPANDD          singles<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	MOVLQSX         (DI), R11
+	MOVQ            R11, R12
+	IMULQ           stride+32(FP), R12
+	VPXORD          Z3, Z3, Z3
+	VPDPBUSD        (R13)(R12*1), Z1, Z3
+	VPXORD          Z4, Z4, Z4
+	VPDPBUSD        64(R13)(R12*1), Z1, Z4
+	VPXORD          Z5, Z5, Z5
+	VPDPBUSD        128(R13)(R12*1), Z1, Z5
+	VUNPCKLPS       Z4, Z3, Z2
+	VUNPCKHPS       Z4, Z3, Z6
+	VPADDD          Z6, Z2, Z2
+	VUNPCKLPS       Z5, Z5, Z6
+	VUNPCKHPS       Z5, Z5, Z7
+	VPADDD          Z7, Z6, Z6
+	VUNPCKLPD       Z6, Z2, Z7
+	VUNPCKHPD       Z6, Z2, Z2
+	VPADDD          Z2, Z7, Z7
+	VEXTRACTF64X4   $0x01, Z7, Y2
+	VPADDD          Y2, Y7, Y7
+	VEXTRACTF32X4   $0x01, Y7, X2
+	VPADDD          X2, X7, X7
+	VCVTDQ2PS       X7, X7
+	IMULQ           lds+80(FP), R11
+	MOVQ            offsets+64(FP), R12
+	VMULPS          (R12)(R11*1), X0, X1
+	VADDPS          X1, X7, X7
+	MOVQ            factors+72(FP), R12
+	VMULPS          (R12)(R11*1), X7, X7
+	LEAQ            (AX)(R10*4), R12
+	VMOVSS          (R12), X1
+	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
+	VADDPS          X1, X7, X7
+	VMOVSS          X7, (R12)
+	VEXTRACTPS      $0x01, X7, (R12)(CX*1)
+	VEXTRACTPS      $0x02, X7, (R12)(CX*2)
+	VMOVUPS         X7, (DX)
+	ADDQ            $0x10, DX
+	ADDQ            $0x04, SI
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
+	VZEROUPPER
+	RET
+
+// func refine4x7AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine4x7AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
+
+row:
+	LEAQ            128(SI), R12
+	CMPQ            R12, R9
+	CMOVQHI         R9, R12
+	MOVLQSX         (R12), R10
+	IMUL3Q          $0x38, R10, R10
+	PREFETCHT1      (BX)(R10*1)
+	MOVLQSX         (SI), R10
+	IMUL3Q          $0x38, R10, R12
+	ADDQ            BX, R12
+	VMOVDQU64       (R12), Y1
+	VPSRLW          $0x04, Y1, Y2
+	VINSERTI64X4    $0x01, Y2, Z1, Z2
+	VPANDD          nibbles<>+0(SB), Z2, Z1
+	VBROADCASTI32X4 32(R12), Z2
+	VPSRLVD         shifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x02, Z1, Z1
+	VPANDD          pairs<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	VPBROADCASTQ    48(R12), Z2
+	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
+	VPSLLW          $0x01, Z1, Z1
+	VPANDD          singles<>+0(SB), Z2, Z2
+	VPORD           Z2, Z1, Z1
+	MOVLQSX         (DI), R11
+	MOVQ            R11, R12
+	IMULQ           stride+32(FP), R12
+	VPXORD          Z3, Z3, Z3
+	VPDPBUSD        (R13)(R12*1), Z1, Z3
+	VPXORD          Z4, Z4, Z4
+	VPDPBUSD        64(R13)(R12*1), Z1, Z4
+	VPXORD          Z5, Z5, Z5
+	VPDPBUSD        128(R13)(R12*1), Z1, Z5
+	VPXORD          Z6, Z6, Z6
+	VPDPBUSD        192(R13)(R12*1), Z1, Z6
+	VUNPCKLPS       Z4, Z3, Z2
+	VUNPCKHPS       Z4, Z3, Z7
+	VPADDD          Z7, Z2, Z2
+	VUNPCKLPS       Z6, Z5, Z7
+	VUNPCKHPS       Z6, Z5, Z8
+	VPADDD          Z8, Z7, Z7
+	VUNPCKLPD       Z7, Z2, Z8
+	VUNPCKHPD       Z7, Z2, Z2
+	VPADDD          Z2, Z8, Z8
+	VEXTRACTF64X4   $0x01, Z8, Y2
+	VPADDD          Y2, Y8, Y8
+	VEXTRACTF32X4   $0x01, Y8, X2
+	VPADDD          X2, X8, X8
+	VCVTDQ2PS       X8, X8
+	IMULQ           lds+80(FP), R11
+	MOVQ            offsets+64(FP), R12
+	VMULPS          (R12)(R11*1), X0, X1
+	VADDPS          X1, X8, X8
+	MOVQ            factors+72(FP), R12
+	VMULPS          (R12)(R11*1), X8, X8
+	LEAQ            (AX)(R10*4), R12
+	LEAQ            (R12)(CX*2), R11
+	VMOVSS          (R12), X1
+	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
+	VINSERTPS       $0x30, (R11)(CX*1), X1, X1
+	VADDPS          X1, X8, X8
+	VMOVSS          X8, (R12)
+	VEXTRACTPS      $0x01, X8, (R12)(CX*1)
+	VEXTRACTPS      $0x02, X8, (R12)(CX*2)
+	VEXTRACTPS      $0x03, X8, (R11)(CX*1)
+	VMOVUPS         X8, (DX)
+	ADDQ            $0x10, DX
+	ADDQ            $0x04, SI
+	ADDQ            $0x04, DI
+	DECQ            R8
+	JNZ             row
 	VZEROUPPER
 	RET
 
@@ -15202,213 +15768,273 @@ heads:
 	VZEROUPPER
 	RET
 
-// func refine8AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// func refine1x8AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
-TEXT ·refine8AVX512(SB), NOSPLIT, $0-120
-	MOVQ out+16(FP), CX
-	MOVQ rows+64(FP), DX
-	MOVQ sets+72(FP), BX
-	MOVQ n+112(FP), SI
+TEXT ·refine1x8AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), CX
+	MOVQ         packed+40(FP), DX
+	MOVQ         rows+48(FP), BX
+	MOVQ         sets+56(FP), SI
+	MOVQ         n+96(FP), DI
+	LEAQ         -4(BX)(DI*4), R8
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R12
 
-rows:
-	MOVQ       packed+56(FP), DI
-	LEAQ       -4(DX)(SI*4), R8
-	LEAQ       128(DX), AX
-	CMPQ       AX, R8
-	CMOVQHI    R8, AX
-	MOVLQSX    (AX), AX
-	IMUL3Q     $0x40, AX, AX
-	PREFETCHT1 (DI)(AX*1)
-	MOVLQSX    (DX), AX
-	IMUL3Q     $0x40, AX, AX
-	ADDQ       DI, AX
-	VMOVDQU64  (AX), Z0
-	LEAQ       132(DX), AX
-	CMPQ       AX, R8
-	CMOVQHI    R8, AX
-	MOVLQSX    (AX), AX
-	IMUL3Q     $0x40, AX, AX
-	PREFETCHT1 (DI)(AX*1)
-	MOVLQSX    4(DX), AX
-	IMUL3Q     $0x40, AX, AX
-	ADDQ       DI, AX
-	VMOVDQU64  (AX), Z2
-	LEAQ       136(DX), AX
-	CMPQ       AX, R8
-	CMOVQHI    R8, AX
-	MOVLQSX    (AX), AX
-	IMUL3Q     $0x40, AX, AX
-	PREFETCHT1 (DI)(AX*1)
-	MOVLQSX    8(DX), AX
-	IMUL3Q     $0x40, AX, AX
-	ADDQ       DI, AX
-	VMOVDQU64  (AX), Z4
-	LEAQ       140(DX), AX
-	CMPQ       AX, R8
-	CMOVQHI    R8, AX
-	MOVLQSX    (AX), AX
-	IMUL3Q     $0x40, AX, AX
-	PREFETCHT1 (DI)(AX*1)
-	MOVLQSX    12(DX), AX
-	IMUL3Q     $0x40, AX, AX
-	ADDQ       DI, AX
-	VMOVDQU64  (AX), Z6
-	LEAQ       144(DX), AX
-	CMPQ       AX, R8
-	CMOVQHI    R8, AX
-	MOVLQSX    (AX), AX
-	IMUL3Q     $0x40, AX, AX
-	PREFETCHT1 (DI)(AX*1)
-	MOVLQSX    16(DX), AX
-	IMUL3Q     $0x40, AX, AX
-	ADDQ       DI, AX
-	VMOVDQU64  (AX), Z8
-	LEAQ       148(DX), AX
-	CMPQ       AX, R8
-	CMOVQHI    R8, AX
-	MOVLQSX    (AX), AX
-	IMUL3Q     $0x40, AX, AX
-	PREFETCHT1 (DI)(AX*1)
-	MOVLQSX    20(DX), AX
-	IMUL3Q     $0x40, AX, AX
-	ADDQ       DI, AX
-	VMOVDQU64  (AX), Z10
-	LEAQ       152(DX), AX
-	CMPQ       AX, R8
-	CMOVQHI    R8, AX
-	MOVLQSX    (AX), AX
-	IMUL3Q     $0x40, AX, AX
-	PREFETCHT1 (DI)(AX*1)
-	MOVLQSX    24(DX), AX
-	IMUL3Q     $0x40, AX, AX
-	ADDQ       DI, AX
-	VMOVDQU64  (AX), Z12
-	LEAQ       156(DX), AX
-	CMPQ       AX, R8
-	CMOVQHI    R8, AX
-	MOVLQSX    (AX), AX
-	IMUL3Q     $0x40, AX, AX
-	PREFETCHT1 (DI)(AX*1)
-	MOVLQSX    28(DX), AX
-	IMUL3Q     $0x40, AX, AX
-	ADDQ       DI, AX
-	VMOVDQU64  (AX), Z14
-	MOVQ       q+32(FP), R8
-	MOVQ       m+40(FP), R9
-	MOVQ       stride+48(FP), R10
-	MOVQ       ldo+24(FP), R11
-	MOVQ       CX, DI
+row:
+	LEAQ          128(BX), R11
+	CMPQ          R11, R8
+	CMOVQHI       R8, R11
+	MOVLQSX       (R11), R9
+	IMUL3Q        $0x40, R9, R9
+	PREFETCHT1    (DX)(R9*1)
+	MOVLQSX       (BX), R9
+	IMUL3Q        $0x40, R9, R11
+	ADDQ          DX, R11
+	VMOVDQU64     (R11), Z1
+	MOVLQSX       (SI), R10
+	MOVQ          R10, R11
+	IMULQ         stride+32(FP), R11
+	VPXORD        Z2, Z2, Z2
+	VPDPBUSD      (R12)(R11*1), Z1, Z2
+	VUNPCKLPS     Z2, Z2, Z1
+	VUNPCKHPS     Z2, Z2, Z3
+	VPADDD        Z3, Z1, Z1
+	VUNPCKLPD     Z1, Z1, Z3
+	VUNPCKHPD     Z1, Z1, Z1
+	VPADDD        Z1, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VPADDD        Y1, Y3, Y3
+	VEXTRACTF32X4 $0x01, Y3, X1
+	VPADDD        X1, X3, X3
+	VCVTDQ2PS     X3, X3
+	IMULQ         lds+80(FP), R10
+	MOVQ          offsets+64(FP), R11
+	VMULPS        (R11)(R10*1), X0, X1
+	VADDPS        X1, X3, X3
+	MOVQ          factors+72(FP), R11
+	VMULPS        (R11)(R10*1), X3, X3
+	LEAQ          (AX)(R9*4), R11
+	VMOVSS        (R11), X1
+	VADDPS        X1, X3, X3
+	VMOVSS        X3, (R11)
+	VMOVUPS       X3, (CX)
+	ADDQ          $0x10, CX
+	ADDQ          $0x04, BX
+	ADDQ          $0x04, SI
+	DECQ          DI
+	JNZ           row
+	VZEROUPPER
+	RET
 
-heads:
-	MOVLQSX       (BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z1, Z1, Z1
-	VPDPBUSD      Z16, Z0, Z1
-	MOVLQSX       4(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
+// func refine2x8AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine2x8AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
+
+row:
+	LEAQ          128(SI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R10
+	IMUL3Q        $0x40, R10, R10
+	PREFETCHT1    (BX)(R10*1)
+	MOVLQSX       (SI), R10
+	IMUL3Q        $0x40, R10, R12
+	ADDQ          BX, R12
+	VMOVDQU64     (R12), Z1
+	MOVLQSX       (DI), R11
+	MOVQ          R11, R12
+	IMULQ         stride+32(FP), R12
+	VPXORD        Z2, Z2, Z2
+	VPDPBUSD      (R13)(R12*1), Z1, Z2
 	VPXORD        Z3, Z3, Z3
-	VPDPBUSD      Z16, Z2, Z3
-	MOVLQSX       8(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
+	VPDPBUSD      64(R13)(R12*1), Z1, Z3
+	VUNPCKLPS     Z3, Z2, Z1
+	VUNPCKHPS     Z3, Z2, Z4
+	VPADDD        Z4, Z1, Z1
+	VUNPCKLPD     Z1, Z1, Z4
+	VUNPCKHPD     Z1, Z1, Z1
+	VPADDD        Z1, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VPADDD        Y1, Y4, Y4
+	VEXTRACTF32X4 $0x01, Y4, X1
+	VPADDD        X1, X4, X4
+	VCVTDQ2PS     X4, X4
+	IMULQ         lds+80(FP), R11
+	MOVQ          offsets+64(FP), R12
+	VMULPS        (R12)(R11*1), X0, X1
+	VADDPS        X1, X4, X4
+	MOVQ          factors+72(FP), R12
+	VMULPS        (R12)(R11*1), X4, X4
+	LEAQ          (AX)(R10*4), R12
+	VMOVSS        (R12), X1
+	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
+	VADDPS        X1, X4, X4
+	VMOVSS        X4, (R12)
+	VEXTRACTPS    $0x01, X4, (R12)(CX*1)
+	VMOVUPS       X4, (DX)
+	ADDQ          $0x10, DX
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func refine3x8AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine3x8AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
+
+row:
+	LEAQ          128(SI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R10
+	IMUL3Q        $0x40, R10, R10
+	PREFETCHT1    (BX)(R10*1)
+	MOVLQSX       (SI), R10
+	IMUL3Q        $0x40, R10, R12
+	ADDQ          BX, R12
+	VMOVDQU64     (R12), Z1
+	MOVLQSX       (DI), R11
+	MOVQ          R11, R12
+	IMULQ         stride+32(FP), R12
+	VPXORD        Z2, Z2, Z2
+	VPDPBUSD      (R13)(R12*1), Z1, Z2
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      64(R13)(R12*1), Z1, Z3
+	VPXORD        Z4, Z4, Z4
+	VPDPBUSD      128(R13)(R12*1), Z1, Z4
+	VUNPCKLPS     Z3, Z2, Z1
+	VUNPCKHPS     Z3, Z2, Z5
+	VPADDD        Z5, Z1, Z1
+	VUNPCKLPS     Z4, Z4, Z5
+	VUNPCKHPS     Z4, Z4, Z6
+	VPADDD        Z6, Z5, Z5
+	VUNPCKLPD     Z5, Z1, Z6
+	VUNPCKHPD     Z5, Z1, Z1
+	VPADDD        Z1, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VPADDD        Y1, Y6, Y6
+	VEXTRACTF32X4 $0x01, Y6, X1
+	VPADDD        X1, X6, X6
+	VCVTDQ2PS     X6, X6
+	IMULQ         lds+80(FP), R11
+	MOVQ          offsets+64(FP), R12
+	VMULPS        (R12)(R11*1), X0, X1
+	VADDPS        X1, X6, X6
+	MOVQ          factors+72(FP), R12
+	VMULPS        (R12)(R11*1), X6, X6
+	LEAQ          (AX)(R10*4), R12
+	VMOVSS        (R12), X1
+	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
+	VADDPS        X1, X6, X6
+	VMOVSS        X6, (R12)
+	VEXTRACTPS    $0x01, X6, (R12)(CX*1)
+	VEXTRACTPS    $0x02, X6, (R12)(CX*2)
+	VMOVUPS       X6, (DX)
+	ADDQ          $0x10, DX
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func refine4x8AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512_VNNI, CMOV, MMX+
+TEXT ·refine4x8AVX512(SB), NOSPLIT, $0-104
+	MOVQ         scores+0(FP), AX
+	MOVQ         ld+8(FP), CX
+	MOVQ         out+16(FP), DX
+	MOVQ         packed+40(FP), BX
+	MOVQ         rows+48(FP), SI
+	MOVQ         sets+56(FP), DI
+	MOVQ         n+96(FP), R8
+	LEAQ         -4(SI)(R8*4), R9
+	VBROADCASTSS rest+88(FP), X0
+	MOVQ         q+24(FP), R13
+
+row:
+	LEAQ          128(SI), R12
+	CMPQ          R12, R9
+	CMOVQHI       R9, R12
+	MOVLQSX       (R12), R10
+	IMUL3Q        $0x40, R10, R10
+	PREFETCHT1    (BX)(R10*1)
+	MOVLQSX       (SI), R10
+	IMUL3Q        $0x40, R10, R12
+	ADDQ          BX, R12
+	VMOVDQU64     (R12), Z1
+	MOVLQSX       (DI), R11
+	MOVQ          R11, R12
+	IMULQ         stride+32(FP), R12
+	VPXORD        Z2, Z2, Z2
+	VPDPBUSD      (R13)(R12*1), Z1, Z2
+	VPXORD        Z3, Z3, Z3
+	VPDPBUSD      64(R13)(R12*1), Z1, Z3
+	VPXORD        Z4, Z4, Z4
+	VPDPBUSD      128(R13)(R12*1), Z1, Z4
 	VPXORD        Z5, Z5, Z5
-	VPDPBUSD      Z16, Z4, Z5
-	MOVLQSX       12(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z7, Z7, Z7
-	VPDPBUSD      Z16, Z6, Z7
-	MOVLQSX       16(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z9, Z9, Z9
-	VPDPBUSD      Z16, Z8, Z9
-	MOVLQSX       20(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z11, Z11, Z11
-	VPDPBUSD      Z16, Z10, Z11
-	MOVLQSX       24(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z13, Z13, Z13
-	VPDPBUSD      Z16, Z12, Z13
-	MOVLQSX       28(BX), AX
-	IMULQ         R10, AX
-	VMOVDQU64     (R8)(AX*1), Z16
-	VPXORD        Z15, Z15, Z15
-	VPDPBUSD      Z16, Z14, Z15
-	VPUNPCKLDQ    Z3, Z1, Z16
-	VPUNPCKHDQ    Z3, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z7, Z5, Z16
-	VPUNPCKHDQ    Z7, Z5, Z5
-	VPADDD        Z16, Z5, Z5
-	VPUNPCKLQDQ   Z5, Z1, Z16
-	VPUNPCKHQDQ   Z5, Z1, Z1
-	VPADDD        Z16, Z1, Z1
-	VPUNPCKLDQ    Z11, Z9, Z16
-	VPUNPCKHDQ    Z11, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VPUNPCKLDQ    Z15, Z13, Z16
-	VPUNPCKHDQ    Z15, Z13, Z13
-	VPADDD        Z16, Z13, Z13
-	VPUNPCKLQDQ   Z13, Z9, Z16
-	VPUNPCKHQDQ   Z13, Z9, Z9
-	VPADDD        Z16, Z9, Z9
-	VEXTRACTI64X4 $0x01, Z1, Y16
-	VPADDD        Y16, Y1, Y1
-	VEXTRACTI64X4 $0x01, Z9, Y16
-	VPADDD        Y16, Y9, Y9
-	VSHUFI64X2    $0x00, Y9, Y1, Y16
-	VSHUFI64X2    $0x03, Y9, Y1, Y1
-	VPADDD        Y16, Y1, Y1
-	VCVTDQ2PS     Y1, Y1
-	VMOVUPS       Y1, (DI)
-	ADDQ          R11, DI
-	ADDQ          $0x40, R8
-	DECQ          R9
-	JNZ           heads
-	MOVQ          m+40(FP), R9
-	MOVQ          lds+96(FP), R10
-	MOVQ          offsets+80(FP), R11
-	MOVQ          factors+88(FP), R12
-	MOVQ          scores+0(FP), R14
-	VMOVSS        rest+104(FP), X2
-	MOVQ          CX, R13
-
-scores:
-	XORQ DI, DI
-
-score:
-	MOVLQSX (BX)(DI*4), R8
-	IMULQ   R10, R8
-	MOVLQSX (DX)(DI*4), AX
-	VMULSS  (R11)(R8*1), X2, X0
-	VADDSS  (R13)(DI*4), X0, X0
-	VMULSS  (R12)(R8*1), X0, X0
-	VADDSS  (R14)(AX*4), X0, X0
-	VMOVSS  X0, (R14)(AX*4)
-	VMOVSS  X0, (R13)(DI*4)
-	INCQ    DI
-	CMPQ    DI, SI
-	JE      scored
-	CMPQ    DI, $0x08
-	JNE     score
-
-scored:
-	ADDQ $0x04, R11
-	ADDQ $0x04, R12
-	ADDQ ldo+24(FP), R13
-	ADDQ ld+8(FP), R14
-	DECQ R9
-	JNZ  scores
-	ADDQ $0x20, CX
-	ADDQ $0x20, DX
-	ADDQ $0x20, BX
-	SUBQ $0x08, SI
-	JG   rows
+	VPDPBUSD      192(R13)(R12*1), Z1, Z5
+	VUNPCKLPS     Z3, Z2, Z1
+	VUNPCKHPS     Z3, Z2, Z6
+	VPADDD        Z6, Z1, Z1
+	VUNPCKLPS     Z5, Z4, Z6
+	VUNPCKHPS     Z5, Z4, Z7
+	VPADDD        Z7, Z6, Z6
+	VUNPCKLPD     Z6, Z1, Z7
+	VUNPCKHPD     Z6, Z1, Z1
+	VPADDD        Z1, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VPADDD        Y1, Y7, Y7
+	VEXTRACTF32X4 $0x01, Y7, X1
+	VPADDD        X1, X7, X7
+	VCVTDQ2PS     X7, X7
+	IMULQ         lds+80(FP), R11
+	MOVQ          offsets+64(FP), R12
+	VMULPS        (R12)(R11*1), X0, X1
+	VADDPS        X1, X7, X7
+	MOVQ          factors+72(FP), R12
+	VMULPS        (R12)(R11*1), X7, X7
+	LEAQ          (AX)(R10*4), R12
+	LEAQ          (R12)(CX*2), R11
+	VMOVSS        (R12), X1
+	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
+	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
+	VINSERTPS     $0x30, (R11)(CX*1), X1, X1
+	VADDPS        X1, X7, X7
+	VMOVSS        X7, (R12)
+	VEXTRACTPS    $0x01, X7, (R12)(CX*1)
+	VEXTRACTPS    $0x02, X7, (R12)(CX*2)
+	VEXTRACTPS    $0x03, X7, (R11)(CX*1)
+	VMOVUPS       X7, (DX)
+	ADDQ          $0x10, DX
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNZ           row
 	VZEROUPPER
 	RET

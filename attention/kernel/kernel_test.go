@@ -105,6 +105,22 @@ func TestExp(t *testing.T) {
 		if odd[0] != 0 || odd[1] != 0 || odd[2] != 1 || odd[3] == odd[3] {
 			t.Errorf("%s: exp of −∞, far below, top, NaN: %v", s.name, odd[:4])
 		}
+		// Each of four with a top of its own is as it is alone.
+		tops := [Fours]float32{0, -3, 2, 86}
+		together, alone := slices.Clone(in), make([]float32, len(in))
+		largest := s.expFours(together, together, &tops)
+		most := float32(math.Inf(-1))
+		for h, top := range tops {
+			s.exp(alone, in, top)
+			for i := h; i < len(in); i += Fours {
+				if most = max(most, in[i]-top); together[i] != alone[i] {
+					t.Fatalf("%s: exp(%g − %g) among others is %g, alone %g", s.name, in[i], top, together[i], alone[i])
+				}
+			}
+		}
+		if largest != most {
+			t.Errorf("%s: largest exponent %g, want %g", s.name, largest, most)
+		}
 		// What follows far below changes nothing.
 		short, long := floats(rand.New(rand.NewPCG(2, 2)), 48), make([]float32, 96)
 		for i := copy(long, short); i < len(long); i++ {
@@ -302,7 +318,7 @@ func TestCodes(t *testing.T) {
 				}
 			}
 			for bits := 1; bits <= 8; bits++ {
-				const m, sets = 3, 4
+				const m, sets = Fours, 4
 				packed, queries, mem := bytesOf(r, 40*d*bits/8), make([]int8, sets*m*d), []byte(nil)
 				for i := range queries {
 					queries[i] = int8(r.IntN(255) - 127)
@@ -319,19 +335,23 @@ func TestCodes(t *testing.T) {
 				if !slices.Equal(x, y) {
 					t.Fatalf("%s: listed rows of %d codes of %d bits: %v, portable %v", s.name, d, bits, x, y)
 				}
-				offsets, factors, before := floats(r, sets*m), floats(r, sets*m), floats(r, m*40)
-				refined := func(s *set) (scores, out []float32) {
-					scores, out = slices.Clone(before), make([]float32, m*48)
-					s.refine(scores, 40, out, 48, queries, m, m*d, packed, list, of, offsets, factors, m, -1.5, d, bits, &mem)
-					for h := range m {
-						clear(out[h*48+len(list) : (h+1)*48])
+				offsets, factors, before := floats(r, sets*Fours), floats(r, sets*Fours), floats(r, m*40)
+				for heads := 1; heads <= m; heads++ {
+					refined := func(s *set) (scores, out []float32) {
+						scores, out = slices.Clone(before), make([]float32, Fours*len(list))
+						s.refine(scores, 40, out, queries, heads, m*d, packed, list, of, offsets, factors, Fours, -1.5, d, bits, new(RefineMemory))
+						for i := range out {
+							if i%Fours >= heads {
+								out[i] = 0
+							}
+						}
+						return scores, out
 					}
-					return scores, out
-				}
-				x, x2 := refined(s)
-				y, y2 := refined(&portable)
-				if !slices.Equal(x, y) || !slices.Equal(x2, y2) {
-					t.Fatalf("%s: scores refined by rows of %d codes of %d bits: %v, portable %v", s.name, d, bits, x, y)
+					x, x2 := refined(s)
+					y, y2 := refined(&portable)
+					if !slices.Equal(x, y) || !slices.Equal(x2, y2) {
+						t.Fatalf("%s: scores of %d heads refined by rows of %d codes of %d bits: %v, portable %v", s.name, heads, d, bits, x, y)
+					}
 				}
 			}
 			for bits := 1; bits <= 8; bits++ {

@@ -61,31 +61,41 @@ const (
 func expPortable(dst, x []float32, top float32) float32 {
 	var sum float32
 	for i, v := range x {
-		v -= top
-		if !(v >= expFloor) {
-			if v == v {
-				dst[i] = 0
-				continue
-			}
-			dst[i] = v // NaN stays visible
-			sum += v
-			continue
-		}
-		n := float32(math.RoundToEven(float64(float32(v * log2e))))
-		r := v - float32(n*ln2High)
-		r -= float32(n * ln2Low)
-		p := float32(1.0 / 720)
-		p = float32(p*r) + 1.0/120
-		p = float32(p*r) + 1.0/24
-		p = float32(p*r) + 1.0/6
-		p = float32(p*r) + 0.5
-		p = float32(p*r) + 1
-		p = float32(p*r) + 1
-		e := math.Float32frombits(math.Float32bits(p) + uint32(int32(n))<<23)
-		dst[i] = e
-		sum += e
+		dst[i] = exponential(v - top)
+		sum += dst[i]
 	}
 	return sum
+}
+
+func expFoursPortable(dst, x []float32, tops *[Fours]float32) float32 {
+	largest := float32(math.Inf(-1))
+	for i, v := range x {
+		v -= tops[i%Fours]
+		largest = max(largest, v)
+		dst[i] = exponential(v)
+	}
+	return largest
+}
+
+// exponential is exp(v) for v of at most 88 or so; NaN stays visible.
+func exponential(v float32) float32 {
+	if v < expFloor {
+		return 0
+	}
+	if v != v {
+		return v
+	}
+	n := float32(math.RoundToEven(float64(float32(v * log2e))))
+	r := v - float32(n*ln2High)
+	r -= float32(n * ln2Low)
+	p := float32(1.0 / 720)
+	p = float32(p*r) + 1.0/120
+	p = float32(p*r) + 1.0/24
+	p = float32(p*r) + 1.0/6
+	p = float32(p*r) + 0.5
+	p = float32(p*r) + 1
+	p = float32(p*r) + 1
+	return math.Float32frombits(math.Float32bits(p) + uint32(int32(n))<<23)
 }
 
 func scalePortable(x []float32, s float32) {

@@ -46,8 +46,23 @@ func expAVX2(dst *float32, x *float32, top float32, n int) float32
 // writes exp(x − top) of n numbers, a multiple of 16, and returns their sum.
 func expAVX512(dst *float32, x *float32, top float32, n int) float32
 
+// writes exp(x − top) of n numbers, a multiple of 16, tops being four that take turns, and returns the largest x − top.
+func expFoursAVX2(dst *float32, x *float32, tops *float32, n int) float32
+
+// writes exp(x − top) of n numbers, a multiple of 16, tops being four that take turns, and returns the largest x − top.
+func expFoursAVX512(dst *float32, x *float32, tops *float32, n int) float32
+
 // writes the sum of m rows of n numbers, a multiple of 16, that start ld bytes apart, each times its factor.
 func mixAVX2(dst *float32, x *float32, ld int, factors *float32, m int, n int)
+
+// adds up n numbers, a multiple of 16.
+func sumAVX512(x *float32, n int) float32
+
+// returns the largest of n numbers, a multiple of 16.
+func maxAVX512(x *float32, n int) float32
+
+// writes the sum of m rows of n numbers, a multiple of 16, that start ld bytes apart, each times its factor.
+func mixAVX512(dst *float32, x *float32, ld int, factors *float32, m int, n int)
 
 // multiplies n numbers, a multiple of 8, by s.
 func scaleAVX2(x *float32, s float32, n int)
@@ -370,8 +385,17 @@ func fold4AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float3
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 1 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed1AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 1 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
-func refine1AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 1 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine1x1AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 1 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine2x1AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 1 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine3x1AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 1 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine4x1AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 1 bits.
 func unpack1AVX2(dst *byte, src *byte, n int)
@@ -382,8 +406,17 @@ func unpack1OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 2 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed2AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 2 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
-func refine2AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 2 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine1x2AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 2 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine2x2AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 2 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine3x2AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 2 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine4x2AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 2 bits.
 func unpack2AVX2(dst *byte, src *byte, n int)
@@ -394,8 +427,17 @@ func unpack2OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 3 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed3AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 3 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
-func refine3AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 3 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine1x3AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 3 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine2x3AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 3 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine3x3AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 3 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine4x3AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 3 bits.
 func unpack3AVX2(dst *byte, src *byte, n int)
@@ -406,8 +448,17 @@ func unpack3OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 4 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed4AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 4 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
-func refine4AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 4 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine1x4AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 4 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine2x4AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 4 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine3x4AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 4 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine4x4AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 4 bits.
 func unpack4AVX2(dst *byte, src *byte, n int)
@@ -418,8 +469,17 @@ func unpack4OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 5 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed5AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 5 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
-func refine5AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 5 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine1x5AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 5 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine2x5AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 5 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine3x5AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 5 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine4x5AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 5 bits.
 func unpack5AVX2(dst *byte, src *byte, n int)
@@ -430,8 +490,17 @@ func unpack5OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 6 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed6AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 6 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
-func refine6AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 6 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine1x6AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 6 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine2x6AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 6 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine3x6AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 6 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine4x6AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 6 bits.
 func unpack6AVX2(dst *byte, src *byte, n int)
@@ -442,8 +511,17 @@ func unpack6OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 7 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed7AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 7 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
-func refine7AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 7 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine1x7AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 7 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine2x7AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 7 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine3x7AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 7 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine4x7AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 7 bits.
 func unpack7AVX2(dst *byte, src *byte, n int)
@@ -454,5 +532,14 @@ func unpack7OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 8 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed8AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 8 bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.
-func refine8AVX512(scores *float32, ld int, out *float32, ldo int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 8 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine1x8AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 8 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine2x8AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 8 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine3x8AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
+
+// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 8 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+func refine4x8AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)

@@ -100,14 +100,14 @@ func (p *Panels) Products(dst []float32, ld int, q []int8, m, first, n int, offs
 	}
 }
 
-// SetProducts is Products for whole panels of keys of a block each with its own set of queries: see kernel.PanelSets. It reports whether rows
-// from the first on are whole panels.
-func (p *Panels) SetProducts(dst []float32, ld int, q []int8, m, stride, first, n int, offsets, factors []float32) bool {
+// SetProducts is Products for whole panels of keys of a block each with its own set of queries: see kernel.PanelSets; offsets and factors of
+// sets start lds numbers apart. It reports whether rows from the first on are whole panels.
+func (p *Panels) SetProducts(dst []float32, ld int, q []int8, m, stride, first, n int, offsets, factors []float32, lds int) bool {
 	if first%kernel.Lanes != 0 || n%BlockRows != 0 {
 		return false
 	}
 	kernel.PanelSets(dst, ld, q, m, p.data[first/kernel.Lanes*kernel.PanelBytes(p.dim, p.bits):], n/kernel.Lanes, p.dim, p.bits, offsets, factors,
-		kernel.Sets{Every: BlockRows / kernel.Lanes, Stride: stride, Factors: m})
+		kernel.Sets{Every: BlockRows / kernel.Lanes, Stride: stride, Factors: lds})
 	return true
 }
 

@@ -118,8 +118,8 @@ func (p *Plane) Listed(dst []float32, ld int, q []int8, m, stride int, rows, set
 }
 
 // Refine adds to scores what rows change in them: see kernel.Refine.
-func (p *Plane) Refine(scores []float32, ld int, out []float32, ldo int, q []int8, m, stride int, rows, sets []int32, offsets, factors []float32, lds int, rest float32, s *Scratch) {
-	kernel.Refine(scores, ld, out, ldo, q, m, stride, p.data, rows, sets, offsets, factors, lds, rest, p.dim, p.bits, &s.low)
+func (p *Plane) Refine(scores []float32, ld int, out []float32, q []int8, m, stride int, rows, sets []int32, offsets, factors []float32, lds int, rest float32, s *Scratch) {
+	kernel.Refine(scores, ld, out, q, m, stride, p.data, rows, sets, offsets, factors, lds, rest, p.dim, p.bits, &s.refine)
 }
 
 // Chosen adds up the first n of listed rows, weighted and scaled: see kernel.Chosen.

@@ -12,6 +12,7 @@ type Scratch struct {
 	wide      []uint16
 	lows      []float32
 	chosen    kernel.ChosenMemory
+	refine    kernel.RefineMemory
 }
 
 // Read writes rows into dst as fp32, from both planes or from the most significant bits alone: the rows listed, or

@@ -10,7 +10,7 @@ import (
 const (
 	many     = 256  // scores from which counting with vectors pays
 	great    = 2048 // scores from which a sample is asked first
-	asked    = 1024 // scores of that sample, about
+	asked    = 512  // scores of that sample, about
 	few      = 24   // candidates from which moving them pays
 	sampled  = 32   // scores that the first pivots are taken from
 	sideways = 4    // places beside the expected one in the sample
@@ -59,11 +59,11 @@ func (s *Selector) narrow(scores []float32, k int) (kth float32, equals int, ok 
 // those that are more than three standard deviations beside its expected place.
 func (s *Selector) guess(scores []float32, k int) (low, high float32) {
 	stride := len(scores) / asked
-	sample := slices.Grow(s.right[:0], len(scores)/stride+1)
-	for i := 0; i < len(scores); i += stride {
-		sample = append(sample, scores[i])
-	}
+	sample := slices.Grow(s.right[:0], (len(scores)+stride-1)/stride)[:(len(scores)+stride-1)/stride]
 	s.right = sample
+	for i := range sample {
+		sample[i] = scores[i*stride]
+	}
 	share := float64(k) / float64(len(scores))
 	middle, n := share*float64(len(sample)), len(sample)
 	margin := 3.5*math.Sqrt(middle*(1-share)) + 2

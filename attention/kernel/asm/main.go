@@ -21,9 +21,14 @@ func main() {
 	}
 	transpose()
 	reductions()
-	exp()
-	expWide()
+	expConstants()
+	for _, fours := range []bool{false, true} {
+		exp(fours)
+		expWide(fours)
+	}
 	mix()
+	reductionsWide()
+	mixWide()
 	elementwise()
 	selection()
 	selectionWide()
@@ -50,7 +55,9 @@ func main() {
 	}
 	for bits := 1; bits <= 8; bits++ {
 		listed(bits)
-		refine(bits)
+		for heads := 1; heads <= 4; heads++ {
+			refine(bits, heads)
+		}
 		if bits < 8 {
 			unpack(bits, false)
 			unpack(bits, true)
@@ -61,6 +68,15 @@ func main() {
 
 // gp loads a parameter into a register of its own.
 func gp(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }
+
+// param is where a parameter lies.
+func param(name string) operand.Mem {
+	p, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return p.Addr
+}
 
 // function begins a function, without frame and stack check.
 func function(name, signature, doc string) {

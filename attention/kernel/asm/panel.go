@@ -51,12 +51,12 @@ func (p *panels) emit() {
 	ADDQ(operand.Imm(64), p.dst)
 	DECQ(p.left)
 	JNZ(operand.LabelRef("set"))
-	addParam("every", p.left)
+	ADDQ(param("every"), p.left)
 	for _, q := range p.queries {
-		addParam("stride", q)
+		ADDQ(param("stride"), q)
 	}
-	addParam("lds", p.offsets)
-	addParam("lds", p.factors)
+	ADDQ(param("lds"), p.offsets)
+	ADDQ(param("lds"), p.factors)
 	Label("set")
 	again(p.count, "panel")
 	VZEROUPPER()

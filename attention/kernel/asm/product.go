@@ -57,6 +57,17 @@ func dotBytes(s, u, acc reg.Register) {
 	})
 }
 
+// dotBytesAt is dotBytes with signed bytes in memory.
+func dotBytesAt(s operand.Mem, u, acc reg.Register) {
+	Instruction(&ir.Instruction{
+		Opcode:   "VPDPBUSD",
+		Operands: []operand.Op{s, u, acc},
+		Inputs:   []operand.Op{s, u, acc},
+		Outputs:  []operand.Op{acc},
+		ISA:      []string{"AVX512_VNNI"},
+	})
+}
+
 // patterns are the constants of unpacking.
 func patterns() {
 	bytePattern("nibbles", 0x0f, 64)

@@ -8,84 +8,69 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// refine emits what least significant bits change in the scores of listed rows: products of eight rows with the queries of each, as listed
-// has them, then row by row what becomes of them.
-func refine(bits int) {
-	const together = 8
-	function(fmt.Sprintf("refine%dAVX512", bits), "func(scores *float32, ld int, out *float32, ldo int, q *int8, m, stride int, packed *byte, rows, sets *int32, offsets, factors *float32, lds int, rest float32, n int)",
-		fmt.Sprintf("adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of %d bits with m queries of 64 integers of the set that is listed for it. Lists and rows of out are read and written in steps of 8. Sets start stride bytes apart, their offsets and factors lds bytes, rows of scores and out ld and ldo bytes.", bits))
-	var codes, acc [together]reg.VecVirtual
-	for i := range codes {
-		codes[i], acc[i] = ZMM(), ZMM()
-	}
-	t, row, out, rows, sets, left := ZMM(), GP64(), gp("out"), gp("rows"), gp("sets"), gp("n")
-	Label("rows")
-	{
-		packed, last, next := gp("packed"), GP64(), GP64()
-		LEAQ(operand.Mem{Base: rows, Index: left, Scale: 4, Disp: -4}, last)
-		for i := range codes {
-			LEAQ(mem(rows, 4*(i+ahead)), next)
-			CMPQ(next, last)
-			CMOVQHI(last, next)
-			MOVLQSX(mem(next, 0), row)
-			IMUL3Q(operand.Imm(uint64(8*bits)), row, row)
-			PREFETCHT1(at(packed, row, 1))
-			MOVLQSX(mem(rows, 4*i), row)
-			IMUL3Q(operand.Imm(uint64(8*bits)), row, row)
-			ADDQ(packed, row)
-			unpackWide(bits, row, codes[i], t)
+// refine emits what least significant bits change in the scores of listed rows, row by row, for some queries side by side: rows do not wait for
+// one another.
+func refine(bits, heads int) {
+	function(fmt.Sprintf("refine%dx%dAVX512", heads, bits), "func(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows, sets *int32, offsets, factors *float32, lds int, rest float32, n int)",
+		fmt.Sprintf("adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of %d bits with each of %d queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.", bits, heads))
+	scores, ld, out, packed := gp("scores"), gp("ld"), gp("out"), gp("packed")
+	rows, sets, n, last := gp("rows"), gp("sets"), gp("n"), GP64()
+	LEAQ(operand.Mem{Base: rows, Index: n, Scale: 4, Disp: -4}, last)
+	rest := XMM()
+	VBROADCASTSS(param("rest"), rest)
+	codes, t := ZMM(), ZMM()
+	var acc [4]reg.VecVirtual
+	for h := range acc {
+		if acc[h] = acc[max(0, h-1)]; h < heads {
+			acc[h] = ZMM()
 		}
 	}
-	{
-		to, head, m, stride, ldo := GP64(), gp("q"), gp("m"), gp("stride"), gp("ldo")
-		MOVQ(out, to)
-		eightByHeads(to, head, m, stride, ldo, sets, row, codes, acc, t)
+	row, set, from, q := GP64(), GP64(), GP64(), gp("q")
+	Label("row")
+	LEAQ(mem(rows, 4*ahead), from)
+	CMPQ(from, last)
+	CMOVQHI(last, from)
+	MOVLQSX(mem(from, 0), row)
+	IMUL3Q(operand.Imm(uint64(8*bits)), row, row)
+	PREFETCHT1(at(packed, row, 1))
+	MOVLQSX(mem(rows, 0), row)
+	IMUL3Q(operand.Imm(uint64(8*bits)), row, from)
+	ADDQ(packed, from)
+	unpackWide(bits, from, codes, t)
+	MOVLQSX(mem(sets, 0), set)
+	MOVQ(set, from)
+	IMULQ(param("stride"), from)
+	for h := range heads {
+		VPXORD(acc[h], acc[h], acc[h])
+		dotBytesAt(operand.Mem{Base: q, Index: from, Scale: 1, Disp: 64 * h}, codes, acc[h])
 	}
-	{
-		x, rest, i, set, m := XMM(), XMM(), GP64(), GP64(), gp("m")
-		lds, offsets, factors := gp("lds"), gp("offsets"), gp("factors")
-		to, scores := GP64(), gp("scores")
-		p, _ := Param("rest").Resolve()
-		VMOVSS(p.Addr, rest)
-		MOVQ(out, to)
-		Label("scores")
-		XORQ(i, i)
-		Label("score")
-		MOVLQSX(at(sets, i, 4), set)
-		IMULQ(lds, set)
-		MOVLQSX(at(rows, i, 4), row)
-		VMULSS(at(offsets, set, 1), rest, x)
-		VADDSS(at(to, i, 4), x, x)
-		VMULSS(at(factors, set, 1), x, x)
-		VADDSS(at(scores, row, 4), x, x)
-		VMOVSS(x, at(scores, row, 4))
-		VMOVSS(x, at(to, i, 4))
-		INCQ(i)
-		CMPQ(i, left)
-		JE(operand.LabelRef("scored"))
-		CMPQ(i, operand.Imm(together))
-		JNE(operand.LabelRef("score"))
-		Label("scored")
-		ADDQ(operand.Imm(4), offsets)
-		ADDQ(operand.Imm(4), factors)
-		addParam("ldo", to)
-		addParam("ld", scores)
-		again(m, "scores")
+	x, old := foldQuads(acc, VPADDD), XMM()
+	VCVTDQ2PS(x, x)
+	IMULQ(param("lds"), set)
+	MOVQ(param("offsets"), from)
+	VMULPS(at(from, set, 1), rest, old)
+	VADDPS(old, x, x)
+	MOVQ(param("factors"), from)
+	VMULPS(at(from, set, 1), x, x)
+	LEAQ(at(scores, row, 4), from)
+	places := []operand.Mem{mem(from, 0), at(from, ld, 1), at(from, ld, 2), at(set, ld, 1)}
+	if heads == 4 {
+		LEAQ(at(from, ld, 2), set)
 	}
-	ADDQ(operand.Imm(4*together), out)
-	ADDQ(operand.Imm(4*together), rows)
-	ADDQ(operand.Imm(4*together), sets)
-	SUBQ(operand.Imm(together), left)
-	JG(operand.LabelRef("rows"))
+	VMOVSS(places[0], old)
+	for h := 1; h < heads; h++ {
+		VINSERTPS(operand.Imm(uint64(h<<4)), places[h], old, old)
+	}
+	VADDPS(old, x, x)
+	VMOVSS(x, places[0])
+	for h := 1; h < heads; h++ {
+		VEXTRACTPS(operand.Imm(uint64(h)), x, places[h])
+	}
+	VMOVUPS(x, mem(out, 0))
+	ADDQ(operand.Imm(16), out)
+	ADDQ(operand.Imm(4), rows)
+	ADDQ(operand.Imm(4), sets)
+	again(n, "row")
 	VZEROUPPER()
 	RET()
-}
-
-// addParam adds a parameter to a register.
-func addParam(name string, to reg.GPVirtual) {
-	p, err := Param(name).Resolve()
-	if err != nil {
-		panic(err)
-	}
-	ADDQ(p.Addr, to)
 }

@@ -58,44 +58,71 @@ func reductions() {
 	}
 }
 
-// exp emits the exponential: see expPortable, whose steps these are, with products and sums fused.
-func exp() {
-	log2e, floor := constant("log2e", math.Log2E), constant("expFloor", -87)
-	high, low := constant("ln2High", 0.693359375), constant("ln2Low", -2.12194440e-4)
-	coefficients := []operand.Mem{constant("c6", 1.0/720), constant("c5", 1.0/120), constant("c4", 1.0/24), constant("c3", 1.0/6), constant("c2", 0.5), constant("c1", 1)}
-	function("expAVX2", "func(dst, x *float32, top float32, n int) float32", "writes exp(x − top) of n numbers, a multiple of 16, and returns their sum.")
+// expConstants are the constants of the exponential; coefficients are of the highest power first.
+func expConstants() {
+	constant("least", float32(math.Inf(-1)))
+	constant("log2e", math.Log2E)
+	constant("expFloor", -87)
+	constant("ln2High", 0.693359375)
+	constant("ln2Low", -2.12194440e-4)
+	for i, v := range []float32{1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1} {
+		constant(coefficients[i], v)
+	}
+}
+
+var coefficients = []string{"c6", "c5", "c4", "c3", "c2", "c1"}
+
+// exp emits the exponential: see expPortable, whose steps these are, with products and sums fused. Of fours each number has a top of its own.
+func exp(fours bool) {
+	top := YMM()
+	if fours {
+		function("expFoursAVX2", "func(dst, x, tops *float32, n int) float32", "writes exp(x − top) of n numbers, a multiple of 16, tops being four that take turns, and returns the largest x − top.")
+		VBROADCASTF128(mem(gp("tops"), 0), top)
+	} else {
+		function("expAVX2", "func(dst, x *float32, top float32, n int) float32", "writes exp(x − top) of n numbers, a multiple of 16, and returns their sum.")
+		VBROADCASTSS(param("top"), top)
+	}
 	dst, x, n := gp("dst"), gp("x"), gp("n")
 	SHRQ(operand.Imm(3), n)
-	top := YMM()
-	t, _ := Param("top").Resolve()
-	VBROADCASTSS(t.Addr, top)
-	sum := YMM()
-	VXORPS(sum, sum, sum)
+	result := YMM() // sum, or largest
+	if fours {
+		VMOVUPS(data("least", 0), result)
+	} else {
+		VXORPS(result, result, result)
+	}
 	Label("step")
 	v, k, r, p, dead := YMM(), YMM(), YMM(), YMM(), YMM()
 	VMOVUPS(mem(x, 0), v)
 	VSUBPS(top, v, v)
-	VCMPPS(operand.Imm(1), floor, v, dead) // v < floor; NaN is not
-	VMULPS(log2e, v, k)
+	if fours {
+		VMAXPS(v, result, result)
+	}
+	VCMPPS(operand.Imm(1), data("expFloor", 0), v, dead) // v < floor; NaN is not
+	VMULPS(data("log2e", 0), v, k)
 	VROUNDPS(operand.Imm(0), k, k)
 	VMOVAPS(v, r)
-	VFNMADD231PS(high, k, r)
-	VFNMADD231PS(low, k, r)
-	VMOVUPS(coefficients[0], p)
-	for _, c := range coefficients[1:] {
-		VFMADD213PS(c, r, p)
+	VFNMADD231PS(data("ln2High", 0), k, r)
+	VFNMADD231PS(data("ln2Low", 0), k, r)
+	VMOVUPS(data(coefficients[0], 0), p)
+	for _, c := range append(coefficients[1:], "c1") {
+		VFMADD213PS(data(c, 0), r, p)
 	}
-	VFMADD213PS(coefficients[5], r, p)
 	VCVTPS2DQ(k, k)
 	VPSLLD(operand.Imm(23), k, k)
 	VPADDD(k, p, p)
 	VANDNPS(p, dead, p)
 	VMOVUPS(p, mem(dst, 0))
-	VADDPS(p, sum, sum)
+	if !fours {
+		VADDPS(p, result, result)
+	}
 	ADDQ(operand.Imm(32), x)
 	ADDQ(operand.Imm(32), dst)
 	again(n, "step")
-	Store(fold(sum, VADDPS), ReturnIndex(0))
+	if fours {
+		Store(fold(result, VMAXPS), ReturnIndex(0))
+	} else {
+		Store(fold(result, VADDPS), ReturnIndex(0))
+	}
 	VZEROUPPER()
 	RET()
 }
@@ -242,98 +269,4 @@ func elementwise() {
 		ADDQ(operand.Imm(8), c8)
 		ADDQ(operand.Imm(32), d8)
 	})
-}
-
-// mix emits the weighted sum of a few rows.
-func mix() {
-	function("mixAVX2", "func(dst, x *float32, ld int, factors *float32, m, n int)", "writes the sum of m rows of n numbers, a multiple of 16, that start ld bytes apart, each times its factor.")
-	dst, x, ld, n := gp("dst"), gp("x"), gp("ld"), gp("n")
-	SHRQ(operand.Imm(4), n)
-	a, b, f := YMM(), YMM(), YMM()
-	Label("step")
-	VXORPS(a, a, a)
-	VXORPS(b, b, b)
-	factors, m, row := gp("factors"), gp("m"), GP64()
-	MOVQ(x, row)
-	Label("rows")
-	VBROADCASTSS(mem(factors, 0), f)
-	VFMADD231PS(mem(row, 0), f, a)
-	VFMADD231PS(mem(row, 32), f, b)
-	ADDQ(operand.Imm(4), factors)
-	ADDQ(ld, row)
-	again(m, "rows")
-	VMOVUPS(a, mem(dst, 0))
-	VMOVUPS(b, mem(dst, 32))
-	ADDQ(operand.Imm(64), x)
-	ADDQ(operand.Imm(64), dst)
-	again(n, "step")
-	VZEROUPPER()
-	RET()
-}
-
-// expWide is exp in registers of sixteen, two at a time, and the last by itself where there is one.
-func expWide() {
-	function("expAVX512", "func(dst, x *float32, top float32, n int) float32", "writes exp(x − top) of n numbers, a multiple of 16, and returns their sum.")
-	dst, x, n := gp("dst"), gp("x"), gp("n")
-	SHRQ(operand.Imm(4), n)
-	all := func(m operand.Op) reg.VecVirtual {
-		v := ZMM()
-		VBROADCASTSS(m, v)
-		return v
-	}
-	t, _ := Param("top").Resolve()
-	top := all(t.Addr)
-	var constants []reg.VecVirtual
-	for _, name := range []string{"log2e", "expFloor", "ln2High", "ln2Low", "c6", "c5", "c4", "c3", "c2", "c1"} {
-		constants = append(constants, all(data(name, 0)))
-	}
-	log2e, floor, high, low, coefficients := constants[0], constants[1], constants[2], constants[3], constants[4:]
-	sum := ZMM()
-	VPXORD(sum, sum, sum)
-	step := func(vectors int) {
-		var v, k, p [2]reg.VecVirtual
-		var live [2]reg.OpmaskVirtual
-		each := func(f func(i int)) {
-			for i := range vectors {
-				f(i)
-			}
-		}
-		each(func(i int) {
-			v[i], k[i], p[i], live[i] = ZMM(), ZMM(), ZMM(), K()
-			VMOVUPS(mem(x, 64*i), v[i])
-			VSUBPS(top, v[i], v[i])
-		})
-		each(func(i int) { VCMPPS(operand.Imm(0x15), floor, v[i], live[i]) }) // not less than floor: NaN stays
-		each(func(i int) { VMULPS(log2e, v[i], k[i]) })
-		each(func(i int) { VRNDSCALEPS(operand.Imm(0), k[i], k[i]) })
-		each(func(i int) { VFNMADD231PS(high, k[i], v[i]) })
-		each(func(i int) { VFNMADD231PS(low, k[i], v[i]) })
-		each(func(i int) { VMOVAPS(coefficients[0], p[i]) })
-		for _, c := range append(coefficients[1:], coefficients[5]) {
-			each(func(i int) { VFMADD213PS(c, v[i], p[i]) })
-		}
-		each(func(i int) { VSCALEFPS_Z(k[i], p[i], live[i], p[i]) })
-		each(func(i int) { VMOVUPS(p[i], mem(dst, 64*i)) })
-		each(func(i int) { VADDPS(p[i], sum, sum) })
-		ADDQ(operand.U32(uint32(64*vectors)), x)
-		ADDQ(operand.U32(uint32(64*vectors)), dst)
-	}
-	pairs := GP64()
-	MOVQ(n, pairs)
-	SHRQ(operand.Imm(1), pairs)
-	JZ(operand.LabelRef("last"))
-	Label("step")
-	step(2)
-	again(pairs, "step")
-	Label("last")
-	TESTQ(operand.U32(1), n)
-	JZ(operand.LabelRef("done"))
-	step(1)
-	Label("done")
-	half := YMM()
-	VEXTRACTF32X8(operand.Imm(1), sum, half)
-	VADDPS(half, sum.AsY(), half)
-	Store(fold(half, VADDPS), ReturnIndex(0))
-	VZEROUPPER()
-	RET()
 }
