@@ -42,7 +42,8 @@ type CPU struct {
 	closed    atomic.Bool
 
 	task    Task
-	product product // the running product, kept so that a call allocates nothing
+	product product  // the running product, kept so that a call allocates nothing
+	outputs []output // and what it is multiplied with
 
 	integers []byte    // its activations, quantized
 	floats   []float32 // its activations, gathered

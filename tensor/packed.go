@@ -81,24 +81,24 @@ func (p packing) Run(_, i int) {
 }
 
 // packedPanel computes 16 outputs of all rows from a packed matrix.
-func (p *product) packedPanel(s *scratch, first int) {
+func (p *product) packedPanel(s *scratch, o *output, first int) {
 	p.eachRun(func(at, block, blocks int) {
 		var bias *float32
 		if at+blocks == p.blocks {
 			bias = &s.bias[0]
 		}
-		p.packedTiles(first, at, block, blocks, bias)
+		p.packedTiles(o, first, at, block, blocks, bias)
 	})
 }
 
 // packedTiles adds the products of n blocks, at the given place of the activations and of the weights, to 16 outputs of all
 // rows. The first ones of a row begin with zero, to the last the bias is added.
-func (p *product) packedTiles(first, at, block, n int, bias *float32) {
-	out, row, format := p.w.out, p.blocks*activationBytes, p.w.format
-	src := &p.w.packed[first*p.w.rowBytes+block*panel*format.BlockBytes()]
+func (p *product) packedTiles(o *output, first, at, block, n int, bias *float32) {
+	out, row, format := o.W.out, p.blocks*activationBytes, o.W.format
+	src := &o.W.packed[first*o.W.rowBytes+block*panel*format.BlockBytes()]
 	tiles := p.kernels.packedTile[format]
 	for r, rows := 0, 0; r < p.rows; r += rows {
-		dst, x := p.dst[r*out+first:], &p.c.integers[r*row+at*activationBytes]
+		dst, x := o.Dst[r*out+first:], &p.c.integers[r*row+at*activationBytes]
 		if rows = share(p.rows-r, p.kernels.integerRows); rows > directRows {
 			tiles[rows-1](&dst[0], x, src, bias, n, row, 4*out, min(at, 1))
 			continue

@@ -9,6 +9,9 @@ import (
 // prepare brings row r of the activations into the kernel's form: gathered where inputs are left out or padded,
 // quantized where the arithmetic is integer.
 func (p *product) prepare(r int) {
+	if p.ready != nil {
+		p.ready.Row(r)
+	}
 	c, x, width := p.c, p.x[r*p.in:(r+1)*p.in], p.width()
 	var q []byte
 	if c.precision == Int8 {
@@ -44,36 +47,36 @@ func (p *product) prepare(r int) {
 	}
 }
 
-// multiplyPanel computes the outputs of panel j for all rows.
-func (p *product) multiplyPanel(s *scratch, j int) {
+// multiplyPanel computes the outputs of an output's panel j for all rows.
+func (p *product) multiplyPanel(s *scratch, o *output, j int) {
 	first := j * panel
-	last := min(first+panel, p.w.out)
-	if p.outHeads != nil {
-		head := int(p.outHeads[j/p.perHead]) * p.headDim
-		first = head + j%p.perHead*panel
-		last = min(first+panel, head+p.headDim, p.w.out)
+	last := min(first+panel, o.W.out)
+	if o.HeadDim > 0 {
+		head := int(o.Heads[j/o.perHead]) * o.HeadDim
+		first = head + j%o.perHead*panel
+		last = min(first+panel, head+o.HeadDim, o.W.out)
 	}
 	n := last - first
 	clear(s.bias[:])
-	if p.bias != nil {
-		copy(s.bias[:], p.bias[first:last])
+	if o.Bias != nil {
+		copy(s.bias[:], o.Bias[first:last])
 	}
 	if p.c.precision == Int8 {
-		p.integerPanel(s, first, n)
+		p.integerPanel(s, o, first, n)
 	} else {
-		p.floatPanel(s, first, n)
+		p.floatPanel(s, o, first, n)
 	}
 }
 
 // floatPanel computes n outputs from the first on, in fp32.
-func (p *product) floatPanel(s *scratch, first, n int) {
-	k, out, width := p.kernels, p.w.out, p.width()
-	w := p.mapped(first, n)
+func (p *product) floatPanel(s *scratch, o *output, first, n int) {
+	k, out, width := p.kernels, o.W.out, p.width()
+	w := p.mapped(o.W, first, n)
 	if w == nil {
 		w = s.weights
-		for o := range n {
+		for i := range n {
 			p.eachRun(func(at, block, blocks int) {
-				k.dequantize(w[o*width+at*blockSize:], p.w.format, p.w.row(first+o), block, blocks, s)
+				k.dequantize(w[i*width+at*blockSize:], o.W.format, o.W.row(first+i), block, blocks, s)
 			})
 		}
 	}
@@ -85,26 +88,26 @@ func (p *product) floatPanel(s *scratch, first, n int) {
 	for r := 0; r < p.rows; r += k.floatRows {
 		rows := min(k.floatRows, p.rows-r)
 		if whole == n {
-			k.floatTile(p.dst[r*out+first:], out, x[r*width:], rows, width, w, n, s.bias[:])
+			k.floatTile(o.Dst[r*out+first:], out, x[r*width:], rows, width, w, n, s.bias[:])
 			continue
 		}
 		k.floatTile(s.tile[:], panel, x[r*width:], rows, width, w, whole, s.bias[:])
-		p.copyTile(s, r, rows, first, n)
+		o.copyTile(s, r, rows, first, n)
 	}
 }
 
 // integerPanel computes n outputs from the first on, with quantized activations.
-func (p *product) integerPanel(s *scratch, first, n int) {
-	k, out := p.kernels, p.w.out
-	if p.inPanels && n == panel && first%panel == 0 {
-		p.packedPanel(s, first)
+func (p *product) integerPanel(s *scratch, o *output, first, n int) {
+	k, out := p.kernels, o.W.out
+	if o.inPanels && n == panel && first%panel == 0 {
+		p.packedPanel(s, o, first)
 		return
 	}
 	scales := p.form.scales() * panel
-	for o := range n {
+	for i := range n {
 		p.eachRun(func(at, block, blocks int) {
-			k.unpack(s.bytes[(o*p.blocks+at)*blockSize:], s.scale[at*scales+o:], s.minimum[at*panel+o:], panel,
-				p.w.format, p.w.row(first+o), block, blocks)
+			k.unpack(s.bytes[(i*p.blocks+at)*blockSize:], s.scale[at*scales+i:], s.minimum[at*panel+i:], panel,
+				o.W.format, o.W.row(first+i), block, blocks)
 		})
 	}
 	k.weave(s.woven, s.bytes, p.blocks)
@@ -113,11 +116,11 @@ func (p *product) integerPanel(s *scratch, first, n int) {
 		rows = share(p.rows-r, k.integerRows)
 		x := p.c.integers[r*row:]
 		if n == panel {
-			k.integerTile(p.dst[r*out+first:], out, x, rows, p.blocks, s, p.form)
+			k.integerTile(o.Dst[r*out+first:], out, x, rows, p.blocks, s, p.form)
 			continue
 		}
 		k.integerTile(s.tile[:], panel, x, rows, p.blocks, s, p.form)
-		p.copyTile(s, r, rows, first, n)
+		o.copyTile(s, r, rows, first, n)
 	}
 }
 
@@ -125,9 +128,9 @@ func (p *product) integerPanel(s *scratch, first, n int) {
 const directRows = 3
 
 // copyTile copies the n outputs of a tile that was computed apart, since the kernel writes more.
-func (p *product) copyTile(s *scratch, r, rows, first, n int) {
+func (o *output) copyTile(s *scratch, r, rows, first, n int) {
 	for i := range rows {
-		copy(p.dst[(r+i)*p.w.out+first:][:n], s.tile[i*panel:])
+		copy(o.Dst[(r+i)*o.W.out+first:][:n], s.tile[i*panel:])
 	}
 }
 
@@ -149,14 +152,14 @@ func (p *product) eachRun(f func(at, block, blocks int)) {
 	}
 }
 
-// mapped returns n rows of fp32 weights where they lie if the kernel can read them there, else nil.
-func (p *product) mapped(first, n int) []float32 {
-	if !readsMapped || p.w.format != dtype.F32 || p.gathers() || n%4 != 0 {
+// mapped returns n rows of w, fp32 weights, where they lie if the kernel can read them there, else nil.
+func (p *product) mapped(w *Weights, first, n int) []float32 {
+	if !readsMapped || w.format != dtype.F32 || p.gathers() || n%4 != 0 {
 		return nil
 	}
-	at := unsafe.Pointer(&p.w.data[first*p.w.rowBytes])
+	at := unsafe.Pointer(&w.data[first*w.rowBytes])
 	if uintptr(at)%4 != 0 {
 		return nil
 	}
-	return unsafe.Slice((*float32)(at), n*p.w.in)
+	return unsafe.Slice((*float32)(at), n*w.in)
 }

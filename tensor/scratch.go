@@ -29,6 +29,11 @@ func (s *scratch) grow(n int, p Precision) {
 	}
 }
 
+// growRow makes room for a row of n elements that becomes fp32.
+func (s *scratch) growRow(n int) {
+	s.bytes, s.scale, s.minimum = aligned(s.bytes, n), aligned(s.scale, n/16), aligned(s.minimum, n/32)
+}
+
 // cacheLine is the alignment of scratch memory, so that no vector load straddles two lines.
 const cacheLine = 64
 

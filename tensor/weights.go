@@ -85,20 +85,20 @@ func (w *Weights) Type() dtype.Type { return w.format }
 // Bits returns the stored bits a weight, scales included.
 func (w *Weights) Bits() float64 { return w.format.Bits() }
 
+// rowScratch lends the memory in which rows become fp32.
+var rowScratch = sync.Pool{New: func() any { return new(scratch) }}
+
 // Row writes row i as fp32 into dst, which holds In elements.
 func (w *Weights) Row(dst []float32, i int) {
-	row := w.row(i)
+	dst = dst[:w.in]
 	if w.format.BlockElements() == 1 {
-		widenPortable(dst[:w.in], w.format, row)
+		active.widen(dst, w.format, w.row(i))
 		return
 	}
-	var u [blockSize]byte
-	var d [2]float32
-	var m [1]float32
-	for b := range w.in / blockSize {
-		unpackPortable(u[:], d[:], m[:], 1, w.format, row, b, 1)
-		restorePortable(dst[b*blockSize:(b+1)*blockSize], u[:], d[:], m[:], forms[w.format])
-	}
+	s := rowScratch.Get().(*scratch)
+	s.growRow(w.in)
+	active.dequantize(dst, w.format, w.row(i), 0, w.in/blockSize, s)
+	rowScratch.Put(s)
 }
 
 // row returns the bytes of row i.

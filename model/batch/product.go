@@ -8,38 +8,49 @@ import (
 	"spatten/tensor"
 )
 
-// ProjectHeads computes the slices of dst = x·wᵀ + bias that belong to live heads; what live returns are heads of
-// HeadDim outputs each. The other slices are left as they are.
-func (b *Batch) ProjectHeads(cpu *tensor.CPU, kind record.FCKind, dst, x []float32, w *tensor.Weights, bias []float32, live func(*attention.Pass) []int32) {
+// Linear is the weights of a fully connected layer; Bias may be nil.
+type Linear struct {
+	W    *tensor.Weights
+	Bias []float32
+}
+
+// Project computes Q, K and V = x·wᵀ + bias, of the live heads only; the slices of the others are left as they are.
+func (b *Batch) Project(cpu *tensor.CPU, x []float32, q, k, v Linear) {
 	d := b.info.HeadDim
-	b.runs(live, func(lo, hi int, heads []int32) {
-		cpu.MatMulHeads(dst[lo*w.Out():hi*w.Out()], x[lo*w.In():hi*w.In()], hi-lo, w, bias, heads, d)
+	b.runs(func(lo, hi int, p *attention.Pass) {
+		part := func(dst []float32, l Linear, heads []int32) tensor.Output {
+			return tensor.Output{Dst: dst[lo*l.W.Out() : hi*l.W.Out()], W: l.W, Bias: l.Bias, Heads: heads, HeadDim: d}
+		}
+		cpu.MatMuls(x[lo*q.W.In():hi*q.W.In()], hi-lo, nil,
+			part(b.Q, q, p.Heads()), part(b.K, k, p.Groups()), part(b.V, v, p.Groups()))
 	})
 	for c, p := range b.passes {
-		b.report(c, kind, w.In(), len(live(p))*d, w)
+		b.report(c, record.FCQuery, q.W.In(), len(p.Heads())*d, q.W)
+		b.report(c, record.FCKey, k.W.In(), len(p.Groups())*d, k.W)
+		b.report(c, record.FCValue, v.W.In(), len(p.Groups())*d, v.W)
 	}
 }
 
 // Output computes Y = O·wᵀ + bias, the output projection of attention, over the live heads' slices of O.
 func (b *Batch) Output(cpu *tensor.CPU, w *tensor.Weights, bias []float32) {
 	d := b.info.HeadDim
-	b.runs((*attention.Pass).Heads, func(lo, hi int, heads []int32) {
-		cpu.MatMulLiveIn(b.Y[lo*w.Out():hi*w.Out()], b.O[lo*w.In():hi*w.In()], hi-lo, w, bias, heads, d)
+	b.runs(func(lo, hi int, p *attention.Pass) {
+		cpu.MatMulLiveIn(b.Y[lo*w.Out():hi*w.Out()], b.O[lo*w.In():hi*w.In()], hi-lo, w, bias, p.Heads(), d)
 	})
 	for c, p := range b.passes {
 		b.report(c, record.FCOutput, len(p.Heads())*d, w.Out(), w)
 	}
 }
 
-// runs calls f with the rows of neighbouring sequences that have the same live heads.
-func (b *Batch) runs(live func(*attention.Pass) []int32, f func(lo, hi int, heads []int32)) {
+// runs calls f with the rows of neighbouring sequences that have the same live heads, and the pass of one of them.
+func (b *Batch) runs(f func(lo, hi int, p *attention.Pass)) {
 	for c := 0; c < len(b.passes); {
-		heads, end := live(b.passes[c]), c+1
-		for end < len(b.passes) && slices.Equal(heads, live(b.passes[end])) {
+		p, end := b.passes[c], c+1
+		for end < len(b.passes) && slices.Equal(p.Heads(), b.passes[end].Heads()) {
 			end++
 		}
 		if lo, hi := b.starts[c], b.starts[end]; lo < hi {
-			f(lo, hi, heads)
+			f(lo, hi, p)
 		}
 		c = end
 	}

@@ -3,7 +3,6 @@ package bert
 import (
 	"fmt"
 
-	"spatten/attention"
 	"spatten/attention/record"
 	"spatten/model/batch"
 	"spatten/tensor"
@@ -25,7 +24,7 @@ func (m *Model) Forward(cpu *tensor.CPU, b *batch.Batch, chunks []batch.Chunk) e
 	if err := b.Begin(cpu, &m.info, chunks); err != nil {
 		return err
 	}
-	m.embed(cpu, b)
+	cpu.Do((b.Rows()+embeddedRows-1)/embeddedRows, embedding{m, b})
 	for i := range m.layers {
 		l, last := &m.layers[i], i == len(m.layers)-1
 		m.attend(cpu, b, l)
@@ -37,35 +36,40 @@ func (m *Model) Forward(cpu *tensor.CPU, b *batch.Batch, chunks []batch.Chunk) e
 			b.Next(last)
 		}
 	}
-	b.Classify(cpu, m.pooler.w, m.classifier.w, m.pooler.bias, m.classifier.bias)
+	b.Classify(cpu, m.pooler.W, m.classifier.W, m.pooler.Bias, m.classifier.Bias)
 	b.End()
 	return nil
 }
 
-// embed leaves in X the normalized sum of word, position and segment.
-func (m *Model) embed(cpu *tensor.CPU, b *batch.Batch) {
-	dim := m.config.Dim
-	for r := range b.Rows() {
-		m.words.Row(b.X[r*dim:(r+1)*dim], int(b.Token(r)))
-		m.types.Row(b.Y[r*dim:(r+1)*dim], int(b.TypeID(r)))
+// embedding is the task that leaves in X the normalized sum of word, position and segment, some rows an item.
+type embedding struct {
+	m *Model
+	b *batch.Batch
+}
+
+// embeddedRows is the number of rows of an item.
+const embeddedRows = 8
+
+// Run implements tensor.Task.
+func (e embedding) Run(_, i int) {
+	m, b, dim := e.m, e.b, e.m.config.Dim
+	for r := i * embeddedRows; r < min((i+1)*embeddedRows, b.Rows()); r++ {
+		x, y := b.X[r*dim:(r+1)*dim], b.Y[r*dim:(r+1)*dim]
+		m.words.Row(x, int(b.Token(r)))
+		m.types.Row(y, int(b.TypeID(r)))
+		tensor.Add(x, y)
+		m.positions.Row(y, b.Position(r))
+		tensor.Add(x, y)
+		tensor.LayerNorm(x, x, m.norm.gain, m.norm.bias, m.config.Epsilon)
 	}
-	b.AddResidual()
-	for r := range b.Rows() {
-		m.positions.Row(b.Y[r*dim:(r+1)*dim], b.Position(r))
-	}
-	b.AddResidual()
-	b.LayerNorm(cpu, b.X, m.norm.gain, m.norm.bias, m.config.Epsilon)
 }
 
 // attend adds attention to X and normalizes.
 func (m *Model) attend(cpu *tensor.CPU, b *batch.Batch, l *layer) {
-	b.ProjectHeads(cpu, record.FCQuery, b.Q, b.X, l.q.w, l.q.bias, (*attention.Pass).Heads)
-	b.ProjectHeads(cpu, record.FCKey, b.K, b.X, l.k.w, l.k.bias, (*attention.Pass).Groups)
-	b.ProjectHeads(cpu, record.FCValue, b.V, b.X, l.v.w, l.v.bias, (*attention.Pass).Groups)
+	b.Project(cpu, b.X, l.q, l.k, l.v)
 	b.Attend(cpu)
-	b.Output(cpu, l.o.w, l.o.bias)
-	b.AddResidual()
-	b.LayerNorm(cpu, b.X, l.attentionNorm.gain, l.attentionNorm.bias, m.config.Epsilon)
+	b.Output(cpu, l.o.W, l.o.Bias)
+	b.AddLayerNorm(cpu, l.attentionNorm.gain, l.attentionNorm.bias, m.config.Epsilon)
 }
 
 // feedForward adds the feed-forward to X and normalizes.
@@ -73,12 +77,10 @@ func (m *Model) feedForward(cpu *tensor.CPU, b *batch.Batch, l *layer) {
 	dim := m.config.Dim
 	for from := 0; from < b.Rows(); from += batch.Block {
 		n := min(batch.Block, b.Rows()-from)
-		cpu.MatMul(b.Up, b.X[from*dim:(from+n)*dim], n, l.up.w, l.up.bias)
-		b.GELU(cpu, n, m.config.TanhGELU)
-		cpu.MatMul(b.Y[from*dim:(from+n)*dim], b.Up, n, l.down.w, l.down.bias)
+		cpu.MatMul(b.Up, b.X[from*dim:(from+n)*dim], n, l.up.W, l.up.Bias)
+		b.DownGELU(cpu, b.Y[from*dim:(from+n)*dim], n, l.down, m.config.TanhGELU)
 	}
-	b.Report(record.FCUp, l.up.w)
-	b.Report(record.FCDown, l.down.w)
-	b.AddResidual()
-	b.LayerNorm(cpu, b.X, l.mlpNorm.gain, l.mlpNorm.bias, m.config.Epsilon)
+	b.Report(record.FCUp, l.up.W)
+	b.Report(record.FCDown, l.down.W)
+	b.AddLayerNorm(cpu, l.mlpNorm.gain, l.mlpNorm.bias, m.config.Epsilon)
 }

@@ -13,17 +13,11 @@ import (
 // norm is a LayerNorm's gain and bias.
 type norm struct{ gain, bias []float32 }
 
-// product is the weights and bias of a fully connected layer.
-type product struct {
-	w    *tensor.Weights
-	bias []float32
-}
-
 // layer holds the weights of one layer.
 type layer struct {
-	q, k, v, o    product // Dim × Dim
+	q, k, v, o    batch.Linear // Dim × Dim
 	attentionNorm norm
-	up, down      product // Hidden × Dim, Dim × Hidden
+	up, down      batch.Linear // Hidden × Dim, Dim × Hidden
 	mlpNorm       norm
 }
 
@@ -36,7 +30,7 @@ type Model struct {
 	types              *tensor.Weights // Types × Dim
 	norm               norm
 	layers             []layer
-	pooler, classifier product // Dim × Dim, Labels × Dim; nil where the model has none
+	pooler, classifier batch.Linear // Dim × Dim, Labels × Dim; nil where the model has none
 }
 
 // names of the tensors.
@@ -132,8 +126,8 @@ func readLayer(t *param.Tensors, c Config, at names, prefix string) layer {
 	}
 }
 
-func readProduct(t *param.Tensors, name string, out, in int) product {
-	return product{t.Matrix(name+".weight", out, in), t.Vector(name+".bias", out)}
+func readProduct(t *param.Tensors, name string, out, in int) batch.Linear {
+	return batch.Linear{W: t.Matrix(name+".weight", out, in), Bias: t.Vector(name+".bias", out)}
 }
 
 func readNorm(t *param.Tensors, name string, n int) norm {

@@ -1,7 +1,6 @@
 package gpt2
 
 import (
-	"spatten/attention"
 	"spatten/attention/record"
 	"spatten/model/batch"
 	"spatten/tensor"
@@ -21,7 +20,7 @@ func (m *Model) Forward(cpu *tensor.CPU, b *batch.Batch, chunks []batch.Chunk) e
 		m.embedding.Row(b.X[r*dim:(r+1)*dim], int(b.Token(r)))
 		m.positions.Row(b.Y[r*dim:(r+1)*dim], b.Position(r))
 	}
-	b.AddResidual()
+	b.AddResidual(cpu)
 	for i := range m.layers {
 		m.attend(cpu, b, &m.layers[i])
 		b.Next(i == len(m.layers)-1)
@@ -36,12 +35,10 @@ func (m *Model) Forward(cpu *tensor.CPU, b *batch.Batch, chunks []batch.Chunk) e
 // attend adds to X the attention over its normalized rows.
 func (m *Model) attend(cpu *tensor.CPU, b *batch.Batch, l *layer) {
 	b.LayerNorm(cpu, b.Y, l.attentionGain, l.attentionBias, m.config.Epsilon)
-	b.ProjectHeads(cpu, record.FCQuery, b.Q, b.Y, l.q, l.qb, (*attention.Pass).Heads)
-	b.ProjectHeads(cpu, record.FCKey, b.K, b.Y, l.k, l.kb, (*attention.Pass).Groups)
-	b.ProjectHeads(cpu, record.FCValue, b.V, b.Y, l.v, l.vb, (*attention.Pass).Groups)
+	b.Project(cpu, b.Y, batch.Linear{W: l.q, Bias: l.qb}, batch.Linear{W: l.k, Bias: l.kb}, batch.Linear{W: l.v, Bias: l.vb})
 	b.Attend(cpu)
 	b.Output(cpu, l.o, l.ob)
-	b.AddResidual()
+	b.AddResidual(cpu)
 }
 
 // feedForward adds to X what the feed-forward makes of its normalized rows.
@@ -52,10 +49,9 @@ func (m *Model) feedForward(cpu *tensor.CPU, b *batch.Batch, l *layer) {
 		n := min(batch.Block, b.Rows()-from)
 		y := b.Y[from*dim : (from+n)*dim]
 		cpu.MatMul(b.Up, y, n, l.up, l.upb)
-		b.GELU(cpu, n, true)
-		cpu.MatMul(y, b.Up, n, l.down, l.downb)
+		b.DownGELU(cpu, y, n, batch.Linear{W: l.down, Bias: l.downb}, true)
 	}
 	b.Report(record.FCUp, l.up)
 	b.Report(record.FCDown, l.down)
-	b.AddResidual()
+	b.AddResidual(cpu)
 }

@@ -35,14 +35,12 @@ func (m *Model) Forward(cpu *tensor.CPU, b *batch.Batch, chunks []batch.Chunk) e
 // attend adds to X the attention over its normalized rows.
 func (m *Model) attend(cpu *tensor.CPU, b *batch.Batch, l *layer) {
 	b.RMSNorm(cpu, l.attentionNorm, m.config.Epsilon)
-	b.ProjectHeads(cpu, record.FCQuery, b.Q, b.Y, l.q, l.qb, (*attention.Pass).Heads)
-	b.ProjectHeads(cpu, record.FCKey, b.K, b.Y, l.k, l.kb, (*attention.Pass).Groups)
-	b.ProjectHeads(cpu, record.FCValue, b.V, b.Y, l.v, l.vb, (*attention.Pass).Groups)
+	b.Project(cpu, b.Y, batch.Linear{W: l.q, Bias: l.qb}, batch.Linear{W: l.k, Bias: l.kb}, batch.Linear{W: l.v, Bias: l.vb})
 	m.rotate(b, b.Q, m.config.Heads, (*attention.Pass).Heads)
 	m.rotate(b, b.K, m.config.KVHeads, (*attention.Pass).Groups)
 	b.Attend(cpu)
 	b.Output(cpu, l.o, l.ob)
-	b.AddResidual()
+	b.AddResidual(cpu)
 }
 
 // rotate turns the live heads of every row of x, rows × heads·D, to the row's position.
@@ -65,13 +63,11 @@ func (m *Model) feedForward(cpu *tensor.CPU, b *batch.Batch, l *layer) {
 	for from := 0; from < b.Rows(); from += batch.Block {
 		n := min(batch.Block, b.Rows()-from)
 		y := b.Y[from*dim : (from+n)*dim]
-		cpu.MatMul(b.Gate, y, n, l.gate, l.gateb)
-		cpu.MatMul(b.Up, y, n, l.up, l.upb)
-		b.SwiGLU(cpu, n)
-		cpu.MatMul(y, b.Gate, n, l.down, l.downb)
+		cpu.MatMuls(y, n, nil, tensor.Output{Dst: b.Gate, W: l.gate, Bias: l.gateb}, tensor.Output{Dst: b.Up, W: l.up, Bias: l.upb})
+		b.DownSwiGLU(cpu, y, n, batch.Linear{W: l.down, Bias: l.downb})
 	}
 	b.Report(record.FCGate, l.gate)
 	b.Report(record.FCUp, l.up)
 	b.Report(record.FCDown, l.down)
-	b.AddResidual()
+	b.AddResidual(cpu)
 }
