@@ -37,6 +37,7 @@ const (
 type work struct {
 	s    *Sequence
 	l    *layer
+	cpu  *tensor.CPU
 	rank ranking
 	job  job
 	attention
@@ -106,7 +107,7 @@ func (p *Pass) Attend(cpu *tensor.CPU, q, k, v, out []float32) {
 	p.open()
 	l := &s.layers[p.layer]
 	w := &s.work
-	w.s, w.l, w.q, w.k, w.v, w.out = s, l, q, k, v, out
+	w.s, w.l, w.cpu, w.q, w.k, w.v, w.out = s, l, cpu, q, k, v, out
 	w.prepare(cpu)
 	w.do(cpu, jobAppend, len(l.groups))
 	for _, row := range p.rows {

@@ -274,7 +274,7 @@ func (w *work) exponentials(c *chosen, i int) {
 	g := &w.step
 	scores := g.scores[i*g.ld : (i+1)*g.ld]
 	c.top = kernel.Max(scores)
-	c.norm = 1 / kernel.Exp(g.probs[i*g.ld:], scores, c.top)
+	c.norm = 1 / kernel.ExpAhead(g.probs[i*g.ld:], scores, c.top, w.cpu.Ahead(kernel.AheadBytes*len(scores)))
 }
 
 // normalize turns a head's exponentials into probabilities.

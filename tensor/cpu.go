@@ -45,6 +45,8 @@ type CPU struct {
 	product product  // the running product, kept so that a call allocates nothing
 	outputs []output // and what it is multiplied with
 
+	announced announced
+
 	integers []byte    // its activations, quantized
 	floats   []float32 // its activations, gathered
 

@@ -13,7 +13,15 @@ func Transpose(dst, src []float32, d int) { active.transpose(dst[:Lanes*d], src[
 
 // Exp writes exp(x − top) to dst, which may be x, and returns the sum; len(x) is a multiple of Lanes. What lies more than 87 below
 // top becomes 0.
-func Exp(dst, x []float32, top float32) float32 { return active.exp(dst[:len(x)], x, top) }
+func Exp(dst, x []float32, top float32) float32 { return active.exp(dst[:len(x)], x, top, nil) }
+
+// AheadBytes is how many bytes ExpAhead asks for with each number.
+const AheadBytes = 6
+
+// ExpAhead is Exp, and meanwhile asks for bytes from memory that are to be read soon, where there are AheadBytes of them for each number.
+func ExpAhead(dst, x []float32, top float32, ahead []byte) float32 {
+	return active.exp(dst[:len(x)], x, top, ahead)
+}
 
 // ExpFours writes exp(x − top) to dst, which may be x, tops being four that take turns, and returns the largest x − top; len(x) is a
 // multiple of Lanes. What lies more than 87 below its top becomes 0.

@@ -20,7 +20,7 @@ type set struct {
 	transpose func(dst, src []float32, d int)
 	max       func(x []float32) float32
 	sum       func(x []float32) float32
-	exp       func(dst, x []float32, top float32) float32
+	exp       func(dst, x []float32, top float32, ahead []byte) float32
 	expFours  func(dst, x []float32, tops *[Fours]float32) float32
 	scale     func(x []float32, s float32)
 	add       func(dst, x []float32)

@@ -17,7 +17,7 @@ func available() []*set {
 		max:       func(x []float32) float32 { return maxAVX2(&x[0], len(x)) },
 		sum:       func(x []float32) float32 { return sumAVX2(&x[0], len(x)) },
 		absmax:    func(x []float32) float32 { return absmaxAVX2(&x[0], len(x)) },
-		exp:       func(dst, x []float32, top float32) float32 { return expAVX2(&dst[0], &x[0], top, len(x)) },
+		exp:       func(dst, x []float32, top float32, _ []byte) float32 { return expAVX2(&dst[0], &x[0], top, len(x)) },
 		expFours: func(dst, x []float32, tops *[Fours]float32) float32 {
 			return expFoursAVX2(&dst[0], &x[0], &tops[0], len(x))
 		},
@@ -69,7 +69,12 @@ func available() []*set {
 	avx512 := avx2
 	avx512.name, avx512.tile, avx512.weigh = "avx512", tile512, weigh512
 	avx512.chosen = avx512.chosen512
-	avx512.exp = func(dst, x []float32, top float32) float32 { return expAVX512(&dst[0], &x[0], top, len(x)) }
+	avx512.exp = func(dst, x []float32, top float32, ahead []byte) float32 {
+		if len(ahead) < AheadBytes*len(x) {
+			return expAVX512(&dst[0], &x[0], top, len(x), nil, 0) // asks for what is not there, which does nothing
+		}
+		return expAVX512(&dst[0], &x[0], top, len(x), &ahead[0], AheadBytes*32)
+	}
 	avx512.expFours = func(dst, x []float32, tops *[Fours]float32) float32 {
 		return expFoursAVX512(&dst[0], &x[0], &tops[0], len(x))
 	}

@@ -851,14 +851,15 @@ step:
 	VZEROUPPER
 	RET
 
-// func expAVX512(dst *float32, x *float32, top float32, n int) float32
-// Requires: AVX, AVX512DQ, AVX512F, SSE
-TEXT ·expAVX512(SB), NOSPLIT, $0-36
+// func expAVX512(dst *float32, x *float32, top float32, n int, ahead *byte, step int) float32
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE
+TEXT ·expAVX512(SB), NOSPLIT, $0-52
 	VBROADCASTSS top+16(FP), Z0
-	MOVQ         dst+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         n+24(FP), DX
-	SHRQ         $0x04, DX
+	MOVQ         ahead+32(FP), AX
+	MOVQ         dst+0(FP), CX
+	MOVQ         x+8(FP), DX
+	MOVQ         n+24(FP), BX
+	SHRQ         $0x04, BX
 	VBROADCASTSS log2e<>+0(SB), Z1
 	VBROADCASTSS expFloor<>+0(SB), Z2
 	VBROADCASTSS ln2High<>+0(SB), Z3
@@ -870,14 +871,14 @@ TEXT ·expAVX512(SB), NOSPLIT, $0-36
 	VBROADCASTSS c2<>+0(SB), Z9
 	VBROADCASTSS c1<>+0(SB), Z10
 	VPXORD       Z11, Z11, Z11
-	MOVQ         DX, BX
-	SHRQ         $0x01, BX
+	MOVQ         BX, SI
+	SHRQ         $0x01, SI
 	JZ           last
 
 step:
-	VMOVUPS      (CX), Z12
+	VMOVUPS      (DX), Z12
 	VSUBPS       Z0, Z12, Z12
-	VMOVUPS      64(CX), Z15
+	VMOVUPS      64(DX), Z15
 	VSUBPS       Z0, Z15, Z15
 	VCMPPS       $0x15, Z2, Z12, K1
 	VCMPPS       $0x15, Z2, Z15, K2
@@ -905,19 +906,23 @@ step:
 	VFMADD213PS  Z10, Z15, Z17
 	VSCALEFPS.Z  Z13, Z14, K1, Z14
 	VSCALEFPS.Z  Z16, Z17, K2, Z17
-	VMOVUPS      Z14, (AX)
-	VMOVUPS      Z17, 64(AX)
+	VMOVUPS      Z14, (CX)
+	VMOVUPS      Z17, 64(CX)
 	VADDPS       Z14, Z11, Z11
 	VADDPS       Z17, Z11, Z11
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, CX
-	ADDQ         $0x00000080, AX
-	DECQ         BX
+	PREFETCHT1   (AX)
+	PREFETCHT1   64(AX)
+	PREFETCHT1   128(AX)
+	ADDQ         step+40(FP), AX
+	DECQ         SI
 	JNZ          step
 
 last:
-	TESTQ        $0x00000001, DX
+	TESTQ        $0x00000001, BX
 	JZ           done
-	VMOVUPS      (CX), Z12
+	VMOVUPS      (DX), Z12
 	VSUBPS       Z0, Z12, Z12
 	VCMPPS       $0x15, Z2, Z12, K1
 	VMULPS       Z1, Z12, Z0
@@ -932,10 +937,10 @@ last:
 	VFMADD213PS  Z10, Z12, Z1
 	VFMADD213PS  Z10, Z12, Z1
 	VSCALEFPS.Z  Z0, Z1, K1, Z1
-	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z1, (CX)
 	VADDPS       Z1, Z11, Z11
+	ADDQ         $0x00000040, DX
 	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000040, AX
 
 done:
 	VEXTRACTF32X8 $0x01, Z11, Y0
@@ -946,7 +951,7 @@ done:
 	VADDPS        X1, X0, X0
 	VMOVSHDUP     X0, X1
 	VADDPS        X1, X0, X0
-	MOVSS         X0, ret+32(FP)
+	MOVSS         X0, ret+48(FP)
 	VZEROUPPER
 	RET
 

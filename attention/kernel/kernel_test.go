@@ -88,7 +88,7 @@ func TestExp(t *testing.T) {
 			x[i] = float32(i-4095) * 86.9 / 4095
 		}
 		in := slices.Clone(x)
-		sum := s.exp(x, x, 0)
+		sum := s.exp(x, x, 0, nil)
 		total := 0.0
 		for i, v := range in {
 			want := math.Exp(float64(v))
@@ -101,9 +101,14 @@ func TestExp(t *testing.T) {
 			t.Errorf("%s: sum %g, want %g", s.name, sum, total)
 		}
 		odd := slices.Repeat([]float32{float32(math.Inf(-1)), -200, 5, float32(math.NaN())}, 4)
-		s.exp(odd, odd, 5)
+		s.exp(odd, odd, 5, nil)
 		if odd[0] != 0 || odd[1] != 0 || odd[2] != 1 || odd[3] == odd[3] {
 			t.Errorf("%s: exp of −∞, far below, top, NaN: %v", s.name, odd[:4])
+		}
+		// What it asks for meanwhile changes nothing.
+		ahead := slices.Clone(in)
+		if again := s.exp(ahead, ahead, 0, make([]byte, AheadBytes*len(in))); again != sum || !slices.Equal(ahead, x) {
+			t.Errorf("%s: sum %g with something to ask for, %g without", s.name, again, sum)
 		}
 		// Each of four with a top of its own is as it is alone.
 		tops := [Fours]float32{0, -3, 2, 86}
@@ -111,7 +116,7 @@ func TestExp(t *testing.T) {
 		largest := s.expFours(together, together, &tops)
 		most := float32(math.Inf(-1))
 		for h, top := range tops {
-			s.exp(alone, in, top)
+			s.exp(alone, in, top, nil)
 			for i := h; i < len(in); i += Fours {
 				if most = max(most, in[i]-top); together[i] != alone[i] {
 					t.Fatalf("%s: exp(%g − %g) among others is %g, alone %g", s.name, in[i], top, together[i], alone[i])
@@ -126,7 +131,7 @@ func TestExp(t *testing.T) {
 		for i := copy(long, short); i < len(long); i++ {
 			long[i] = float32(math.Inf(-1))
 		}
-		if a, b := s.exp(short, short, 3), s.exp(long, long, 3); a != b {
+		if a, b := s.exp(short, short, 3, nil), s.exp(long, long, 3, nil); a != b {
 			t.Errorf("%s: the sum depends on padding: %g, %g", s.name, a, b)
 		}
 	}
@@ -416,7 +421,7 @@ func BenchmarkKernels(b *testing.B) {
 			"scores16x16x64":  func() { s.tile(c, Lanes, a, d, 16, panel, Lanes, d, false) },
 			"values16x16x512": func() { s.tile(c, Lanes, a, n, 16, rows, d, n, false) },
 			"transpose":       func() { s.transpose(c, rows, d) },
-			"exp512":          func() { s.exp(c[:n], x, 3) },
+			"exp512":          func() { s.exp(c[:n], x, 3, nil) },
 			"count512":        func() { s.count(x, 0.5) },
 			"above512":        func() { s.above(list, x, 0.8) },
 			"dots512":         func() { s.dots(c[:n], q, codes) },

@@ -58,7 +58,7 @@ const (
 	expFloor = float32(-87)
 )
 
-func expPortable(dst, x []float32, top float32) float32 {
+func expPortable(dst, x []float32, top float32, _ []byte) float32 {
 	var sum float32
 	for i, v := range x {
 		dst[i] = exponential(v - top)

@@ -43,8 +43,8 @@ func absmaxAVX2(x *float32, n int) float32
 // writes exp(x − top) of n numbers, a multiple of 16, and returns their sum.
 func expAVX2(dst *float32, x *float32, top float32, n int) float32
 
-// writes exp(x − top) of n numbers, a multiple of 16, and returns their sum.
-func expAVX512(dst *float32, x *float32, top float32, n int) float32
+// writes exp(x − top) of n numbers, a multiple of 16, and returns their sum. With every 32 of them it asks for the lines at ahead, which moves on by step.
+func expAVX512(dst *float32, x *float32, top float32, n int, ahead *byte, step int) float32
 
 // writes exp(x − top) of n numbers, a multiple of 16, tops being four that take turns, and returns the largest x − top.
 func expFoursAVX2(dst *float32, x *float32, tops *float32, n int) float32

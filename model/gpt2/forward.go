@@ -36,6 +36,7 @@ func (m *Model) Forward(cpu *tensor.CPU, b *batch.Batch, chunks []batch.Chunk) e
 func (m *Model) attend(cpu *tensor.CPU, b *batch.Batch, l *layer) {
 	b.LayerNorm(cpu, b.Y, l.attentionGain, l.attentionBias, m.config.Epsilon)
 	b.Project(cpu, b.Y, batch.Linear{W: l.q, Bias: l.qb}, batch.Linear{W: l.k, Bias: l.kb}, batch.Linear{W: l.v, Bias: l.vb})
+	cpu.Announce(l.o, l.up, l.down)
 	b.Attend(cpu)
 	b.Output(cpu, l.o, l.ob)
 	b.AddResidual(cpu)

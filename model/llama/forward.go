@@ -38,6 +38,7 @@ func (m *Model) attend(cpu *tensor.CPU, b *batch.Batch, l *layer) {
 	b.Project(cpu, b.Y, batch.Linear{W: l.q, Bias: l.qb}, batch.Linear{W: l.k, Bias: l.kb}, batch.Linear{W: l.v, Bias: l.vb})
 	m.rotate(b, b.Q, m.config.Heads, (*attention.Pass).Heads)
 	m.rotate(b, b.K, m.config.KVHeads, (*attention.Pass).Groups)
+	cpu.Announce(l.o, l.gate, l.up, l.down)
 	b.Attend(cpu)
 	b.Output(cpu, l.o, l.ob)
 	b.AddResidual(cpu)

@@ -131,15 +131,19 @@ func mixWide() {
 	RET()
 }
 
+// expLines is how many lines expWide asks for with every 32 numbers: about what memory delivers in that time (kernel.AheadBytes).
+const expLines = 3
+
 // expWide is exp in registers of sixteen, two at a time, and the last by itself where there is one.
 func expWide(fours bool) {
-	top := ZMM()
+	top, ahead := ZMM(), GP64()
 	if fours {
 		function("expFoursAVX512", "func(dst, x, tops *float32, n int) float32", "writes exp(x − top) of n numbers, a multiple of 16, tops being four that take turns, and returns the largest x − top.")
 		VBROADCASTF32X4(mem(gp("tops"), 0), top)
 	} else {
-		function("expAVX512", "func(dst, x *float32, top float32, n int) float32", "writes exp(x − top) of n numbers, a multiple of 16, and returns their sum.")
+		function("expAVX512", "func(dst, x *float32, top float32, n int, ahead *byte, step int) float32", "writes exp(x − top) of n numbers, a multiple of 16, and returns their sum. With every 32 of them it asks for the lines at ahead, which moves on by step.")
 		VBROADCASTSS(param("top"), top)
+		MOVQ(param("ahead"), ahead)
 	}
 	dst, x, n := gp("dst"), gp("x"), gp("n")
 	SHRQ(operand.Imm(4), n)
@@ -195,6 +199,12 @@ func expWide(fours bool) {
 	JZ(operand.LabelRef("last"))
 	Label("step")
 	step(2)
+	if !fours {
+		for line := range expLines {
+			PREFETCHT1(mem(ahead, 64*line))
+		}
+		ADDQ(param("step"), ahead)
+	}
 	again(pairs, "step")
 	Label("last")
 	TESTQ(operand.U32(1), n)
