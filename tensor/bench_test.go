@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -130,5 +131,21 @@ func BenchmarkMemory(b *testing.B) {
 			}
 			b.ReportMetric(float64(len(data))/best.Seconds()/1e9, "GB/s")
 		})
+	}
+}
+
+// BenchmarkPack packs the matrices of SmolLM2-135M.
+func BenchmarkPack(b *testing.B) {
+	s := newStack(30, dtype.Q4_1, smolLM2)
+	c := NewCPU(1, Int8)
+	defer c.Close()
+	b.SetBytes(int64(s.bytes))
+	for b.Loop() {
+		for _, layer := range s.layers {
+			for _, w := range layer {
+				w.packing = sync.Once{}
+				w.pack(c)
+			}
+		}
 	}
 }

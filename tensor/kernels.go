@@ -22,6 +22,7 @@ type kernels struct {
 	// floatTile takes up to floatRows rows, with outs a multiple of 4; integerTile up to integerRows.
 	floatTile   func(dst []float32, ldd int, x []float32, rows, n int, w []float32, outs int, bias []float32)
 	integerTile func(dst []float32, stride int, x []byte, rows, n int, s *scratch, f form)
+	pack        func(dst, src []byte, t dtype.Type, rowBytes int)
 	// packed multiplies one row of activations with a packed panel of 16 rows of weights, adding to total and at last the
 	// bias, if it is not nil; nil for a format that is woven first even for one row.
 	packed [len(forms)]func(total *float32, x, src *byte, n int, bias *float32)
@@ -37,6 +38,7 @@ type kernels struct {
 var portable = kernels{
 	name:   "portable",
 	unpack: unpackPortable, restore: restorePortable, widen: widenPortable, quantize: quantizePortable, weave: weavePortable,
+	pack:      packPortable,
 	floatTile: floatTilePortable, integerTile: integerPortable, floatRows: 4, integerRows: 4,
 	read:        readPortable,
 	elementwise: portableElementwise,

@@ -27,6 +27,7 @@ func available() []*kernels {
 		read:        func(data []byte) uint64 { return readAVX2(&data[0], len(data)/256) },
 		elementwise: elementwiseAVX2,
 	}
+	avx2.pack = packBlocksAVX2
 	avx2.packed[dtype.Q4_0] = packedQ4_0AVX2
 	avx2.packed[dtype.Q4_1] = packedQ4_1AVX2
 	avx2.packed[dtype.Q8_0] = packedQ8_0AVX2
@@ -123,6 +124,19 @@ func (s *scratch) minima(f form) *float32 {
 		return nil
 	}
 	return &s.minimum[0]
+}
+
+func packBlocksAVX2(dst, src []byte, t dtype.Type, rowBytes int) {
+	_ = dst[panel*rowBytes-1]
+	_ = src[panel*rowBytes-1]
+	pack, n := packQ8_0AVX2, rowBytes/t.BlockBytes()
+	switch t {
+	case dtype.Q4_0:
+		pack = packQ4_0AVX2
+	case dtype.Q4_1:
+		pack = packQ4_1AVX2
+	}
+	pack(&dst[0], &src[0], rowBytes, n)
 }
 
 // unpackFunc unpacks n blocks or super-blocks from src on.

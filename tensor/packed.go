@@ -23,8 +23,9 @@ func packs(t dtype.Type) (head, codes int, ok bool) {
 
 // packing is the task that packs a matrix from some panel on, a panel an item.
 type packing struct {
-	w     *Weights
-	first int
+	w       *Weights
+	first   int
+	kernels *kernels
 }
 
 // packTogether is the number of panels after which stored bytes are given back.
@@ -41,7 +42,7 @@ func (w *Weights) pack(c *CPU) {
 		w.packed = alignedBytes(panels * panel * w.rowBytes)
 		for first := 0; first < panels; first += packTogether {
 			last := min(first+packTogether, panels)
-			c.Do(last-first, packing{w, first})
+			c.Do(last-first, packing{w, first, c.kernels})
 			if w.release != nil {
 				w.release(w.data[:last*panel*w.rowBytes])
 			}
@@ -63,12 +64,17 @@ func alignedBytes(n int) []byte { return aligned[byte](nil, n) }
 func (p packing) Run(_, i int) {
 	w := p.w
 	i += p.first
-	head, codes, _ := packs(w.format)
+	src, dst := w.data[i*panel*w.rowBytes:][:panel*w.rowBytes], w.packed[i*panel*w.rowBytes:][:panel*w.rowBytes]
+	p.kernels.pack(dst, src, w.format, w.rowBytes)
+}
+
+// packPortable packs 16 rows of so many bytes.
+func packPortable(dst, src []byte, t dtype.Type, rowBytes int) {
+	head, codes, _ := packs(t)
 	size := head + codes
-	src, dst := w.data[i*panel*w.rowBytes:], w.packed[i*panel*w.rowBytes:][:panel*w.rowBytes]
 	for len(dst) > 0 {
 		for r := range panel {
-			b := src[r*w.rowBytes:][:size]
+			b := src[r*rowBytes:][:size]
 			for k := 0; k < codes; k += 4 {
 				binary.LittleEndian.PutUint32(dst[panel*k+4*r:], binary.LittleEndian.Uint32(b[head+k:]))
 			}

@@ -229,6 +229,11 @@ func unpackQ5_1AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n in
 //go:noescape
 func unpackQ8_0AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
 
+// packs n blocks of 16 rows that lie stride bytes apart.
+//
+//go:noescape
+func packQ4_0AVX2(dst *byte, src *byte, stride int, n int)
+
 // adds the products of n blocks of one row of activations with a packed panel of 16 rows of weights to total, and then the bias unless it is nil.
 //
 //go:noescape
@@ -299,6 +304,11 @@ func packedQ4_0AVX2Tile3(dst *float32, x *byte, src *byte, bias *float32, n int,
 //go:noescape
 func packedQ4_0AVX2Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
 
+// packs n blocks of 16 rows that lie stride bytes apart.
+//
+//go:noescape
+func packQ4_1AVX2(dst *byte, src *byte, stride int, n int)
+
 // adds the products of n blocks of one row of activations with a packed panel of 16 rows of weights to total, and then the bias unless it is nil.
 //
 //go:noescape
@@ -368,6 +378,11 @@ func packedQ4_1AVX2Tile3(dst *float32, x *byte, src *byte, bias *float32, n int,
 //
 //go:noescape
 func packedQ4_1AVX2Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+
+// packs n blocks of 16 rows that lie stride bytes apart.
+//
+//go:noescape
+func packQ8_0AVX2(dst *byte, src *byte, stride int, n int)
 
 // adds the products of n blocks of one row of activations with a packed panel of 16 rows of weights to total, and then the bias unless it is nil.
 //

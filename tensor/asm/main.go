@@ -36,6 +36,7 @@ func main() {
 	}
 	for _, f := range layouts {
 		if f.bits != 5 {
+			pack(f)
 			packed(avx2, f)
 			packed(avx512, f)
 			for rows := 1; rows <= 8; rows++ {
