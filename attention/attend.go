@@ -157,6 +157,10 @@ func (w *work) append(g int) {
 	d := w.s.shape.HeadDim
 	stride := w.s.shape.KVHeads * d
 	center := w.l.center(g)
+	if !w.s.shape.Causal {
+		w.l.keys[g].Reset() // of what another layer left there
+		w.l.values[g].Reset()
+	}
 	if n := len(w.s.pass.rows); n > 1 {
 		w.l.keys[g].Grow(n)
 		w.l.values[g].Grow(n)

@@ -308,3 +308,37 @@ func ExampleSchedule_YAML() {
 	//   lsb: 4
 	//   threshold: 0.1
 }
+
+// An encoder's layers keep their keys and values in the same place, one after the other.
+func TestEncoderKeepsOneLayer(t *testing.T) {
+	bytes := func(layers int) int64 {
+		shape := Shape{Layers: layers, Heads: 2, KVHeads: 2, HeadDim: 16}
+		s, err := NewSequence(shape, nil, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cpu := tensor.NewCPU(1, tensor.F32)
+		defer cpu.Close()
+		const n = 40
+		p, err := s.Begin(n, PassOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := make([]float32, n*shape.Heads*shape.HeadDim)
+		for i := range x {
+			x[i] = float32(i%7) / 7
+		}
+		for range layers {
+			p.Attend(cpu, x, x, x, make([]float32, len(x)))
+			p.Next()
+		}
+		p.End()
+		if _, err := s.Begin(1, PassOptions{}); err == nil {
+			t.Error("an encoder began a second pass")
+		}
+		return s.Bytes() - int64(layers)*4*64 // less the positions
+	}
+	if one, four := bytes(1), bytes(4); four > one+one/8 {
+		t.Errorf("four layers keep %d bytes, one %d", four, one)
+	}
+}

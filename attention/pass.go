@@ -39,6 +39,8 @@ func (s *Sequence) Begin(n int, o PassOptions) (*Pass, error) {
 		return nil, ErrPass
 	case n < 1:
 		return nil, fmt.Errorf("attention: a pass of %d tokens", n)
+	case !s.shape.Causal && s.length > 0:
+		return nil, fmt.Errorf("attention: an encoder reads its whole text in one pass")
 	case len(s.layers) == 0:
 		return nil, fmt.Errorf("attention: the sequence is closed")
 	}

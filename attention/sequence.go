@@ -112,6 +112,11 @@ func NewSequence(shape Shape, s *Schedule, o Options) (*Sequence, error) {
 	for i := range shape.Layers {
 		l := layer{heads: all, groups: groups}
 		keyFormat, valueFormat := q.schedule.formats(i, o.CacheBits)
+		if i > 0 && q.reuses(keyFormat, valueFormat) {
+			l.keys, l.values = q.layers[0].keys, q.layers[0].values
+			q.layers = append(q.layers, l)
+			continue
+		}
 		for range shape.KVHeads {
 			keys, values := quant.NewRows(shape.HeadDim, keyFormat), quant.NewRows(shape.HeadDim, valueFormat)
 			if o.Expect > 0 && !s.prunesTokens() {
@@ -124,6 +129,13 @@ func NewSequence(shape Shape, s *Schedule, o Options) (*Sequence, error) {
 	}
 	q.begin(o.Run)
 	return q, nil
+}
+
+// reuses reports whether a layer of these formats keeps its keys and values where the first one does: an encoder, which passes
+// once, needs them no longer than the layer takes.
+func (s *Sequence) reuses(key, value quant.Format) bool {
+	first := &s.layers[0]
+	return !s.shape.Causal && !key.Coded() && !value.Coded() && key == first.keys[0].Format() && value == first.values[0].Format()
 }
 
 // formats returns how a layer's keys and values are stored, unquantized ones with so many bits.
@@ -193,6 +205,9 @@ func (s *Sequence) Bytes() int64 {
 	for i := range s.layers {
 		l := &s.layers[i]
 		n += int64(4 * cap(l.positions))
+		if i > 0 && l.keys[0] == s.layers[0].keys[0] {
+			continue // they share their memory
+		}
 		for g := range l.keys {
 			n += l.keys[g].Bytes() + l.values[g].Bytes()
 		}

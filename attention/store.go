@@ -14,7 +14,7 @@ var ErrSave = errors.New("attention: only what has been read of a prompt can be 
 // Save writes the state of a sequence that has read a prompt or a part of it. Who reads it has to know shape, schedule and the width of
 // the cache; the format is specified in docs/prompt-cache.md.
 func (s *Sequence) Save(out io.Writer) error {
-	if s.pass.active || s.length == 0 || s.length != s.promptEnd || len(s.layers) == 0 || len(s.layers[0].means)+len(s.layers[0].centers) > 0 {
+	if s.pass.active || s.length == 0 || s.length != s.promptEnd || len(s.layers) == 0 || !s.shape.Causal || len(s.layers[0].means)+len(s.layers[0].centers) > 0 {
 		return ErrSave
 	}
 	w := stored.NewWriter(out)

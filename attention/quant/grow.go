@@ -30,3 +30,10 @@ func (r *Rows) Grow(n int) {
 	}
 	r.high.data = slices.Grow(r.high.data, coded*r.high.rowBytes)
 }
+
+// Reset removes all rows that are not codes and keeps their memory.
+func (r *Rows) Reset() {
+	if !r.format.Coded() {
+		r.n, r.exact, r.half = 0, r.exact[:0], r.half[:0]
+	}
+}

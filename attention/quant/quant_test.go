@@ -202,3 +202,21 @@ func TestGrow(t *testing.T) {
 		}
 	}
 }
+
+func TestResetKeepsTheMemory(t *testing.T) {
+	row := []float32{1, 2, 3, 4, 5, 6, 7, 8}
+	for _, bits := range []int{32, 16} {
+		r := NewRows(len(row), Format{MSB: bits})
+		r.Append(row)
+		r.Append(row)
+		before := r.Bytes()
+		if r.Reset(); r.Len() != 0 || r.Bytes() != before {
+			t.Errorf("%d bits: %d rows in %d bytes are left, want 0 in %d", bits, r.Len(), r.Bytes(), before)
+		}
+		r.Append(row)
+		got := make([]float32, len(row))
+		if r.Read(got, new(Scratch), nil, 0, true, false); !slices.Equal(got, row) {
+			t.Errorf("%d bits: a row after a reset reads %v", bits, got)
+		}
+	}
+}
