@@ -38,30 +38,25 @@ type Controller struct {
 	next        int64
 	refreshAt   int64
 	rowsAt      int64 // before it no read needs its row opened or closed, and none that has opened its row can be served
-	readDelay   int64
-	outstanding int // reads pushed and not yet popped
+	delay       int64 // from a RD to the cycle in which its answer can be popped
+	outstanding int   // reads pushed and not yet popped
 	limit       int
 	head, count int
 
-	answers []answer // ring of completed reads, in the order of their RD
+	answers [maxQueue]answer // ring of completed reads, in the order of their RD
 	log     func(Sent)
 	addr    AddressMap
-	_       [16]byte // so that queues and banks begin where a line of the cache does
+	plan    plan
 	reads   queue
-	_       [16]byte
 	timing  timing
 	writes  queue
 	stats   Stats
 
-	standard   Standard
-	banks      int
-	writeLimit int
-	draining   bool
-}
-
-type answer struct {
-	tag  uint32
-	from int64 // first cycle at which Pop may take it
+	standard                Standard
+	banks                   int
+	pseudoShift, groupShift uint8 // a bank's number to that of its pseudo-channel or group
+	writeLimit              int
+	draining                bool
 }
 
 const closed = int32(-1)
@@ -82,14 +77,16 @@ func NewController(s Standard, o Options) (*Controller, error) {
 		standard: s, addr: NewAddressMap(s.Org), timing: newTiming(&s),
 		banks: s.Org.Pseudo * s.Org.Groups * s.Org.Banks,
 		limit: o.Outstanding, writeLimit: o.Writes,
-		answers: make([]answer, o.Outstanding),
-		next:    never, refreshAt: never,
-		readDelay: int64(s.ReadLatency()),
-		reads:     queue{pseudos: int16(s.Org.Pseudo), column: RD}, writes: queue{pseudos: int16(s.Org.Pseudo), column: WR},
+		next: never, refreshAt: never,
+		delay:      int64(s.ReadLatency()) + 1,
+		groupShift: log2(s.Org.Banks), pseudoShift: log2(s.Org.Groups * s.Org.Banks),
+		reads: queue{pseudos: int16(s.Org.Pseudo), column: RD}, writes: queue{pseudos: int16(s.Org.Pseudo), column: WR},
 	}
 	for i := range c.timing.bank {
 		c.timing.bank[i].open = closed
 	}
+	c.plan.able = c.plannable()
+	c.plan.on, c.plan.bank, c.plan.preSlot, c.plan.actSlot = c.plan.able, noBank, never, never
 	if s.Timing.REFI > 0 {
 		c.refreshAt = int64(s.Timing.REFI)
 		c.next = c.refreshAt
@@ -97,12 +94,18 @@ func NewController(s Standard, o Options) (*Controller, error) {
 	return c, nil
 }
 
-// SetLog makes f see every command sent. It must be set before the first Step.
-func (c *Controller) SetLog(f func(Sent)) { c.log = f }
+// SetLog makes f see every command in the cycle in which it is sent, so that none is planned. It must be set before the
+// first Push.
+func (c *Controller) SetLog(f func(Sent)) {
+	c.log = f
+	c.plan.able = f == nil && c.plannable()
+	c.plan.on = c.plan.able
+}
 
-// Stats is what the channel has done so far.
+// Stats is what the channel has done so far, or has planned to do.
 func (c *Controller) Stats() Stats {
 	s := c.stats
+	s.LastCycle = max(s.LastCycle, c.plan.last)
 	s.DataCycles = (s.Reads + s.Writes) * int64(c.standard.Timing.BL)
 	return s
 }
@@ -113,6 +116,13 @@ func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
 	if write && int(c.writes.n) >= c.writeLimit || !write && c.outstanding >= c.limit {
 		return false
 	}
+	bank, row := c.addr.bank(addr)
+	if c.plan.on {
+		if !write && c.planPush(now, bank, row, tag) {
+			return true
+		}
+		c.endPlan(now)
+	}
 	q := &c.reads
 	if write {
 		q = &c.writes
@@ -122,8 +132,7 @@ func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
 	}
 	i := q.tail & (maxQueue - 1)
 	r, bit := &q.requests[i], uint64(1)<<i
-	c.addr.place(addr, r)
-	r.tag, r.counted = tag, false
+	c.fill(r, row, bank, tag)
 	b, w := &c.timing.bank[r.bank&(maxBanks-1)], &q.wants[r.pseudo&(maxPseudo-1)]
 	*q.of(b) |= bit
 	q.tail++
@@ -157,19 +166,30 @@ func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
 	return true
 }
 
+// fill makes a request.
+func (c *Controller) fill(r *request, row int32, bank uint8, tag uint32) {
+	r.row, r.tag, r.counted = row, tag, false
+	r.pseudo, r.group, r.bank = bank>>(c.pseudoShift&7), bank>>(c.groupShift&7), bank
+}
+
 // Pop takes the oldest completed read, in the order in which the DRAM served them.
 func (c *Controller) Pop(now int64) (tag uint32, ok bool) {
-	if c.count == 0 || c.answers[c.head].from > now {
+	a := &c.answers[c.head&(maxQueue-1)]
+	if c.count == 0 || a.from > now {
 		return 0, false
 	}
-	tag = c.answers[c.head].tag
+	tag = uint32(a.what)
 	c.head++
-	if c.head == len(c.answers) {
-		c.head = 0
-	}
 	c.count--
 	c.outstanding--
 	return tag, true
+}
+
+// Drop is Pop for a caller that knows that there is an answer, and does not want its tag.
+func (c *Controller) Drop() {
+	c.head++
+	c.count--
+	c.outstanding--
 }
 
 // NextAnswer is the first cycle at which Pop will succeed, if no answer is waited for a cycle beyond any other.
@@ -177,7 +197,7 @@ func (c *Controller) NextAnswer() int64 {
 	if c.count == 0 {
 		return never
 	}
-	return c.answers[c.head].from
+	return c.answers[c.head&(maxQueue-1)].from
 }
 
 // Next is the first cycle at which Step can do anything, as things stand.

@@ -98,27 +98,31 @@ func TestRefreshIsKept(t *testing.T) {
 }
 
 // Any traffic on any standard: every command legal, every read answered once, and the same cycles whether the
-// controller is stepped in every cycle or only in those that Next names.
+// controller is stepped in every cycle or only in those that Next names, and whether reads are planned or not, as with a log.
 func TestRandomTraffic(t *testing.T) {
 	for _, s := range Standards() {
 		t.Run(s.Name, func(t *testing.T) {
 			rapid.Check(t, func(r *rapid.T) {
 				span := rapid.SampledFrom([]int{10, 14, 16, 20, 25}).Draw(r, "address bits")
 				gap := rapid.IntRange(0, 12).Draw(r, "gap")
-				writes := rapid.IntRange(0, 3).Draw(r, "writes of 4")
+				writes := rapid.IntRange(-3, 3).Draw(r, "writes of 4")
+				length := rapid.SampledFrom([]uint64{1, 1, 4, 20, 40}).Draw(r, "bursts in sequence")
+				outstanding := rapid.SampledFrom([]int{4, 16, 17, 40, 64}).Draw(r, "outstanding")
 				seed := rapid.Uint64().Draw(r, "seed")
-				run := func(every bool) (answers []int64, stats Stats) {
-					c, err := NewController(s, Options{Outstanding: 16})
+				run := func(every, logged bool) (answers [][2]int64, stats Stats) {
+					c, err := NewController(s, Options{Outstanding: outstanding})
 					if err != nil {
 						r.Fatal(err)
 					}
 					k := NewChecker(s)
-					c.SetLog(func(sent Sent) {
-						if err := k.Check(sent); err != nil {
-							r.Fatal(err)
-						}
-					})
-					x := seed
+					if logged {
+						c.SetLog(func(sent Sent) {
+							if err := k.Check(sent); err != nil {
+								r.Fatal(err)
+							}
+						})
+					}
+					x, addr := seed, seed>>8
 					const n = 300
 					var read, popped, sent int
 					at := int64(0)
@@ -129,8 +133,10 @@ func TestRandomTraffic(t *testing.T) {
 						if sent < n && now >= at {
 							y := x*6364136223846793005 + 1442695040888963407
 							write := int(y>>60&3) < writes
-							if c.Push(now, (y>>20)&(1<<span-1)&^31, uint32(sent), write) {
-								x = y
+							if c.Push(now, (addr+32)&(1<<span-1)&^31, uint32(sent), write) {
+								if addr, x = addr+32, y; uint64(sent)%length == 0 {
+									addr = y >> 20
+								}
 								sent++
 								at = now + 1 + int64(y>>33)%int64(gap+1)
 								if !write {
@@ -138,9 +144,9 @@ func TestRandomTraffic(t *testing.T) {
 								}
 							}
 						}
-						if _, ok := c.Pop(now); ok {
+						if tag, ok := c.Pop(now); ok {
 							popped++
-							answers = append(answers, now)
+							answers = append(answers, [2]int64{now, int64(tag)})
 						}
 						if every {
 							c.next = min(c.next, now)
@@ -149,14 +155,16 @@ func TestRandomTraffic(t *testing.T) {
 					}
 					return answers, c.Stats()
 				}
-				slow, slowStats := run(true)
-				fast, fastStats := run(false)
-				if slowStats != fastStats || len(slow) != len(fast) {
-					r.Fatalf("stepped %+v, by events %+v", slowStats, fastStats)
-				}
-				for i := range slow {
-					if slow[i] != fast[i] {
-						r.Fatalf("answer %d at %d when stepped, at %d by events", i, slow[i], fast[i])
+				slow, slowStats := run(true, true)
+				for _, logged := range []bool{true, false} {
+					fast, fastStats := run(false, logged)
+					if slowStats != fastStats || len(slow) != len(fast) {
+						r.Fatalf("stepped %+v, by events (logged: %v) %+v", slowStats, logged, fastStats)
+					}
+					for i := range slow {
+						if slow[i] != fast[i] {
+							r.Fatalf("answer %d (cycle and tag) is %d when stepped, %d by events (logged: %v)", i, slow[i], fast[i], logged)
+						}
 					}
 				}
 			})

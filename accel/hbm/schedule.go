@@ -9,6 +9,15 @@ func (c *Controller) Step(now int64) {
 	if now < c.next {
 		return
 	}
+	if c.plan.on {
+		if now < c.refreshAt {
+			if c.plan.bank != noBank && now >= c.plan.opened {
+				c.finishOpening(now)
+			}
+			return
+		}
+		c.endPlan(now)
+	}
 	if c.writes.n > 0 || now >= c.refreshAt {
 		if c.send(now) {
 			c.next = now + 1
@@ -81,11 +90,17 @@ func (c *Controller) stepRows(now int64) {
 			// Look ahead, so that cycles in which nothing can be sent are not stepped.
 			c.rowsAt = q.rows(&c.timing)
 			c.next = max(now+1, min(q.soonest(&c.timing, now+1), c.refreshAt))
+			if c.rowsAt == never && c.plan.able {
+				c.startPlan(now + 1)
+			}
 			return
 		}
 	}
 	c.rowsAt = q.rows(&c.timing)
 	c.next = min(next, c.refreshAt)
+	if c.rowsAt == never && c.plan.able {
+		c.startPlan(now + 1)
+	}
 }
 
 // send sends the command of a cycle and reports whether there was one; if not, it says when to look again.
@@ -175,11 +190,8 @@ func (c *Controller) read(now int64, i int, r *request) {
 	if c.log != nil {
 		c.log(Sent{now, RD, r.place()})
 	}
-	k := c.head + c.count
-	if k >= len(c.answers) {
-		k -= len(c.answers)
-	}
-	c.answers[k] = answer{r.tag, now + c.readDelay + 1}
+	a := &c.answers[(c.head+c.count)&(maxQueue-1)]
+	a.from, a.what = now+c.delay, uint64(r.tag)|uint64(r.bank)<<bankShift
 	c.count++
 	bit := uint64(1) << (i & (maxQueue - 1))
 	q.wants[r.pseudo&(maxPseudo-1)].column &^= bit

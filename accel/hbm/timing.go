@@ -51,6 +51,8 @@ type timing struct {
 	// What a RD forbids: its pseudo-channel's bus to RD and WR, and its bank to close; the rest by the table.
 	bus, turn, close int64
 	readRest         []effect
+	preToAct         int64 // of a bank
+	actToRead        int64
 	pseudos          int
 	banks            int // of a group
 	allBanks         [numCommands]int64
@@ -99,6 +101,16 @@ func newTiming(s *Standard) timing {
 			t.close = int64(e.cycles)
 		default:
 			t.readRest = append(t.readRest, e)
+		}
+	}
+	for _, e := range t.effects[PRE] {
+		if e.level == Bank && e.after == ACT {
+			t.preToAct = int64(e.cycles)
+		}
+	}
+	for _, e := range t.effects[ACT] {
+		if e.level == Bank && e.after == RD {
+			t.actToRead = int64(e.cycles)
 		}
 	}
 	return t

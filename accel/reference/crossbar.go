@@ -23,56 +23,155 @@ type channel struct {
 	ids     [64]uint8 // ports of the requests under way, in the order of issue: answers are handed out so
 }
 
-// crossbar is what the channels do as a whole.
+// crossbar is what the channels do as a whole. Sets of channels have a bit each.
 type crossbar struct {
-	channels []channel
-	next     [maxChannels]int64 // when each can move
-	blocked  uint64             // channels with an answer that its port does not take
+	channels [maxChannels]channel
+	blocked  uint64 // channels with an answer that its port does not take
+	wanted   uint64 // channels that take an address in the next cycle
+	open     uint64 // channels with a refused request that have yet to choose the port of the next
 }
 
 // cross moves a cycle of what lies between the ports' address FIFOs and their response FIFOs: padding, answers to
-// the ports, addresses to the channels, the channels themselves, and addresses out of the FIFOs. It returns when
-// something can move next.
+// the ports, addresses to the channels, the channels themselves, and addresses out of the FIFOs.
 //
 // The channels' response registers are given to the ports lowest channel first, one a cycle and port; each channel
 // takes the address of the lowest port that wants it.
-func (s *sim) cross(now int64) int64 {
-	x, next, busy := &s.crossbar, never, uint64(0)
-	if s.fetch.padding != 0 {
-		busy, next = s.answerPadding(now)
+func (s *sim) cross(now int64) {
+	x, f, busy := &s.crossbar, s.fetch, uint64(0)
+	due, takes := s.due>>uChannel|x.blocked, x.wanted
+	moved := due | takes
+	if f.padding != 0 {
+		busy = s.answerPadding(now)
 	}
-	for c := range x.channels {
-		due := x.next[c&(maxChannels-1)]
-		if due <= now || x.blocked>>c&1 != 0 {
-			due = s.channel(now, c, &busy)
-			x.next[c&(maxChannels-1)] = due
+	for ; due != 0; due &= due - 1 {
+		c := bits.TrailingZeros64(due) & (maxChannels - 1)
+		ch := &x.channels[c]
+		if ch.ready >= now {
+			continue
 		}
-		next = min(next, due)
+		p := int(ch.ids[ch.idHead&63]) & (maxPorts - 1)
+		bit := uint64(1) << p
+		if (busy|f.holding|f.padding)&bit == 0 && f.answered[p] < f.gone+responseFIFO || s.portTakes(now, c, p, &busy) {
+			busy |= bit
+			if s.obs.DRAM != nil {
+				s.obs.DRAM(ch.ready, c, 0, true)
+			}
+			ch.dram.Drop()
+			ch.taken, ch.ready = now, now
+			ch.idHead++
+			s.answer(now, p)
+		}
+		if ch.pending && ch.room(now) {
+			s.push(now, ch, c, ch.refused)
+			ch.pending = false
+			s.stalls[StallDRAMQueue] += now - ch.since
+			x.open &^= 1 << c
+			if f.wants[c] != 0 {
+				x.wanted |= 1 << c
+			}
+		}
 	}
-	if s.fetch.idle&s.fetch.behind != 0 {
-		next = min(next, s.addresses(now))
+	for ; takes != 0; takes &= takes - 1 {
+		s.takeAddress(now, bits.TrailingZeros64(takes)&(maxChannels-1))
 	}
-	return next
+	for ; moved != 0; moved &= moved - 1 {
+		c := bits.TrailingZeros64(moved) & (maxChannels - 1)
+		ch := &x.channels[c]
+		if ch.dram.Next() <= now {
+			ch.dram.Step(now)
+		}
+		next := ch.dram.Next()
+		if ch.ready >= now {
+			ch.ready = max(ch.dram.NextAnswer(), ch.taken)
+			next = min(next, ch.ready+1)
+		}
+		s.wake(uChannel+unit(c), next)
+	}
+	if f.idle&f.behind != 0 {
+		s.addresses(now)
+	}
+	for m := x.open; m != 0; m &= m - 1 {
+		c := bits.TrailingZeros64(m) & (maxChannels - 1)
+		if want := f.wants[c]; want != 0 {
+			x.channels[c].locked = int8(bits.TrailingZeros64(want))
+			x.open &^= 1 << c
+		}
+	}
+	if x.wanted != 0 {
+		s.after(uCrossbar)
+	}
 }
 
 // crossOn moves the crossbar alone for as long as nothing else is due.
-func (s *sim) crossOn(now int64) {
-	next := s.cross(now)
-	for s.due == 1<<uCrossbar && next < s.soonest() {
-		s.now = next
+func (s *sim) crossOn() {
+	s.cross(s.now)
+	for s.due&^crossing == 0 && s.advanceOnly(crossing) {
 		s.stepped++
 		if s.obs.Event != nil {
-			s.emit(next)
+			s.emit(s.now)
 		}
-		next = s.cross(next)
+		s.cross(s.now)
 	}
-	s.wake(uCrossbar, next)
+}
+
+// takeAddress has a channel take the address of a port, and gives it to the DRAM if that has room.
+func (s *sim) takeAddress(now int64, c int) {
+	x, f := &s.crossbar, s.fetch
+	ch, want := &x.channels[c], f.wants[c]
+	p := bits.TrailingZeros64(want)
+	if ch.locked >= 0 {
+		p = int(ch.locked)
+		ch.locked = -1
+	}
+	p &= maxPorts - 1
+	want &^= 1 << p
+	f.wants[c] = want
+	f.idle |= 1 << p
+	ch.ids[ch.idTail&63] = uint8(p)
+	ch.idTail++
+	addr := uint64(f.line[p]>>(f.channelBits&31)) * transaction
+	if ch.room(now) {
+		s.push(now, ch, c, addr)
+		if want != 0 {
+			return
+		}
+	} else {
+		ch.pending, ch.refused, ch.since = true, addr, now
+		x.open |= 1 << c
+	}
+	x.wanted &^= 1 << c
+}
+
+// room reports whether the DRAM's driver takes a request at now. It takes one in the cycle after a response was taken out.
+func (ch *channel) room(now int64) bool {
+	n := ch.dram.Outstanding()
+	return n < outstanding || n == outstanding && ch.ready < now
+}
+
+// portTakes reports whether a port takes the answer in a channel's response register, in all cases. If it does not, the
+// channel is blocked, and looked at again whenever anything moves.
+func (s *sim) portTakes(now int64, c, p int, busy *uint64) bool {
+	x, f, bit := &s.crossbar, s.fetch, uint64(1)<<p
+	if *busy&bit != 0 || f.holding&bit != 0 && int(f.lockedOn[p]) != c {
+		x.blocked |= 1 << c
+		s.after(uCrossbar)
+		return false
+	}
+	*busy |= bit
+	if f.padding&bit != 0 || !s.responseRoom(now, p) {
+		f.lockedOn[p] = int8(c)
+		f.holding |= bit
+		x.blocked |= 1 << c
+		return false
+	}
+	f.holding &^= bit
+	x.blocked &^= 1 << c
+	return true
 }
 
 // answerPadding lets padding slots answer themselves; it returns the ports that it has kept busy.
-func (s *sim) answerPadding(now int64) (busy uint64, next int64) {
-	f := s.fetch
-	next = never
+func (s *sim) answerPadding(now int64) (busy uint64) {
+	f, next := s.fetch, never
 	for m := f.padding; m != 0; m &= m - 1 {
 		p := bits.TrailingZeros64(m) & (maxPorts - 1)
 		if at := f.paddedAt[p][f.answered[p]&127] + paddingDelay; now < at {
@@ -83,92 +182,8 @@ func (s *sim) answerPadding(now int64) (busy uint64, next int64) {
 			next = now + 1
 		}
 	}
-	return busy, next
-}
-
-// channel moves a channel: its answer to the port, an address to it, and the DRAM. It returns when it can move next.
-func (s *sim) channel(now int64, c int, busy *uint64) int64 {
-	x, f := &s.crossbar, s.fetch
-	ch := &x.channels[c]
-	next := never
-	if ch.ready < now {
-		next = s.giveAnswer(now, c, busy)
-	}
-	want := f.wants[c&(maxChannels-1)]
-	if ch.pending {
-		if s.push(now, ch, c, ch.refused) {
-			ch.pending = false
-			s.stalls[StallDRAMQueue] += now - ch.since
-		}
-		if want != 0 && ch.locked < 0 {
-			ch.locked = int8(bits.TrailingZeros64(want))
-		}
-	} else if want != 0 {
-		p := bits.TrailingZeros64(want)
-		if ch.locked >= 0 {
-			p = int(ch.locked)
-			ch.locked = -1
-		}
-		p &= maxPorts - 1
-		want &^= 1 << p
-		f.wants[c&(maxChannels-1)] = want
-		f.idle |= 1 << p
-		ch.ids[ch.idTail&63] = uint8(p)
-		ch.idTail++
-		addr := uint64(f.line[p]>>(f.channelBits&31)) * transaction
-		if !s.push(now, ch, c, addr) {
-			ch.pending, ch.refused, ch.since = true, addr, now
-		}
-	}
-	ch.dram.Step(now)
-	if ch.ready == never {
-		if at := ch.dram.NextAnswer(); at < never {
-			ch.ready = max(at, ch.taken)
-		}
-	}
-	if ch.ready >= now {
-		next = min(next, ch.ready+1)
-	}
-	if want != 0 && (!ch.pending || ch.locked < 0) {
-		next = now + 1 // to take one, or to settle on one
-	}
-	return min(next, ch.dram.Next())
-}
-
-// giveAnswer gives what is in a channel's response register to its port. If the port does not take it, it is blocked,
-// and looked at again whenever anything moves.
-func (s *sim) giveAnswer(now int64, c int, busy *uint64) int64 {
-	x, f := &s.crossbar, s.fetch
-	ch := &x.channels[c]
-	p := int(ch.ids[ch.idHead&63]) & (maxPorts - 1)
-	bit := uint64(1) << p
-	if *busy&bit != 0 || f.lockedOn[p] >= 0 && int(f.lockedOn[p]) != c {
-		x.blocked |= 1 << c
-		return now + 1
-	}
-	*busy |= bit
-	if f.padding&bit != 0 || f.answered[p] >= f.gone+responseFIFO && !s.responseRoom(now, p) {
-		f.lockedOn[p] = int8(c)
-		x.blocked |= 1 << c
-		return never
-	}
-	f.lockedOn[p] = -1
-	x.blocked &^= 1 << c
-	if s.obs.DRAM != nil {
-		s.obs.DRAM(ch.ready, c, 0, true)
-	}
-	ch.dram.Pop(now)
-	ch.taken = now
-	ch.idHead++
-	ch.ready = never
-	if at := ch.dram.NextAnswer(); at < never {
-		ch.ready = max(at, now)
-	}
-	s.answer(now, p)
-	if f.padding&bit != 0 {
-		return now + 1
-	}
-	return never
+	s.wake(uCrossbar, next)
+	return busy
 }
 
 // responseRoom reports whether a port's response FIFO takes an answer.
@@ -199,7 +214,7 @@ func (s *sim) answer(now int64, p int) {
 	row.unanswered--
 	f.answered[p] = n + 1
 	if f.pads(n+1) || f.padding != 0 {
-		f.paddingNext(p)
+		s.paddingNext(p)
 	}
 	if row.unanswered == 0 {
 		row.answeredAt = now
@@ -211,29 +226,27 @@ func (s *sim) answer(now int64, p int) {
 func (f *fetch) pads(n int64) bool { return f.padded[n&(portRows-1)>>6]>>(n&63)&1 != 0 }
 
 // paddingNext notes whether the next answer of a port is padding.
-func (f *fetch) paddingNext(p int) {
+func (s *sim) paddingNext(p int) {
+	f := s.fetch
 	f.padding &^= 1 << p
 	if n := f.answered[p]; n < f.taken[p] && f.row(n).n <= p {
 		f.padding |= 1 << p
+		s.after(uCrossbar)
 	}
 }
 
-// push offers a request to a channel. Its driver takes a new one in the cycle after a response was taken out.
-func (s *sim) push(now int64, ch *channel, c int, addr uint64) bool {
-	if n := ch.dram.Outstanding(); n >= outstanding && (n > outstanding || ch.ready >= now) {
-		return false
-	}
+// push gives a request to a channel.
+func (s *sim) push(now int64, ch *channel, c int, addr uint64) {
 	ch.dram.Push(now, addr, 0, false)
 	s.reads++
 	ch.reads++
 	if s.obs.DRAM != nil {
 		s.obs.DRAM(now, c, addr, false)
 	}
-	return true
 }
 
 // addresses moves the next row of each idle port from its address FIFO to its address register.
-func (s *sim) addresses(now int64) int64 {
+func (s *sim) addresses(now int64) {
 	f, next := s.fetch, never
 	for m := f.idle & f.behind; m != 0; m &= m - 1 {
 		p := bits.TrailingZeros64(m) & (maxPorts - 1)
@@ -257,13 +270,15 @@ func (s *sim) addresses(now int64) int64 {
 			f.line[p] = line
 			c := line & uint32(f.channels-1) & (maxChannels - 1)
 			f.wants[c] |= 1 << p
-			s.crossbar.next[c] = min(s.crossbar.next[c], now+1)
+			if !s.crossbar.channels[c].pending {
+				s.wanted |= 1 << c
+			}
 			f.idle &^= 1 << p
 		} else {
 			f.paddedAt[p][n&127] = now
-		}
-		if f.pads(f.answered[p]) {
-			f.paddingNext(p)
+			if n == f.answered[p] {
+				f.padding |= 1 << p
+			}
 		}
 		if row.untaken--; row.untaken == 0 {
 			f.takenRows++
@@ -271,5 +286,5 @@ func (s *sim) addresses(now int64) int64 {
 			s.after(uLoad)
 		}
 	}
-	return next
+	s.wake(uCrossbar, next)
 }

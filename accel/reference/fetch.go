@@ -52,8 +52,9 @@ type ports struct {
 	taken    [maxPorts]int64      // rows taken from the address FIFO
 	answered [maxPorts]int64      // rows whose answer is in the response FIFO
 	line     [maxPorts]uint32     // address register, in bursts
-	lockedOn [maxPorts]int8       // DRAM channel whose answer was chosen and not taken; -1: none
+	lockedOn [maxPorts]int8       // of ports that hold: DRAM channel whose answer was chosen and not taken
 	paddedAt [maxPorts][128]int64 // by row: when its padding was taken
+	holding  uint64               // ports that have chosen a channel's answer and not taken it
 	idle     uint64               // ports whose address register is empty or emptied in this cycle
 	behind   uint64               // ports that have not taken all rows
 	padding  uint64               // ports whose next answer is a padding slot
@@ -121,9 +122,6 @@ func newFetch(g *geometry) *fetch {
 	f.granted = valueSide // so that keys are first
 	f.idle = 1<<g.ports - 1
 	f.takenAt = -1
-	for i := range f.lockedOn {
-		f.lockedOn[i] = -1
-	}
 	return f
 }
 

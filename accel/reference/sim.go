@@ -106,8 +106,7 @@ func newSim(m Machine, obs Observer) (*sim, error) {
 	s.topk.fifo = newWords(g.lines)
 	s.topk.lastPop = -1
 	s.values.scores = newWords(g.ports / g.lanes * maxFused * 8)
-	s.channels = make([]channel, g.channels)
-	for i := range s.channels {
+	for i := range g.channels {
 		c, err := hbm.NewController(standard(), hbm.Options{Outstanding: outstanding + 1})
 		if err != nil {
 			return nil, err
@@ -116,7 +115,6 @@ func newSim(m Machine, obs Observer) (*sim, error) {
 			c.SetLog(func(sent hbm.Sent) { obs.Command(i, sent) })
 		}
 		s.channels[i] = channel{dram: c, ready: never, locked: -1}
-		s.crossbar.next[i] = never
 	}
 	return s, nil
 }
@@ -164,7 +162,7 @@ func (s *sim) run(every bool) error {
 			slot := uint64(s.now) % wheelSize
 			s.used &^= 1 << slot
 			s.slots[slot] = 0
-			s.due = 1<<numUnits - 1
+			s.due = 1<<numUnits - 1 | (1<<s.g.channels-1)<<uChannel
 		} else if !s.advance() {
 			return s.hangs()
 		}
@@ -217,8 +215,9 @@ func (s *sim) cycle(now int64) error {
 		s.step(uMultiply, now, (*sim).multiply)
 		s.step(uValueReader, now, (*sim).readValues)
 	}
-	if s.due>>uCrossbar&1 != 0 {
-		s.crossOn(now)
+	if s.due&crossing != 0 {
+		s.crossOn()
+		now = s.now
 	}
 	s.step(uLoad, now, (*sim).load)
 	s.step(uArbitrate, now, (*sim).arbitrate)
@@ -298,7 +297,7 @@ func (s *sim) hangs() error {
 func (s *sim) result() Result {
 	r := Result{Cycles: s.lastResponse, Rows: s.answered, DRAMReads: s.reads, DRAMBytes: s.reads * transaction,
 		Stalls: s.stalls, Stepped: s.stepped}
-	for i := range s.channels {
+	for i := range s.g.channels {
 		r.ChannelReads = append(r.ChannelReads, s.channels[i].reads)
 		r.Channels = append(r.Channels, s.channels[i].dram.Stats())
 	}

@@ -23,7 +23,12 @@ const (
 	numUnits
 )
 
-const maxChannels = 16
+// Channels of the DRAM come after the units: they are stepped with the crossbar.
+const (
+	maxChannels = 16
+	uChannel    = unit(16)
+	crossing    = 1<<uCrossbar | (1<<maxChannels-1)<<uChannel
+)
 
 // wheel says which units have to be stepped when. A unit that moved is stepped again in the next cycle; a unit
 // that waits for time names the cycle; a unit that waits for a neighbour is woken by it. To be woken too often
@@ -58,15 +63,6 @@ func (w *wheel) after(u unit) {
 	w.used |= 1 << slot
 }
 
-// soonest is the next cycle in which a unit is due, or never.
-func (w *wheel) soonest() int64 {
-	if w.used == 0 {
-		return never
-	}
-	slot := uint64(w.now) % wheelSize
-	return w.now + int64(bits.TrailingZeros64(bits.RotateLeft64(w.used, -int(slot+1)))) + 1
-}
-
 // advance moves to the next cycle in which a unit is due; it reports whether there is one.
 func (w *wheel) advance() bool {
 	if w.used == 0 {
@@ -76,6 +72,21 @@ func (w *wheel) advance() bool {
 	d := bits.TrailingZeros64(bits.RotateLeft64(w.used, -int(slot+1))) + 1
 	w.now += int64(d)
 	slot = uint64(w.now) % wheelSize
+	w.due = w.slots[slot]
+	w.slots[slot] = 0
+	w.used &^= 1 << slot
+	return true
+}
+
+// advanceOnly is advance if only units of a set are due in that cycle.
+func (w *wheel) advanceOnly(units uint64) bool {
+	slot := uint64(w.now) % wheelSize
+	d := bits.TrailingZeros64(bits.RotateLeft64(w.used, -int(slot+1))) + 1
+	slot = uint64(w.now+int64(d)) % wheelSize
+	if w.used == 0 || w.slots[slot]&^units != 0 {
+		return false
+	}
+	w.now += int64(d)
 	w.due = w.slots[slot]
 	w.slots[slot] = 0
 	w.used &^= 1 << slot
