@@ -73,6 +73,7 @@ type attention struct {
 // worker is one thread's memory.
 type worker struct {
 	q, scores, full, tile []float32
+	exps                  []float32 // of listed scores
 	rows, panel, weights  []float32
 	sums                  []float32 // probabilities of a group's heads
 	tops                  [kernel.Fours]float32

@@ -73,7 +73,9 @@ func (w *work) generate(cpu *tensor.CPU) {
 	g.partial, g.kept = room(g.partial, g.blocks*len(w.heads)*kernel.Pad(d)), room(g.kept, g.blocks*len(w.heads))
 	w.cutParts()
 	w.do(cpu, jobStep, len(g.parts))
-	w.sums = cleared(w.sums, g.ld)
+	if !s.seen.want.None {
+		w.sums = cleared(w.sums, g.ld)
+	}
 	for i, h := range w.heads {
 		w.collect(i, int(h))
 	}

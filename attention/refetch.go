@@ -44,14 +44,17 @@ func (w *work) progress(t *worker, c *chosen, q *record.Query, i, head int) {
 // renew makes some heads' exponentials again from their corrected scores: where keys were asked for, the same for all of them, of those alone,
 // whose scores are in fresh, as channelRefetch leaves them, where they have been listed.
 func (w *work) renew(t *worker, first, last int, fresh []float32) {
-	g := &w.step
+	g, list := &w.step, w.step.perHead[first].lsbs
+	size := kernel.Pad(kernel.Fours * len(list))
 	if w.s.wants.Scores {
+		if fresh != nil {
+			w.spread(fresh, list, first, last)
+		}
 		for i := first; i < last; i++ {
 			copy(w.perHead[w.heads[i]].scores, g.scores[i*g.ld:i*g.ld+w.n])
 		}
 	}
-	c := &g.perHead[first]
-	if c.again {
+	if g.perHead[first].again {
 		for i := first; i < last; i++ {
 			for j := w.n; j < g.ld; j++ {
 				g.scores[i*g.ld+j] = -inf
@@ -60,16 +63,23 @@ func (w *work) renew(t *worker, first, last int, fresh []float32) {
 		}
 		return
 	}
-	if len(c.lsbs) == 0 {
+	if len(list) == 0 {
 		return
 	}
 	if fresh == nil {
-		fresh = w.gatherFours(t, c.lsbs, first, last)
+		fresh = w.gatherFours(t, list, first, last)
 	}
-	size := kernel.Pad(kernel.Fours * len(c.lsbs))
 	for ; first < last; first += kernel.Fours {
-		w.renewFours(t, c.lsbs, first, min(first+kernel.Fours, last), fresh[:size])
+		w.renewFours(t, list, first, min(first+kernel.Fours, last), fresh[:size])
 		fresh = fresh[size:]
+	}
+}
+
+// spread writes listed scores of some heads, four heads together, to where all scores are.
+func (w *work) spread(fresh []float32, list []int32, first, last int) {
+	g, size := &w.step, kernel.Pad(kernel.Fours*len(list))
+	for i := first; i < last; i += kernel.Fours {
+		kernel.Spread(g.scores[i*g.ld:], g.ld, fresh[(i-first)/kernel.Fours*size:], min(kernel.Fours, last-i), list)
 	}
 }
 
@@ -99,22 +109,22 @@ func (w *work) renewFours(t *worker, list []int32, first, last int, fresh []floa
 	for j := kernel.Fours * len(list); j < len(fresh); j++ {
 		fresh[j] = -inf
 	}
-	near := kernel.ExpFours(fresh, fresh, &t.tops) < far
+	t.exps = room(t.exps, len(fresh))
+	if !(kernel.ExpFours(t.exps, fresh, &t.tops) < far) {
+		w.spread(fresh, list, first, last)
+		for i := first; i < last; i++ {
+			w.exponentials(&g.perHead[i], i)
+		}
+		return
+	}
+	kernel.Spread(g.probs[first*g.ld:], g.ld, t.exps, last-first, list)
 	for i := first; i < last; i++ {
-		c, probs := &g.perHead[i], g.probs[i*g.ld:(i+1)*g.ld]
-		if !near {
-			w.exponentials(c, i)
-			continue
-		}
-		for j, row := range list {
-			probs[row] = fresh[kernel.Fours*j+i-first]
-		}
-		c.norm = 1 / kernel.Sum(probs)
+		g.perHead[i].norm = 1 / kernel.Sum(g.probs[i*g.ld:(i+1)*g.ld])
 	}
 }
 
-// refetch corrects some heads' scores of the listed keys, or of all, by their least significant bits. It may return the listed ones: four
-// heads together, a number for each of the four, row after row, padded; then the next four heads.
+// refetch corrects some heads' scores of the listed keys, or of all, by their least significant bits. It may return listed ones instead, which
+// renew or spread takes: four heads together, a number for each of the four, row after row, padded; then the next four heads.
 func (w *work) refetch(t *worker, keys *quant.Rows, list []int32, first, last int) []float32 {
 	switch {
 	case !w.rawKeys && list == nil:
@@ -173,21 +183,14 @@ func (w *work) tokenRefetch(t *worker, keys *quant.Rows, list []int32, first, la
 // channelRefetch is tokenRefetch with the queries of every block.
 func (w *work) channelRefetch(t *worker, keys *quant.Rows, list []int32, first, last int) []float32 {
 	g, d := &w.step, w.s.shape.HeadDim
-	if list == nil {
+	everything := list == nil
+	if everything {
 		list = w.all(t, keys.Coded())
 	}
 	if len(list) == 0 {
 		return nil // all keys wait for their block
 	}
-	t.sets = room(t.sets, len(list))
-	at, end := 0, int32(0)
-	for b, rows := range keys.Blocks() {
-		end += rows
-		for at < len(list) && list[at] < end {
-			t.sets[at] = int32(b)
-			at++
-		}
-	}
+	w.setsOf(t, keys, list)
 	group, _ := slices.BinarySearch(g.first, first+1)
 	group-- // that of the heads
 	sets, head, m, slots := len(keys.Blocks()), g.first[group], g.first[group+1]-g.first[group], g.slots[group+1]-g.slots[group]
@@ -198,7 +201,31 @@ func (w *work) channelRefetch(t *worker, keys *quant.Rows, list []int32, first, 
 		keys.Low().Refine(g.scores[i*g.ld:], g.ld, t.tile[(i-first)/kernel.Fours*size:], g.integers[(sets*head+i-head)*d:], min(kernel.Fours, last-i), m*d, list, t.sets,
 			g.offsets[slot:], g.factors[slot:], slots, -keys.Format().Middle(), &t.scratch)
 	}
+	if everything {
+		w.spread(t.tile, list, first, last)
+		return nil
+	}
 	return t.tile
+}
+
+// setsOf finds the blocks of listed rows.
+func (w *work) setsOf(t *worker, keys *quant.Rows, list []int32) {
+	t.sets = room(t.sets, len(list))
+	blocks := keys.Blocks()
+	if len(blocks)*quant.BlockRows == keys.Coded() { // all of them whole
+		for i, row := range list {
+			t.sets[i] = int32(uint32(row) / quant.BlockRows)
+		}
+		return
+	}
+	at, end := 0, int32(0)
+	for b, rows := range blocks {
+		end += rows
+		for at < len(list) && list[at] < end {
+			t.sets[at] = int32(b)
+			at++
+		}
+	}
 }
 
 // all lists the first n rows.

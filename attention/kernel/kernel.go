@@ -36,6 +36,7 @@ type set struct {
 	panels    func(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits int, offsets, factors []float32, sets Sets)
 	listed    func(dst []float32, ld int, q []int8, m, stride int, packed []byte, rows, sets []int32, d, bits int, mem *[]byte)
 	refine    func(scores []float32, ld int, out []float32, q []int8, m, stride int, packed []byte, rows, sets []int32, offsets, factors []float32, lds int, rest float32, d, bits int, mem *RefineMemory)
+	spread    func(dst []float32, ld int, x []float32, m int, rows []int32)
 	fold      func(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int)
 	unpack    func(dst, src []byte, rows []int32, n, dim, bits int)
 	affine    func(x []float32, offset, factor float32)
@@ -54,7 +55,7 @@ var portable = set{
 	name: "portable",
 	tile: tilePortable, transpose: transposePortable, max: maxPortable, sum: sumPortable, exp: expPortable, expFours: expFoursPortable, scale: scalePortable, add: addPortable,
 	count: countPortable, above: abovePortable, between: betweenPortable, cut: cutPortable, quantize: quantizePortable, dots: dotsPortable,
-	rescale: rescalePortable, weigh: weighPortable, panels: panelsPortable, listed: listedPortable, fold: foldPortable, unpack: unpackPortable, affine: affinePortable, absmax: absmaxPortable, widen: widenPortable,
+	rescale: rescalePortable, weigh: weighPortable, panels: panelsPortable, listed: listedPortable, spread: spreadPortable, fold: foldPortable, unpack: unpackPortable, affine: affinePortable, absmax: absmaxPortable, widen: widenPortable,
 	gather: gatherPortable, mix: mixPortable, narrow: narrowPortable, widest: widestPortable, encode: encodePortable[uint16], bytes: encodePortable[byte], floats: floatsPortable,
 }
 

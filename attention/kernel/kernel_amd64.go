@@ -40,6 +40,7 @@ func available() []*set {
 		weigh:  weigh256,
 		panels: panels256,
 		listed: listedPortable,
+		spread: spread256,
 		fold:   fold256,
 		unpack: unpack256,
 		widen:  widenPortable,
@@ -353,4 +354,12 @@ func (s *set) refine512(scores []float32, ld int, out []float32, q []int8, m, st
 	_, _, _, _ = scores[(m-1)*ld+row], out[Fours*n-1], packed[(row+1)*8*bits-1], q[set*stride+m*64-1]
 	_, _ = offsets[set*lds+Fours-1], factors[set*lds+Fours-1]
 	refines512[bits-1][m-1](&scores[0], 4*ld, &out[0], &q[0], stride, &packed[0], &rows[0], &sets[0], &offsets[0], &factors[0], 4*lds, rest, n)
+}
+
+var spreads256 = [Fours]func(dst *float32, ld int, x *float32, rows *int32, n int){spread1AVX2, spread2AVX2, spread3AVX2, spread4AVX2}
+
+func spread256(dst []float32, ld int, x []float32, m int, rows []int32) {
+	n := len(rows)
+	_, _ = dst[(m-1)*ld+int(rows[n-1])], x[Fours*n-1] // the last of an ascending list
+	spreads256[m-1](&dst[0], 4*ld, &x[0], &rows[0], n)
 }

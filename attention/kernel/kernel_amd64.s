@@ -2465,6 +2465,24 @@ DATA halves<>+240(SB)/8, $0x0000000000000007
 DATA halves<>+248(SB)/8, $0x0000000000000007
 GLOBL halves<>(SB), RODATA|NOPTR, $256
 
+DATA fours<>+0(SB)/4, $0x80808000
+DATA fours<>+4(SB)/4, $0x80808001
+DATA fours<>+8(SB)/4, $0x80808002
+DATA fours<>+12(SB)/4, $0x80808003
+DATA fours<>+16(SB)/4, $0x80808004
+DATA fours<>+20(SB)/4, $0x80808005
+DATA fours<>+24(SB)/4, $0x80808006
+DATA fours<>+28(SB)/4, $0x80808007
+DATA fours<>+32(SB)/4, $0x80808008
+DATA fours<>+36(SB)/4, $0x80808009
+DATA fours<>+40(SB)/4, $0x8080800a
+DATA fours<>+44(SB)/4, $0x8080800b
+DATA fours<>+48(SB)/4, $0x8080800c
+DATA fours<>+52(SB)/4, $0x8080800d
+DATA fours<>+56(SB)/4, $0x8080800e
+DATA fours<>+60(SB)/4, $0x8080800f
+GLOBL fours<>(SB), RODATA|NOPTR, $64
+
 // func panels1x1AVX2(dst *float32, ld int, q *int8, d int, packed *byte, panels int, every int, stride int, offsets *float32, factors *float32, lds int)
 // Requires: AVX, AVX2
 TEXT ·panels1x1AVX2(SB), NOSPLIT, $0-88
@@ -2632,25 +2650,29 @@ set:
 	RET
 
 // func chosen1x1AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
-// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen1x1AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), BX
-	MOVQ   scales+48(FP), SI
-	MOVQ   rows+56(FP), DI
-	MOVQ   n+64(FP), R8
-	MOVQ   listed+72(FP), R9
-	MOVQ   w+24(FP), R10
-	LEAQ   -4(DI)(R9*4), R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), BX
+	MOVQ            scales+48(FP), SI
+	MOVQ            rows+56(FP), DI
+	MOVQ            n+64(FP), R8
+	MOVQ            listed+72(FP), R9
+	MOVQ            w+24(FP), R10
+	LEAQ            -4(DI)(R9*4), R9
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VBROADCASTI32X4 fours<>+0(SB), Z8
+	VBROADCASTI32X4 fours<>+16(SB), Z9
+	VBROADCASTI32X4 fours<>+32(SB), Z10
+	VBROADCASTI32X4 fours<>+48(SB), Z11
 
 row:
 	LEAQ          128(DI), R12
@@ -2665,39 +2687,48 @@ row:
 	MOVLQSX       (DI), R11
 	IMUL3Q        $0x08, R11, R12
 	ADDQ          BX, R12
-	VPBROADCASTQ  (R12), Z7
-	VPSRLVQ       bitShifts<>+0(SB), Z7, Z7
-	VPANDD        singles<>+0(SB), Z7, Z6
+	VPBROADCASTQ  (R12), Z6
+	VPSRLVQ       bitShifts<>+0(SB), Z6, Z6
+	VPANDD        singles<>+0(SB), Z6, Z6
 	MOVWLZX       (SI)(R11*2), R12
 	SHLL          $0x10, R12
-	VMOVD         R12, X8
-	VBROADCASTSS  X8, Z8
-	VPMOVZXBD     X6, Z9
-	VEXTRACTI32X4 $0x01, Z6, X7
-	VPMOVZXBD     X7, Z10
-	VEXTRACTI32X4 $0x02, Z6, X7
-	VPMOVZXBD     X7, Z11
-	VEXTRACTI32X4 $0x03, Z6, X7
-	VPMOVZXBD     X7, Z7
-	VCVTDQ2PS     Z9, Z9
-	VCVTDQ2PS     Z10, Z10
-	VCVTDQ2PS     Z11, Z11
-	VCVTDQ2PS     Z7, Z7
+	VMOVD         R12, X7
+	VBROADCASTSS  X7, Z7
+	VPSHUFB       Z8, Z6, Z12
+	VCVTDQ2PS     Z12, Z12
+	VPSHUFB       Z9, Z6, Z13
+	VCVTDQ2PS     Z13, Z13
+	VPSHUFB       Z10, Z6, Z14
+	VCVTDQ2PS     Z14, Z14
+	VPSHUFB       Z11, Z6, Z15
+	VCVTDQ2PS     Z15, Z15
 	VBROADCASTSS  (R10)(R11*4), Z6
 	VADDSS        X6, X5, X5
-	VMULPS        Z8, Z6, Z6
+	VMULPS        Z7, Z6, Z6
 	VADDSS        X6, X4, X4
-	VFMADD231PS   Z9, Z6, Z0
-	VFMADD231PS   Z10, Z6, Z1
-	VFMADD231PS   Z11, Z6, Z2
-	VFMADD231PS   Z7, Z6, Z3
+	VFMADD231PS   Z12, Z6, Z0
+	VFMADD231PS   Z13, Z6, Z1
+	VFMADD231PS   Z14, Z6, Z2
+	VFMADD231PS   Z15, Z6, Z3
 	ADDQ          $0x04, DI
 	DECQ          R8
 	JNZ           row
-	VMOVUPS       Z0, (AX)
-	VMOVUPS       Z1, 64(AX)
-	VMOVUPS       Z2, 128(AX)
-	VMOVUPS       Z3, 192(AX)
+	VMOVUPS       X0, (AX)
+	VEXTRACTF32X4 $0x01, Z0, 64(AX)
+	VEXTRACTF32X4 $0x02, Z0, 128(AX)
+	VEXTRACTF32X4 $0x03, Z0, 192(AX)
+	VMOVUPS       X1, 16(AX)
+	VEXTRACTF32X4 $0x01, Z1, 80(AX)
+	VEXTRACTF32X4 $0x02, Z1, 144(AX)
+	VEXTRACTF32X4 $0x03, Z1, 208(AX)
+	VMOVUPS       X2, 32(AX)
+	VEXTRACTF32X4 $0x01, Z2, 96(AX)
+	VEXTRACTF32X4 $0x02, Z2, 160(AX)
+	VEXTRACTF32X4 $0x03, Z2, 224(AX)
+	VMOVUPS       X3, 48(AX)
+	VEXTRACTF32X4 $0x01, Z3, 112(AX)
+	VEXTRACTF32X4 $0x02, Z3, 176(AX)
+	VEXTRACTF32X4 $0x03, Z3, 240(AX)
 	VMOVSS        X4, (DX)
 	VMOVSS        X5, 4(DX)
 	ADDQ          CX, AX
@@ -2930,33 +2961,37 @@ set:
 	RET
 
 // func chosen2x1AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
-// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen2x1AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VBROADCASTI32X4 fours<>+0(SB), Z14
+	VBROADCASTI32X4 fours<>+16(SB), Z15
+	VBROADCASTI32X4 fours<>+32(SB), Z16
+	VBROADCASTI32X4 fours<>+48(SB), Z17
 
 row:
 	LEAQ          128(R8), R13
@@ -2971,54 +3006,75 @@ row:
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x08, BX, R13
 	ADDQ          SI, R13
-	VPBROADCASTQ  (R13), Z13
-	VPSRLVQ       bitShifts<>+0(SB), Z13, Z13
-	VPANDD        singles<>+0(SB), Z13, Z12
+	VPBROADCASTQ  (R13), Z12
+	VPSRLVQ       bitShifts<>+0(SB), Z12, Z12
+	VPANDD        singles<>+0(SB), Z12, Z12
 	MOVWLZX       (DI)(BX*2), R13
 	SHLL          $0x10, R13
-	VMOVD         R13, X14
-	VBROADCASTSS  X14, Z14
-	VPMOVZXBD     X12, Z15
-	VEXTRACTI32X4 $0x01, Z12, X13
-	VPMOVZXBD     X13, Z16
-	VEXTRACTI32X4 $0x02, Z12, X13
-	VPMOVZXBD     X13, Z17
-	VEXTRACTI32X4 $0x03, Z12, X13
-	VPMOVZXBD     X13, Z13
-	VCVTDQ2PS     Z15, Z15
-	VCVTDQ2PS     Z16, Z16
-	VCVTDQ2PS     Z17, Z17
-	VCVTDQ2PS     Z13, Z13
+	VMOVD         R13, X13
+	VBROADCASTSS  X13, Z13
+	VPSHUFB       Z14, Z12, Z18
+	VCVTDQ2PS     Z18, Z18
+	VPSHUFB       Z15, Z12, Z19
+	VCVTDQ2PS     Z19, Z19
+	VPSHUFB       Z16, Z12, Z20
+	VCVTDQ2PS     Z20, Z20
+	VPSHUFB       Z17, Z12, Z21
+	VCVTDQ2PS     Z21, Z21
 	VBROADCASTSS  (R11)(BX*4), Z12
 	VADDSS        X12, X5, X5
-	VMULPS        Z14, Z12, Z12
+	VMULPS        Z13, Z12, Z12
 	VADDSS        X12, X4, X4
-	VFMADD231PS   Z15, Z12, Z0
-	VFMADD231PS   Z16, Z12, Z1
-	VFMADD231PS   Z17, Z12, Z2
-	VFMADD231PS   Z13, Z12, Z3
+	VFMADD231PS   Z18, Z12, Z0
+	VFMADD231PS   Z19, Z12, Z1
+	VFMADD231PS   Z20, Z12, Z2
+	VFMADD231PS   Z21, Z12, Z3
 	VBROADCASTSS  (R12)(BX*4), Z12
 	VADDSS        X12, X11, X11
-	VMULPS        Z14, Z12, Z12
+	VMULPS        Z13, Z12, Z12
 	VADDSS        X12, X10, X10
-	VFMADD231PS   Z15, Z12, Z6
-	VFMADD231PS   Z16, Z12, Z7
-	VFMADD231PS   Z17, Z12, Z8
-	VFMADD231PS   Z13, Z12, Z9
+	VFMADD231PS   Z18, Z12, Z6
+	VFMADD231PS   Z19, Z12, Z7
+	VFMADD231PS   Z20, Z12, Z8
+	VFMADD231PS   Z21, Z12, Z9
 	ADDQ          $0x04, R8
 	DECQ          R9
 	JNZ           row
-	VMOVUPS       Z0, (AX)
-	VMOVUPS       Z1, 64(AX)
-	VMOVUPS       Z2, 128(AX)
-	VMOVUPS       Z3, 192(AX)
+	VMOVUPS       X0, (AX)
+	VEXTRACTF32X4 $0x01, Z0, 64(AX)
+	VEXTRACTF32X4 $0x02, Z0, 128(AX)
+	VEXTRACTF32X4 $0x03, Z0, 192(AX)
+	VMOVUPS       X1, 16(AX)
+	VEXTRACTF32X4 $0x01, Z1, 80(AX)
+	VEXTRACTF32X4 $0x02, Z1, 144(AX)
+	VEXTRACTF32X4 $0x03, Z1, 208(AX)
+	VMOVUPS       X2, 32(AX)
+	VEXTRACTF32X4 $0x01, Z2, 96(AX)
+	VEXTRACTF32X4 $0x02, Z2, 160(AX)
+	VEXTRACTF32X4 $0x03, Z2, 224(AX)
+	VMOVUPS       X3, 48(AX)
+	VEXTRACTF32X4 $0x01, Z3, 112(AX)
+	VEXTRACTF32X4 $0x02, Z3, 176(AX)
+	VEXTRACTF32X4 $0x03, Z3, 240(AX)
 	VMOVSS        X4, (DX)
 	VMOVSS        X5, 4(DX)
 	ADDQ          CX, AX
-	VMOVUPS       Z6, (AX)
-	VMOVUPS       Z7, 64(AX)
-	VMOVUPS       Z8, 128(AX)
-	VMOVUPS       Z9, 192(AX)
+	VMOVUPS       X6, (AX)
+	VEXTRACTF32X4 $0x01, Z6, 64(AX)
+	VEXTRACTF32X4 $0x02, Z6, 128(AX)
+	VEXTRACTF32X4 $0x03, Z6, 192(AX)
+	VMOVUPS       X7, 16(AX)
+	VEXTRACTF32X4 $0x01, Z7, 80(AX)
+	VEXTRACTF32X4 $0x02, Z7, 144(AX)
+	VEXTRACTF32X4 $0x03, Z7, 208(AX)
+	VMOVUPS       X8, 32(AX)
+	VEXTRACTF32X4 $0x01, Z8, 96(AX)
+	VEXTRACTF32X4 $0x02, Z8, 160(AX)
+	VEXTRACTF32X4 $0x03, Z8, 224(AX)
+	VMOVUPS       X9, 48(AX)
+	VEXTRACTF32X4 $0x01, Z9, 112(AX)
+	VEXTRACTF32X4 $0x02, Z9, 176(AX)
+	VEXTRACTF32X4 $0x03, Z9, 240(AX)
 	VMOVSS        X10, 8(DX)
 	VMOVSS        X11, 12(DX)
 	ADDQ          CX, AX
@@ -3312,41 +3368,45 @@ set:
 	RET
 
 // func chosen3x1AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
-// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen3x1AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	MOVQ   R12, R13
-	ADDQ   BX, R13
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD X16, X16, X16
-	VPXORD X17, X17, X17
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	MOVQ            R12, R13
+	ADDQ            BX, R13
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VPXORD          Z12, Z12, Z12
+	VPXORD          Z13, Z13, Z13
+	VPXORD          Z14, Z14, Z14
+	VPXORD          Z15, Z15, Z15
+	VPXORD          X16, X16, X16
+	VPXORD          X17, X17, X17
+	VBROADCASTI32X4 fours<>+0(SB), Z20
+	VBROADCASTI32X4 fours<>+16(SB), Z21
+	VBROADCASTI32X4 fours<>+32(SB), Z22
+	VBROADCASTI32X4 fours<>+48(SB), Z23
 
 row:
 	LEAQ          128(R8), R14
@@ -3361,69 +3421,102 @@ row:
 	MOVLQSX       (R8), BX
 	IMUL3Q        $0x08, BX, R14
 	ADDQ          SI, R14
-	VPBROADCASTQ  (R14), Z19
-	VPSRLVQ       bitShifts<>+0(SB), Z19, Z19
-	VPANDD        singles<>+0(SB), Z19, Z18
+	VPBROADCASTQ  (R14), Z18
+	VPSRLVQ       bitShifts<>+0(SB), Z18, Z18
+	VPANDD        singles<>+0(SB), Z18, Z18
 	MOVWLZX       (DI)(BX*2), R14
 	SHLL          $0x10, R14
-	VMOVD         R14, X20
-	VBROADCASTSS  X20, Z20
-	VPMOVZXBD     X18, Z21
-	VEXTRACTI32X4 $0x01, Z18, X19
-	VPMOVZXBD     X19, Z22
-	VEXTRACTI32X4 $0x02, Z18, X19
-	VPMOVZXBD     X19, Z23
-	VEXTRACTI32X4 $0x03, Z18, X19
-	VPMOVZXBD     X19, Z19
-	VCVTDQ2PS     Z21, Z21
-	VCVTDQ2PS     Z22, Z22
-	VCVTDQ2PS     Z23, Z23
-	VCVTDQ2PS     Z19, Z19
+	VMOVD         R14, X19
+	VBROADCASTSS  X19, Z19
+	VPSHUFB       Z20, Z18, Z24
+	VCVTDQ2PS     Z24, Z24
+	VPSHUFB       Z21, Z18, Z25
+	VCVTDQ2PS     Z25, Z25
+	VPSHUFB       Z22, Z18, Z26
+	VCVTDQ2PS     Z26, Z26
+	VPSHUFB       Z23, Z18, Z27
+	VCVTDQ2PS     Z27, Z27
 	VBROADCASTSS  (R11)(BX*4), Z18
 	VADDSS        X18, X5, X5
-	VMULPS        Z20, Z18, Z18
+	VMULPS        Z19, Z18, Z18
 	VADDSS        X18, X4, X4
-	VFMADD231PS   Z21, Z18, Z0
-	VFMADD231PS   Z22, Z18, Z1
-	VFMADD231PS   Z23, Z18, Z2
-	VFMADD231PS   Z19, Z18, Z3
+	VFMADD231PS   Z24, Z18, Z0
+	VFMADD231PS   Z25, Z18, Z1
+	VFMADD231PS   Z26, Z18, Z2
+	VFMADD231PS   Z27, Z18, Z3
 	VBROADCASTSS  (R12)(BX*4), Z18
 	VADDSS        X18, X11, X11
-	VMULPS        Z20, Z18, Z18
+	VMULPS        Z19, Z18, Z18
 	VADDSS        X18, X10, X10
-	VFMADD231PS   Z21, Z18, Z6
-	VFMADD231PS   Z22, Z18, Z7
-	VFMADD231PS   Z23, Z18, Z8
-	VFMADD231PS   Z19, Z18, Z9
+	VFMADD231PS   Z24, Z18, Z6
+	VFMADD231PS   Z25, Z18, Z7
+	VFMADD231PS   Z26, Z18, Z8
+	VFMADD231PS   Z27, Z18, Z9
 	VBROADCASTSS  (R13)(BX*4), Z18
 	VADDSS        X18, X17, X17
-	VMULPS        Z20, Z18, Z18
+	VMULPS        Z19, Z18, Z18
 	VADDSS        X18, X16, X16
-	VFMADD231PS   Z21, Z18, Z12
-	VFMADD231PS   Z22, Z18, Z13
-	VFMADD231PS   Z23, Z18, Z14
-	VFMADD231PS   Z19, Z18, Z15
+	VFMADD231PS   Z24, Z18, Z12
+	VFMADD231PS   Z25, Z18, Z13
+	VFMADD231PS   Z26, Z18, Z14
+	VFMADD231PS   Z27, Z18, Z15
 	ADDQ          $0x04, R8
 	DECQ          R9
 	JNZ           row
-	VMOVUPS       Z0, (AX)
-	VMOVUPS       Z1, 64(AX)
-	VMOVUPS       Z2, 128(AX)
-	VMOVUPS       Z3, 192(AX)
+	VMOVUPS       X0, (AX)
+	VEXTRACTF32X4 $0x01, Z0, 64(AX)
+	VEXTRACTF32X4 $0x02, Z0, 128(AX)
+	VEXTRACTF32X4 $0x03, Z0, 192(AX)
+	VMOVUPS       X1, 16(AX)
+	VEXTRACTF32X4 $0x01, Z1, 80(AX)
+	VEXTRACTF32X4 $0x02, Z1, 144(AX)
+	VEXTRACTF32X4 $0x03, Z1, 208(AX)
+	VMOVUPS       X2, 32(AX)
+	VEXTRACTF32X4 $0x01, Z2, 96(AX)
+	VEXTRACTF32X4 $0x02, Z2, 160(AX)
+	VEXTRACTF32X4 $0x03, Z2, 224(AX)
+	VMOVUPS       X3, 48(AX)
+	VEXTRACTF32X4 $0x01, Z3, 112(AX)
+	VEXTRACTF32X4 $0x02, Z3, 176(AX)
+	VEXTRACTF32X4 $0x03, Z3, 240(AX)
 	VMOVSS        X4, (DX)
 	VMOVSS        X5, 4(DX)
 	ADDQ          CX, AX
-	VMOVUPS       Z6, (AX)
-	VMOVUPS       Z7, 64(AX)
-	VMOVUPS       Z8, 128(AX)
-	VMOVUPS       Z9, 192(AX)
+	VMOVUPS       X6, (AX)
+	VEXTRACTF32X4 $0x01, Z6, 64(AX)
+	VEXTRACTF32X4 $0x02, Z6, 128(AX)
+	VEXTRACTF32X4 $0x03, Z6, 192(AX)
+	VMOVUPS       X7, 16(AX)
+	VEXTRACTF32X4 $0x01, Z7, 80(AX)
+	VEXTRACTF32X4 $0x02, Z7, 144(AX)
+	VEXTRACTF32X4 $0x03, Z7, 208(AX)
+	VMOVUPS       X8, 32(AX)
+	VEXTRACTF32X4 $0x01, Z8, 96(AX)
+	VEXTRACTF32X4 $0x02, Z8, 160(AX)
+	VEXTRACTF32X4 $0x03, Z8, 224(AX)
+	VMOVUPS       X9, 48(AX)
+	VEXTRACTF32X4 $0x01, Z9, 112(AX)
+	VEXTRACTF32X4 $0x02, Z9, 176(AX)
+	VEXTRACTF32X4 $0x03, Z9, 240(AX)
 	VMOVSS        X10, 8(DX)
 	VMOVSS        X11, 12(DX)
 	ADDQ          CX, AX
-	VMOVUPS       Z12, (AX)
-	VMOVUPS       Z13, 64(AX)
-	VMOVUPS       Z14, 128(AX)
-	VMOVUPS       Z15, 192(AX)
+	VMOVUPS       X12, (AX)
+	VEXTRACTF32X4 $0x01, Z12, 64(AX)
+	VEXTRACTF32X4 $0x02, Z12, 128(AX)
+	VEXTRACTF32X4 $0x03, Z12, 192(AX)
+	VMOVUPS       X13, 16(AX)
+	VEXTRACTF32X4 $0x01, Z13, 80(AX)
+	VEXTRACTF32X4 $0x02, Z13, 144(AX)
+	VEXTRACTF32X4 $0x03, Z13, 208(AX)
+	VMOVUPS       X14, 32(AX)
+	VEXTRACTF32X4 $0x01, Z14, 96(AX)
+	VEXTRACTF32X4 $0x02, Z14, 160(AX)
+	VEXTRACTF32X4 $0x03, Z14, 224(AX)
+	VMOVUPS       X15, 48(AX)
+	VEXTRACTF32X4 $0x01, Z15, 112(AX)
+	VEXTRACTF32X4 $0x02, Z15, 176(AX)
+	VEXTRACTF32X4 $0x03, Z15, 240(AX)
 	VMOVSS        X16, 16(DX)
 	VMOVSS        X17, 20(DX)
 	ADDQ          CX, AX
@@ -3592,25 +3685,29 @@ set:
 	RET
 
 // func chosen1x2AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
-// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen1x2AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), BX
-	MOVQ   scales+48(FP), SI
-	MOVQ   rows+56(FP), DI
-	MOVQ   n+64(FP), R8
-	MOVQ   listed+72(FP), R9
-	MOVQ   w+24(FP), R10
-	LEAQ   -4(DI)(R9*4), R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), BX
+	MOVQ            scales+48(FP), SI
+	MOVQ            rows+56(FP), DI
+	MOVQ            n+64(FP), R8
+	MOVQ            listed+72(FP), R9
+	MOVQ            w+24(FP), R10
+	LEAQ            -4(DI)(R9*4), R9
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VBROADCASTI32X4 fours<>+0(SB), Z8
+	VBROADCASTI32X4 fours<>+16(SB), Z9
+	VBROADCASTI32X4 fours<>+32(SB), Z10
+	VBROADCASTI32X4 fours<>+48(SB), Z11
 
 row:
 	LEAQ            128(DI), R12
@@ -3625,39 +3722,48 @@ row:
 	MOVLQSX         (DI), R11
 	IMUL3Q          $0x10, R11, R12
 	ADDQ            BX, R12
-	VBROADCASTI32X4 (R12), Z7
-	VPSRLVD         shifts<>+0(SB), Z7, Z7
-	VPANDD          pairs<>+0(SB), Z7, Z6
+	VBROADCASTI32X4 (R12), Z6
+	VPSRLVD         shifts<>+0(SB), Z6, Z6
+	VPANDD          pairs<>+0(SB), Z6, Z6
 	MOVWLZX         (SI)(R11*2), R12
 	SHLL            $0x10, R12
-	VMOVD           R12, X8
-	VBROADCASTSS    X8, Z8
-	VPMOVZXBD       X6, Z9
-	VEXTRACTI32X4   $0x01, Z6, X7
-	VPMOVZXBD       X7, Z10
-	VEXTRACTI32X4   $0x02, Z6, X7
-	VPMOVZXBD       X7, Z11
-	VEXTRACTI32X4   $0x03, Z6, X7
-	VPMOVZXBD       X7, Z7
-	VCVTDQ2PS       Z9, Z9
-	VCVTDQ2PS       Z10, Z10
-	VCVTDQ2PS       Z11, Z11
-	VCVTDQ2PS       Z7, Z7
+	VMOVD           R12, X7
+	VBROADCASTSS    X7, Z7
+	VPSHUFB         Z8, Z6, Z12
+	VCVTDQ2PS       Z12, Z12
+	VPSHUFB         Z9, Z6, Z13
+	VCVTDQ2PS       Z13, Z13
+	VPSHUFB         Z10, Z6, Z14
+	VCVTDQ2PS       Z14, Z14
+	VPSHUFB         Z11, Z6, Z15
+	VCVTDQ2PS       Z15, Z15
 	VBROADCASTSS    (R10)(R11*4), Z6
 	VADDSS          X6, X5, X5
-	VMULPS          Z8, Z6, Z6
+	VMULPS          Z7, Z6, Z6
 	VADDSS          X6, X4, X4
-	VFMADD231PS     Z9, Z6, Z0
-	VFMADD231PS     Z10, Z6, Z1
-	VFMADD231PS     Z11, Z6, Z2
-	VFMADD231PS     Z7, Z6, Z3
+	VFMADD231PS     Z12, Z6, Z0
+	VFMADD231PS     Z13, Z6, Z1
+	VFMADD231PS     Z14, Z6, Z2
+	VFMADD231PS     Z15, Z6, Z3
 	ADDQ            $0x04, DI
 	DECQ            R8
 	JNZ             row
-	VMOVUPS         Z0, (AX)
-	VMOVUPS         Z1, 64(AX)
-	VMOVUPS         Z2, 128(AX)
-	VMOVUPS         Z3, 192(AX)
+	VMOVUPS         X0, (AX)
+	VEXTRACTF32X4   $0x01, Z0, 64(AX)
+	VEXTRACTF32X4   $0x02, Z0, 128(AX)
+	VEXTRACTF32X4   $0x03, Z0, 192(AX)
+	VMOVUPS         X1, 16(AX)
+	VEXTRACTF32X4   $0x01, Z1, 80(AX)
+	VEXTRACTF32X4   $0x02, Z1, 144(AX)
+	VEXTRACTF32X4   $0x03, Z1, 208(AX)
+	VMOVUPS         X2, 32(AX)
+	VEXTRACTF32X4   $0x01, Z2, 96(AX)
+	VEXTRACTF32X4   $0x02, Z2, 160(AX)
+	VEXTRACTF32X4   $0x03, Z2, 224(AX)
+	VMOVUPS         X3, 48(AX)
+	VEXTRACTF32X4   $0x01, Z3, 112(AX)
+	VEXTRACTF32X4   $0x02, Z3, 176(AX)
+	VEXTRACTF32X4   $0x03, Z3, 240(AX)
 	VMOVSS          X4, (DX)
 	VMOVSS          X5, 4(DX)
 	ADDQ            CX, AX
@@ -3885,33 +3991,37 @@ set:
 	RET
 
 // func chosen2x2AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
-// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen2x2AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VBROADCASTI32X4 fours<>+0(SB), Z14
+	VBROADCASTI32X4 fours<>+16(SB), Z15
+	VBROADCASTI32X4 fours<>+32(SB), Z16
+	VBROADCASTI32X4 fours<>+48(SB), Z17
 
 row:
 	LEAQ            128(R8), R13
@@ -3926,54 +4036,75 @@ row:
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x10, BX, R13
 	ADDQ            SI, R13
-	VBROADCASTI32X4 (R13), Z13
-	VPSRLVD         shifts<>+0(SB), Z13, Z13
-	VPANDD          pairs<>+0(SB), Z13, Z12
+	VBROADCASTI32X4 (R13), Z12
+	VPSRLVD         shifts<>+0(SB), Z12, Z12
+	VPANDD          pairs<>+0(SB), Z12, Z12
 	MOVWLZX         (DI)(BX*2), R13
 	SHLL            $0x10, R13
-	VMOVD           R13, X14
-	VBROADCASTSS    X14, Z14
-	VPMOVZXBD       X12, Z15
-	VEXTRACTI32X4   $0x01, Z12, X13
-	VPMOVZXBD       X13, Z16
-	VEXTRACTI32X4   $0x02, Z12, X13
-	VPMOVZXBD       X13, Z17
-	VEXTRACTI32X4   $0x03, Z12, X13
-	VPMOVZXBD       X13, Z13
-	VCVTDQ2PS       Z15, Z15
-	VCVTDQ2PS       Z16, Z16
-	VCVTDQ2PS       Z17, Z17
-	VCVTDQ2PS       Z13, Z13
+	VMOVD           R13, X13
+	VBROADCASTSS    X13, Z13
+	VPSHUFB         Z14, Z12, Z18
+	VCVTDQ2PS       Z18, Z18
+	VPSHUFB         Z15, Z12, Z19
+	VCVTDQ2PS       Z19, Z19
+	VPSHUFB         Z16, Z12, Z20
+	VCVTDQ2PS       Z20, Z20
+	VPSHUFB         Z17, Z12, Z21
+	VCVTDQ2PS       Z21, Z21
 	VBROADCASTSS    (R11)(BX*4), Z12
 	VADDSS          X12, X5, X5
-	VMULPS          Z14, Z12, Z12
+	VMULPS          Z13, Z12, Z12
 	VADDSS          X12, X4, X4
-	VFMADD231PS     Z15, Z12, Z0
-	VFMADD231PS     Z16, Z12, Z1
-	VFMADD231PS     Z17, Z12, Z2
-	VFMADD231PS     Z13, Z12, Z3
+	VFMADD231PS     Z18, Z12, Z0
+	VFMADD231PS     Z19, Z12, Z1
+	VFMADD231PS     Z20, Z12, Z2
+	VFMADD231PS     Z21, Z12, Z3
 	VBROADCASTSS    (R12)(BX*4), Z12
 	VADDSS          X12, X11, X11
-	VMULPS          Z14, Z12, Z12
+	VMULPS          Z13, Z12, Z12
 	VADDSS          X12, X10, X10
-	VFMADD231PS     Z15, Z12, Z6
-	VFMADD231PS     Z16, Z12, Z7
-	VFMADD231PS     Z17, Z12, Z8
-	VFMADD231PS     Z13, Z12, Z9
+	VFMADD231PS     Z18, Z12, Z6
+	VFMADD231PS     Z19, Z12, Z7
+	VFMADD231PS     Z20, Z12, Z8
+	VFMADD231PS     Z21, Z12, Z9
 	ADDQ            $0x04, R8
 	DECQ            R9
 	JNZ             row
-	VMOVUPS         Z0, (AX)
-	VMOVUPS         Z1, 64(AX)
-	VMOVUPS         Z2, 128(AX)
-	VMOVUPS         Z3, 192(AX)
+	VMOVUPS         X0, (AX)
+	VEXTRACTF32X4   $0x01, Z0, 64(AX)
+	VEXTRACTF32X4   $0x02, Z0, 128(AX)
+	VEXTRACTF32X4   $0x03, Z0, 192(AX)
+	VMOVUPS         X1, 16(AX)
+	VEXTRACTF32X4   $0x01, Z1, 80(AX)
+	VEXTRACTF32X4   $0x02, Z1, 144(AX)
+	VEXTRACTF32X4   $0x03, Z1, 208(AX)
+	VMOVUPS         X2, 32(AX)
+	VEXTRACTF32X4   $0x01, Z2, 96(AX)
+	VEXTRACTF32X4   $0x02, Z2, 160(AX)
+	VEXTRACTF32X4   $0x03, Z2, 224(AX)
+	VMOVUPS         X3, 48(AX)
+	VEXTRACTF32X4   $0x01, Z3, 112(AX)
+	VEXTRACTF32X4   $0x02, Z3, 176(AX)
+	VEXTRACTF32X4   $0x03, Z3, 240(AX)
 	VMOVSS          X4, (DX)
 	VMOVSS          X5, 4(DX)
 	ADDQ            CX, AX
-	VMOVUPS         Z6, (AX)
-	VMOVUPS         Z7, 64(AX)
-	VMOVUPS         Z8, 128(AX)
-	VMOVUPS         Z9, 192(AX)
+	VMOVUPS         X6, (AX)
+	VEXTRACTF32X4   $0x01, Z6, 64(AX)
+	VEXTRACTF32X4   $0x02, Z6, 128(AX)
+	VEXTRACTF32X4   $0x03, Z6, 192(AX)
+	VMOVUPS         X7, 16(AX)
+	VEXTRACTF32X4   $0x01, Z7, 80(AX)
+	VEXTRACTF32X4   $0x02, Z7, 144(AX)
+	VEXTRACTF32X4   $0x03, Z7, 208(AX)
+	VMOVUPS         X8, 32(AX)
+	VEXTRACTF32X4   $0x01, Z8, 96(AX)
+	VEXTRACTF32X4   $0x02, Z8, 160(AX)
+	VEXTRACTF32X4   $0x03, Z8, 224(AX)
+	VMOVUPS         X9, 48(AX)
+	VEXTRACTF32X4   $0x01, Z9, 112(AX)
+	VEXTRACTF32X4   $0x02, Z9, 176(AX)
+	VEXTRACTF32X4   $0x03, Z9, 240(AX)
 	VMOVSS          X10, 8(DX)
 	VMOVSS          X11, 12(DX)
 	ADDQ            CX, AX
@@ -4262,41 +4393,45 @@ set:
 	RET
 
 // func chosen3x2AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
-// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen3x2AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	MOVQ   R12, R13
-	ADDQ   BX, R13
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD X16, X16, X16
-	VPXORD X17, X17, X17
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	MOVQ            R12, R13
+	ADDQ            BX, R13
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VPXORD          Z12, Z12, Z12
+	VPXORD          Z13, Z13, Z13
+	VPXORD          Z14, Z14, Z14
+	VPXORD          Z15, Z15, Z15
+	VPXORD          X16, X16, X16
+	VPXORD          X17, X17, X17
+	VBROADCASTI32X4 fours<>+0(SB), Z20
+	VBROADCASTI32X4 fours<>+16(SB), Z21
+	VBROADCASTI32X4 fours<>+32(SB), Z22
+	VBROADCASTI32X4 fours<>+48(SB), Z23
 
 row:
 	LEAQ            128(R8), R14
@@ -4311,69 +4446,102 @@ row:
 	MOVLQSX         (R8), BX
 	IMUL3Q          $0x10, BX, R14
 	ADDQ            SI, R14
-	VBROADCASTI32X4 (R14), Z19
-	VPSRLVD         shifts<>+0(SB), Z19, Z19
-	VPANDD          pairs<>+0(SB), Z19, Z18
+	VBROADCASTI32X4 (R14), Z18
+	VPSRLVD         shifts<>+0(SB), Z18, Z18
+	VPANDD          pairs<>+0(SB), Z18, Z18
 	MOVWLZX         (DI)(BX*2), R14
 	SHLL            $0x10, R14
-	VMOVD           R14, X20
-	VBROADCASTSS    X20, Z20
-	VPMOVZXBD       X18, Z21
-	VEXTRACTI32X4   $0x01, Z18, X19
-	VPMOVZXBD       X19, Z22
-	VEXTRACTI32X4   $0x02, Z18, X19
-	VPMOVZXBD       X19, Z23
-	VEXTRACTI32X4   $0x03, Z18, X19
-	VPMOVZXBD       X19, Z19
-	VCVTDQ2PS       Z21, Z21
-	VCVTDQ2PS       Z22, Z22
-	VCVTDQ2PS       Z23, Z23
-	VCVTDQ2PS       Z19, Z19
+	VMOVD           R14, X19
+	VBROADCASTSS    X19, Z19
+	VPSHUFB         Z20, Z18, Z24
+	VCVTDQ2PS       Z24, Z24
+	VPSHUFB         Z21, Z18, Z25
+	VCVTDQ2PS       Z25, Z25
+	VPSHUFB         Z22, Z18, Z26
+	VCVTDQ2PS       Z26, Z26
+	VPSHUFB         Z23, Z18, Z27
+	VCVTDQ2PS       Z27, Z27
 	VBROADCASTSS    (R11)(BX*4), Z18
 	VADDSS          X18, X5, X5
-	VMULPS          Z20, Z18, Z18
+	VMULPS          Z19, Z18, Z18
 	VADDSS          X18, X4, X4
-	VFMADD231PS     Z21, Z18, Z0
-	VFMADD231PS     Z22, Z18, Z1
-	VFMADD231PS     Z23, Z18, Z2
-	VFMADD231PS     Z19, Z18, Z3
+	VFMADD231PS     Z24, Z18, Z0
+	VFMADD231PS     Z25, Z18, Z1
+	VFMADD231PS     Z26, Z18, Z2
+	VFMADD231PS     Z27, Z18, Z3
 	VBROADCASTSS    (R12)(BX*4), Z18
 	VADDSS          X18, X11, X11
-	VMULPS          Z20, Z18, Z18
+	VMULPS          Z19, Z18, Z18
 	VADDSS          X18, X10, X10
-	VFMADD231PS     Z21, Z18, Z6
-	VFMADD231PS     Z22, Z18, Z7
-	VFMADD231PS     Z23, Z18, Z8
-	VFMADD231PS     Z19, Z18, Z9
+	VFMADD231PS     Z24, Z18, Z6
+	VFMADD231PS     Z25, Z18, Z7
+	VFMADD231PS     Z26, Z18, Z8
+	VFMADD231PS     Z27, Z18, Z9
 	VBROADCASTSS    (R13)(BX*4), Z18
 	VADDSS          X18, X17, X17
-	VMULPS          Z20, Z18, Z18
+	VMULPS          Z19, Z18, Z18
 	VADDSS          X18, X16, X16
-	VFMADD231PS     Z21, Z18, Z12
-	VFMADD231PS     Z22, Z18, Z13
-	VFMADD231PS     Z23, Z18, Z14
-	VFMADD231PS     Z19, Z18, Z15
+	VFMADD231PS     Z24, Z18, Z12
+	VFMADD231PS     Z25, Z18, Z13
+	VFMADD231PS     Z26, Z18, Z14
+	VFMADD231PS     Z27, Z18, Z15
 	ADDQ            $0x04, R8
 	DECQ            R9
 	JNZ             row
-	VMOVUPS         Z0, (AX)
-	VMOVUPS         Z1, 64(AX)
-	VMOVUPS         Z2, 128(AX)
-	VMOVUPS         Z3, 192(AX)
+	VMOVUPS         X0, (AX)
+	VEXTRACTF32X4   $0x01, Z0, 64(AX)
+	VEXTRACTF32X4   $0x02, Z0, 128(AX)
+	VEXTRACTF32X4   $0x03, Z0, 192(AX)
+	VMOVUPS         X1, 16(AX)
+	VEXTRACTF32X4   $0x01, Z1, 80(AX)
+	VEXTRACTF32X4   $0x02, Z1, 144(AX)
+	VEXTRACTF32X4   $0x03, Z1, 208(AX)
+	VMOVUPS         X2, 32(AX)
+	VEXTRACTF32X4   $0x01, Z2, 96(AX)
+	VEXTRACTF32X4   $0x02, Z2, 160(AX)
+	VEXTRACTF32X4   $0x03, Z2, 224(AX)
+	VMOVUPS         X3, 48(AX)
+	VEXTRACTF32X4   $0x01, Z3, 112(AX)
+	VEXTRACTF32X4   $0x02, Z3, 176(AX)
+	VEXTRACTF32X4   $0x03, Z3, 240(AX)
 	VMOVSS          X4, (DX)
 	VMOVSS          X5, 4(DX)
 	ADDQ            CX, AX
-	VMOVUPS         Z6, (AX)
-	VMOVUPS         Z7, 64(AX)
-	VMOVUPS         Z8, 128(AX)
-	VMOVUPS         Z9, 192(AX)
+	VMOVUPS         X6, (AX)
+	VEXTRACTF32X4   $0x01, Z6, 64(AX)
+	VEXTRACTF32X4   $0x02, Z6, 128(AX)
+	VEXTRACTF32X4   $0x03, Z6, 192(AX)
+	VMOVUPS         X7, 16(AX)
+	VEXTRACTF32X4   $0x01, Z7, 80(AX)
+	VEXTRACTF32X4   $0x02, Z7, 144(AX)
+	VEXTRACTF32X4   $0x03, Z7, 208(AX)
+	VMOVUPS         X8, 32(AX)
+	VEXTRACTF32X4   $0x01, Z8, 96(AX)
+	VEXTRACTF32X4   $0x02, Z8, 160(AX)
+	VEXTRACTF32X4   $0x03, Z8, 224(AX)
+	VMOVUPS         X9, 48(AX)
+	VEXTRACTF32X4   $0x01, Z9, 112(AX)
+	VEXTRACTF32X4   $0x02, Z9, 176(AX)
+	VEXTRACTF32X4   $0x03, Z9, 240(AX)
 	VMOVSS          X10, 8(DX)
 	VMOVSS          X11, 12(DX)
 	ADDQ            CX, AX
-	VMOVUPS         Z12, (AX)
-	VMOVUPS         Z13, 64(AX)
-	VMOVUPS         Z14, 128(AX)
-	VMOVUPS         Z15, 192(AX)
+	VMOVUPS         X12, (AX)
+	VEXTRACTF32X4   $0x01, Z12, 64(AX)
+	VEXTRACTF32X4   $0x02, Z12, 128(AX)
+	VEXTRACTF32X4   $0x03, Z12, 192(AX)
+	VMOVUPS         X13, 16(AX)
+	VEXTRACTF32X4   $0x01, Z13, 80(AX)
+	VEXTRACTF32X4   $0x02, Z13, 144(AX)
+	VEXTRACTF32X4   $0x03, Z13, 208(AX)
+	VMOVUPS         X14, 32(AX)
+	VEXTRACTF32X4   $0x01, Z14, 96(AX)
+	VEXTRACTF32X4   $0x02, Z14, 160(AX)
+	VEXTRACTF32X4   $0x03, Z14, 224(AX)
+	VMOVUPS         X15, 48(AX)
+	VEXTRACTF32X4   $0x01, Z15, 112(AX)
+	VEXTRACTF32X4   $0x02, Z15, 176(AX)
+	VEXTRACTF32X4   $0x03, Z15, 240(AX)
 	VMOVSS          X16, 16(DX)
 	VMOVSS          X17, 20(DX)
 	ADDQ            CX, AX
@@ -4599,23 +4767,27 @@ set:
 // func chosen1x3AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen1x3AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), BX
-	MOVQ   scales+48(FP), SI
-	MOVQ   rows+56(FP), DI
-	MOVQ   n+64(FP), R8
-	MOVQ   listed+72(FP), R9
-	MOVQ   w+24(FP), R10
-	LEAQ   -4(DI)(R9*4), R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), BX
+	MOVQ            scales+48(FP), SI
+	MOVQ            rows+56(FP), DI
+	MOVQ            n+64(FP), R8
+	MOVQ            listed+72(FP), R9
+	MOVQ            w+24(FP), R10
+	LEAQ            -4(DI)(R9*4), R9
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VBROADCASTI32X4 fours<>+0(SB), Z8
+	VBROADCASTI32X4 fours<>+16(SB), Z9
+	VBROADCASTI32X4 fours<>+32(SB), Z10
+	VBROADCASTI32X4 fours<>+48(SB), Z11
 
 row:
 	LEAQ            128(DI), R12
@@ -4636,38 +4808,46 @@ row:
 	VPBROADCASTQ    16(R12), Z7
 	VPSRLVQ         bitShifts<>+0(SB), Z7, Z7
 	VPSLLW          $0x01, Z6, Z6
-	VPANDD          singles<>+0(SB), Z7, Z7
-	VPORD           Z7, Z6, Z6
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z7, Z6
 	MOVWLZX         (SI)(R11*2), R12
 	SHLL            $0x10, R12
-	VMOVD           R12, X8
-	VBROADCASTSS    X8, Z8
-	VPMOVZXBD       X6, Z9
-	VEXTRACTI32X4   $0x01, Z6, X7
-	VPMOVZXBD       X7, Z10
-	VEXTRACTI32X4   $0x02, Z6, X7
-	VPMOVZXBD       X7, Z11
-	VEXTRACTI32X4   $0x03, Z6, X7
-	VPMOVZXBD       X7, Z7
-	VCVTDQ2PS       Z9, Z9
-	VCVTDQ2PS       Z10, Z10
-	VCVTDQ2PS       Z11, Z11
-	VCVTDQ2PS       Z7, Z7
+	VMOVD           R12, X7
+	VBROADCASTSS    X7, Z7
+	VPSHUFB         Z8, Z6, Z12
+	VCVTDQ2PS       Z12, Z12
+	VPSHUFB         Z9, Z6, Z13
+	VCVTDQ2PS       Z13, Z13
+	VPSHUFB         Z10, Z6, Z14
+	VCVTDQ2PS       Z14, Z14
+	VPSHUFB         Z11, Z6, Z15
+	VCVTDQ2PS       Z15, Z15
 	VBROADCASTSS    (R10)(R11*4), Z6
 	VADDSS          X6, X5, X5
-	VMULPS          Z8, Z6, Z6
+	VMULPS          Z7, Z6, Z6
 	VADDSS          X6, X4, X4
-	VFMADD231PS     Z9, Z6, Z0
-	VFMADD231PS     Z10, Z6, Z1
-	VFMADD231PS     Z11, Z6, Z2
-	VFMADD231PS     Z7, Z6, Z3
+	VFMADD231PS     Z12, Z6, Z0
+	VFMADD231PS     Z13, Z6, Z1
+	VFMADD231PS     Z14, Z6, Z2
+	VFMADD231PS     Z15, Z6, Z3
 	ADDQ            $0x04, DI
 	DECQ            R8
 	JNZ             row
-	VMOVUPS         Z0, (AX)
-	VMOVUPS         Z1, 64(AX)
-	VMOVUPS         Z2, 128(AX)
-	VMOVUPS         Z3, 192(AX)
+	VMOVUPS         X0, (AX)
+	VEXTRACTF32X4   $0x01, Z0, 64(AX)
+	VEXTRACTF32X4   $0x02, Z0, 128(AX)
+	VEXTRACTF32X4   $0x03, Z0, 192(AX)
+	VMOVUPS         X1, 16(AX)
+	VEXTRACTF32X4   $0x01, Z1, 80(AX)
+	VEXTRACTF32X4   $0x02, Z1, 144(AX)
+	VEXTRACTF32X4   $0x03, Z1, 208(AX)
+	VMOVUPS         X2, 32(AX)
+	VEXTRACTF32X4   $0x01, Z2, 96(AX)
+	VEXTRACTF32X4   $0x02, Z2, 160(AX)
+	VEXTRACTF32X4   $0x03, Z2, 224(AX)
+	VMOVUPS         X3, 48(AX)
+	VEXTRACTF32X4   $0x01, Z3, 112(AX)
+	VEXTRACTF32X4   $0x02, Z3, 176(AX)
+	VEXTRACTF32X4   $0x03, Z3, 240(AX)
 	VMOVSS          X4, (DX)
 	VMOVSS          X5, 4(DX)
 	ADDQ            CX, AX
@@ -4952,31 +5132,35 @@ set:
 // func chosen2x3AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen2x3AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VBROADCASTI32X4 fours<>+0(SB), Z14
+	VBROADCASTI32X4 fours<>+16(SB), Z15
+	VBROADCASTI32X4 fours<>+32(SB), Z16
+	VBROADCASTI32X4 fours<>+48(SB), Z17
 
 row:
 	LEAQ            128(R8), R13
@@ -4997,53 +5181,73 @@ row:
 	VPBROADCASTQ    16(R13), Z13
 	VPSRLVQ         bitShifts<>+0(SB), Z13, Z13
 	VPSLLW          $0x01, Z12, Z12
-	VPANDD          singles<>+0(SB), Z13, Z13
-	VPORD           Z13, Z12, Z12
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z13, Z12
 	MOVWLZX         (DI)(BX*2), R13
 	SHLL            $0x10, R13
-	VMOVD           R13, X14
-	VBROADCASTSS    X14, Z14
-	VPMOVZXBD       X12, Z15
-	VEXTRACTI32X4   $0x01, Z12, X13
-	VPMOVZXBD       X13, Z16
-	VEXTRACTI32X4   $0x02, Z12, X13
-	VPMOVZXBD       X13, Z17
-	VEXTRACTI32X4   $0x03, Z12, X13
-	VPMOVZXBD       X13, Z13
-	VCVTDQ2PS       Z15, Z15
-	VCVTDQ2PS       Z16, Z16
-	VCVTDQ2PS       Z17, Z17
-	VCVTDQ2PS       Z13, Z13
+	VMOVD           R13, X13
+	VBROADCASTSS    X13, Z13
+	VPSHUFB         Z14, Z12, Z18
+	VCVTDQ2PS       Z18, Z18
+	VPSHUFB         Z15, Z12, Z19
+	VCVTDQ2PS       Z19, Z19
+	VPSHUFB         Z16, Z12, Z20
+	VCVTDQ2PS       Z20, Z20
+	VPSHUFB         Z17, Z12, Z21
+	VCVTDQ2PS       Z21, Z21
 	VBROADCASTSS    (R11)(BX*4), Z12
 	VADDSS          X12, X5, X5
-	VMULPS          Z14, Z12, Z12
+	VMULPS          Z13, Z12, Z12
 	VADDSS          X12, X4, X4
-	VFMADD231PS     Z15, Z12, Z0
-	VFMADD231PS     Z16, Z12, Z1
-	VFMADD231PS     Z17, Z12, Z2
-	VFMADD231PS     Z13, Z12, Z3
+	VFMADD231PS     Z18, Z12, Z0
+	VFMADD231PS     Z19, Z12, Z1
+	VFMADD231PS     Z20, Z12, Z2
+	VFMADD231PS     Z21, Z12, Z3
 	VBROADCASTSS    (R12)(BX*4), Z12
 	VADDSS          X12, X11, X11
-	VMULPS          Z14, Z12, Z12
+	VMULPS          Z13, Z12, Z12
 	VADDSS          X12, X10, X10
-	VFMADD231PS     Z15, Z12, Z6
-	VFMADD231PS     Z16, Z12, Z7
-	VFMADD231PS     Z17, Z12, Z8
-	VFMADD231PS     Z13, Z12, Z9
+	VFMADD231PS     Z18, Z12, Z6
+	VFMADD231PS     Z19, Z12, Z7
+	VFMADD231PS     Z20, Z12, Z8
+	VFMADD231PS     Z21, Z12, Z9
 	ADDQ            $0x04, R8
 	DECQ            R9
 	JNZ             row
-	VMOVUPS         Z0, (AX)
-	VMOVUPS         Z1, 64(AX)
-	VMOVUPS         Z2, 128(AX)
-	VMOVUPS         Z3, 192(AX)
+	VMOVUPS         X0, (AX)
+	VEXTRACTF32X4   $0x01, Z0, 64(AX)
+	VEXTRACTF32X4   $0x02, Z0, 128(AX)
+	VEXTRACTF32X4   $0x03, Z0, 192(AX)
+	VMOVUPS         X1, 16(AX)
+	VEXTRACTF32X4   $0x01, Z1, 80(AX)
+	VEXTRACTF32X4   $0x02, Z1, 144(AX)
+	VEXTRACTF32X4   $0x03, Z1, 208(AX)
+	VMOVUPS         X2, 32(AX)
+	VEXTRACTF32X4   $0x01, Z2, 96(AX)
+	VEXTRACTF32X4   $0x02, Z2, 160(AX)
+	VEXTRACTF32X4   $0x03, Z2, 224(AX)
+	VMOVUPS         X3, 48(AX)
+	VEXTRACTF32X4   $0x01, Z3, 112(AX)
+	VEXTRACTF32X4   $0x02, Z3, 176(AX)
+	VEXTRACTF32X4   $0x03, Z3, 240(AX)
 	VMOVSS          X4, (DX)
 	VMOVSS          X5, 4(DX)
 	ADDQ            CX, AX
-	VMOVUPS         Z6, (AX)
-	VMOVUPS         Z7, 64(AX)
-	VMOVUPS         Z8, 128(AX)
-	VMOVUPS         Z9, 192(AX)
+	VMOVUPS         X6, (AX)
+	VEXTRACTF32X4   $0x01, Z6, 64(AX)
+	VEXTRACTF32X4   $0x02, Z6, 128(AX)
+	VEXTRACTF32X4   $0x03, Z6, 192(AX)
+	VMOVUPS         X7, 16(AX)
+	VEXTRACTF32X4   $0x01, Z7, 80(AX)
+	VEXTRACTF32X4   $0x02, Z7, 144(AX)
+	VEXTRACTF32X4   $0x03, Z7, 208(AX)
+	VMOVUPS         X8, 32(AX)
+	VEXTRACTF32X4   $0x01, Z8, 96(AX)
+	VEXTRACTF32X4   $0x02, Z8, 160(AX)
+	VEXTRACTF32X4   $0x03, Z8, 224(AX)
+	VMOVUPS         X9, 48(AX)
+	VEXTRACTF32X4   $0x01, Z9, 112(AX)
+	VEXTRACTF32X4   $0x02, Z9, 176(AX)
+	VEXTRACTF32X4   $0x03, Z9, 240(AX)
 	VMOVSS          X10, 8(DX)
 	VMOVSS          X11, 12(DX)
 	ADDQ            CX, AX
@@ -5389,39 +5593,43 @@ set:
 // func chosen3x3AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen3x3AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	MOVQ   R12, R13
-	ADDQ   BX, R13
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD X16, X16, X16
-	VPXORD X17, X17, X17
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	MOVQ            R12, R13
+	ADDQ            BX, R13
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VPXORD          Z12, Z12, Z12
+	VPXORD          Z13, Z13, Z13
+	VPXORD          Z14, Z14, Z14
+	VPXORD          Z15, Z15, Z15
+	VPXORD          X16, X16, X16
+	VPXORD          X17, X17, X17
+	VBROADCASTI32X4 fours<>+0(SB), Z20
+	VBROADCASTI32X4 fours<>+16(SB), Z21
+	VBROADCASTI32X4 fours<>+32(SB), Z22
+	VBROADCASTI32X4 fours<>+48(SB), Z23
 
 row:
 	LEAQ            128(R8), R14
@@ -5442,68 +5650,100 @@ row:
 	VPBROADCASTQ    16(R14), Z19
 	VPSRLVQ         bitShifts<>+0(SB), Z19, Z19
 	VPSLLW          $0x01, Z18, Z18
-	VPANDD          singles<>+0(SB), Z19, Z19
-	VPORD           Z19, Z18, Z18
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z19, Z18
 	MOVWLZX         (DI)(BX*2), R14
 	SHLL            $0x10, R14
-	VMOVD           R14, X20
-	VBROADCASTSS    X20, Z20
-	VPMOVZXBD       X18, Z21
-	VEXTRACTI32X4   $0x01, Z18, X19
-	VPMOVZXBD       X19, Z22
-	VEXTRACTI32X4   $0x02, Z18, X19
-	VPMOVZXBD       X19, Z23
-	VEXTRACTI32X4   $0x03, Z18, X19
-	VPMOVZXBD       X19, Z19
-	VCVTDQ2PS       Z21, Z21
-	VCVTDQ2PS       Z22, Z22
-	VCVTDQ2PS       Z23, Z23
-	VCVTDQ2PS       Z19, Z19
+	VMOVD           R14, X19
+	VBROADCASTSS    X19, Z19
+	VPSHUFB         Z20, Z18, Z24
+	VCVTDQ2PS       Z24, Z24
+	VPSHUFB         Z21, Z18, Z25
+	VCVTDQ2PS       Z25, Z25
+	VPSHUFB         Z22, Z18, Z26
+	VCVTDQ2PS       Z26, Z26
+	VPSHUFB         Z23, Z18, Z27
+	VCVTDQ2PS       Z27, Z27
 	VBROADCASTSS    (R11)(BX*4), Z18
 	VADDSS          X18, X5, X5
-	VMULPS          Z20, Z18, Z18
+	VMULPS          Z19, Z18, Z18
 	VADDSS          X18, X4, X4
-	VFMADD231PS     Z21, Z18, Z0
-	VFMADD231PS     Z22, Z18, Z1
-	VFMADD231PS     Z23, Z18, Z2
-	VFMADD231PS     Z19, Z18, Z3
+	VFMADD231PS     Z24, Z18, Z0
+	VFMADD231PS     Z25, Z18, Z1
+	VFMADD231PS     Z26, Z18, Z2
+	VFMADD231PS     Z27, Z18, Z3
 	VBROADCASTSS    (R12)(BX*4), Z18
 	VADDSS          X18, X11, X11
-	VMULPS          Z20, Z18, Z18
+	VMULPS          Z19, Z18, Z18
 	VADDSS          X18, X10, X10
-	VFMADD231PS     Z21, Z18, Z6
-	VFMADD231PS     Z22, Z18, Z7
-	VFMADD231PS     Z23, Z18, Z8
-	VFMADD231PS     Z19, Z18, Z9
+	VFMADD231PS     Z24, Z18, Z6
+	VFMADD231PS     Z25, Z18, Z7
+	VFMADD231PS     Z26, Z18, Z8
+	VFMADD231PS     Z27, Z18, Z9
 	VBROADCASTSS    (R13)(BX*4), Z18
 	VADDSS          X18, X17, X17
-	VMULPS          Z20, Z18, Z18
+	VMULPS          Z19, Z18, Z18
 	VADDSS          X18, X16, X16
-	VFMADD231PS     Z21, Z18, Z12
-	VFMADD231PS     Z22, Z18, Z13
-	VFMADD231PS     Z23, Z18, Z14
-	VFMADD231PS     Z19, Z18, Z15
+	VFMADD231PS     Z24, Z18, Z12
+	VFMADD231PS     Z25, Z18, Z13
+	VFMADD231PS     Z26, Z18, Z14
+	VFMADD231PS     Z27, Z18, Z15
 	ADDQ            $0x04, R8
 	DECQ            R9
 	JNZ             row
-	VMOVUPS         Z0, (AX)
-	VMOVUPS         Z1, 64(AX)
-	VMOVUPS         Z2, 128(AX)
-	VMOVUPS         Z3, 192(AX)
+	VMOVUPS         X0, (AX)
+	VEXTRACTF32X4   $0x01, Z0, 64(AX)
+	VEXTRACTF32X4   $0x02, Z0, 128(AX)
+	VEXTRACTF32X4   $0x03, Z0, 192(AX)
+	VMOVUPS         X1, 16(AX)
+	VEXTRACTF32X4   $0x01, Z1, 80(AX)
+	VEXTRACTF32X4   $0x02, Z1, 144(AX)
+	VEXTRACTF32X4   $0x03, Z1, 208(AX)
+	VMOVUPS         X2, 32(AX)
+	VEXTRACTF32X4   $0x01, Z2, 96(AX)
+	VEXTRACTF32X4   $0x02, Z2, 160(AX)
+	VEXTRACTF32X4   $0x03, Z2, 224(AX)
+	VMOVUPS         X3, 48(AX)
+	VEXTRACTF32X4   $0x01, Z3, 112(AX)
+	VEXTRACTF32X4   $0x02, Z3, 176(AX)
+	VEXTRACTF32X4   $0x03, Z3, 240(AX)
 	VMOVSS          X4, (DX)
 	VMOVSS          X5, 4(DX)
 	ADDQ            CX, AX
-	VMOVUPS         Z6, (AX)
-	VMOVUPS         Z7, 64(AX)
-	VMOVUPS         Z8, 128(AX)
-	VMOVUPS         Z9, 192(AX)
+	VMOVUPS         X6, (AX)
+	VEXTRACTF32X4   $0x01, Z6, 64(AX)
+	VEXTRACTF32X4   $0x02, Z6, 128(AX)
+	VEXTRACTF32X4   $0x03, Z6, 192(AX)
+	VMOVUPS         X7, 16(AX)
+	VEXTRACTF32X4   $0x01, Z7, 80(AX)
+	VEXTRACTF32X4   $0x02, Z7, 144(AX)
+	VEXTRACTF32X4   $0x03, Z7, 208(AX)
+	VMOVUPS         X8, 32(AX)
+	VEXTRACTF32X4   $0x01, Z8, 96(AX)
+	VEXTRACTF32X4   $0x02, Z8, 160(AX)
+	VEXTRACTF32X4   $0x03, Z8, 224(AX)
+	VMOVUPS         X9, 48(AX)
+	VEXTRACTF32X4   $0x01, Z9, 112(AX)
+	VEXTRACTF32X4   $0x02, Z9, 176(AX)
+	VEXTRACTF32X4   $0x03, Z9, 240(AX)
 	VMOVSS          X10, 8(DX)
 	VMOVSS          X11, 12(DX)
 	ADDQ            CX, AX
-	VMOVUPS         Z12, (AX)
-	VMOVUPS         Z13, 64(AX)
-	VMOVUPS         Z14, 128(AX)
-	VMOVUPS         Z15, 192(AX)
+	VMOVUPS         X12, (AX)
+	VEXTRACTF32X4   $0x01, Z12, 64(AX)
+	VEXTRACTF32X4   $0x02, Z12, 128(AX)
+	VEXTRACTF32X4   $0x03, Z12, 192(AX)
+	VMOVUPS         X13, 16(AX)
+	VEXTRACTF32X4   $0x01, Z13, 80(AX)
+	VEXTRACTF32X4   $0x02, Z13, 144(AX)
+	VEXTRACTF32X4   $0x03, Z13, 208(AX)
+	VMOVUPS         X14, 32(AX)
+	VEXTRACTF32X4   $0x01, Z14, 96(AX)
+	VEXTRACTF32X4   $0x02, Z14, 160(AX)
+	VEXTRACTF32X4   $0x03, Z14, 224(AX)
+	VMOVUPS         X15, 48(AX)
+	VEXTRACTF32X4   $0x01, Z15, 112(AX)
+	VEXTRACTF32X4   $0x02, Z15, 176(AX)
+	VEXTRACTF32X4   $0x03, Z15, 240(AX)
 	VMOVSS          X16, 16(DX)
 	VMOVSS          X17, 20(DX)
 	ADDQ            CX, AX
@@ -5672,25 +5912,29 @@ set:
 	RET
 
 // func chosen1x4AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen1x4AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), BX
-	MOVQ   scales+48(FP), SI
-	MOVQ   rows+56(FP), DI
-	MOVQ   n+64(FP), R8
-	MOVQ   listed+72(FP), R9
-	MOVQ   w+24(FP), R10
-	LEAQ   -4(DI)(R9*4), R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), BX
+	MOVQ            scales+48(FP), SI
+	MOVQ            rows+56(FP), DI
+	MOVQ            n+64(FP), R8
+	MOVQ            listed+72(FP), R9
+	MOVQ            w+24(FP), R10
+	LEAQ            -4(DI)(R9*4), R9
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VBROADCASTI32X4 fours<>+0(SB), Z8
+	VBROADCASTI32X4 fours<>+16(SB), Z9
+	VBROADCASTI32X4 fours<>+32(SB), Z10
+	VBROADCASTI32X4 fours<>+48(SB), Z11
 
 row:
 	LEAQ          128(DI), R12
@@ -5711,34 +5955,43 @@ row:
 	VPANDD        nibbles<>+0(SB), Z7, Z6
 	MOVWLZX       (SI)(R11*2), R12
 	SHLL          $0x10, R12
-	VMOVD         R12, X8
-	VBROADCASTSS  X8, Z8
-	VPMOVZXBD     X6, Z9
-	VEXTRACTI32X4 $0x01, Z6, X7
-	VPMOVZXBD     X7, Z10
-	VEXTRACTI32X4 $0x02, Z6, X7
-	VPMOVZXBD     X7, Z11
-	VEXTRACTI32X4 $0x03, Z6, X7
-	VPMOVZXBD     X7, Z12
-	VCVTDQ2PS     Z9, Z9
-	VCVTDQ2PS     Z10, Z10
-	VCVTDQ2PS     Z11, Z11
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  (R10)(R11*4), Z7
-	VADDSS        X7, X5, X5
-	VMULPS        Z8, Z7, Z7
-	VADDSS        X7, X4, X4
-	VFMADD231PS   Z9, Z7, Z0
-	VFMADD231PS   Z10, Z7, Z1
-	VFMADD231PS   Z11, Z7, Z2
-	VFMADD231PS   Z12, Z7, Z3
+	VMOVD         R12, X7
+	VBROADCASTSS  X7, Z7
+	VPSHUFB       Z8, Z6, Z13
+	VCVTDQ2PS     Z13, Z13
+	VPSHUFB       Z9, Z6, Z14
+	VCVTDQ2PS     Z14, Z14
+	VPSHUFB       Z10, Z6, Z15
+	VCVTDQ2PS     Z15, Z15
+	VPSHUFB       Z11, Z6, Z16
+	VCVTDQ2PS     Z16, Z16
+	VBROADCASTSS  (R10)(R11*4), Z12
+	VADDSS        X12, X5, X5
+	VMULPS        Z7, Z12, Z12
+	VADDSS        X12, X4, X4
+	VFMADD231PS   Z13, Z12, Z0
+	VFMADD231PS   Z14, Z12, Z1
+	VFMADD231PS   Z15, Z12, Z2
+	VFMADD231PS   Z16, Z12, Z3
 	ADDQ          $0x04, DI
 	DECQ          R8
 	JNZ           row
-	VMOVUPS       Z0, (AX)
-	VMOVUPS       Z1, 64(AX)
-	VMOVUPS       Z2, 128(AX)
-	VMOVUPS       Z3, 192(AX)
+	VMOVUPS       X0, (AX)
+	VEXTRACTF32X4 $0x01, Z0, 64(AX)
+	VEXTRACTF32X4 $0x02, Z0, 128(AX)
+	VEXTRACTF32X4 $0x03, Z0, 192(AX)
+	VMOVUPS       X1, 16(AX)
+	VEXTRACTF32X4 $0x01, Z1, 80(AX)
+	VEXTRACTF32X4 $0x02, Z1, 144(AX)
+	VEXTRACTF32X4 $0x03, Z1, 208(AX)
+	VMOVUPS       X2, 32(AX)
+	VEXTRACTF32X4 $0x01, Z2, 96(AX)
+	VEXTRACTF32X4 $0x02, Z2, 160(AX)
+	VEXTRACTF32X4 $0x03, Z2, 224(AX)
+	VMOVUPS       X3, 48(AX)
+	VEXTRACTF32X4 $0x01, Z3, 112(AX)
+	VEXTRACTF32X4 $0x02, Z3, 176(AX)
+	VEXTRACTF32X4 $0x03, Z3, 240(AX)
 	VMOVSS        X4, (DX)
 	VMOVSS        X5, 4(DX)
 	ADDQ          CX, AX
@@ -5966,33 +6219,37 @@ set:
 	RET
 
 // func chosen2x4AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen2x4AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VBROADCASTI32X4 fours<>+0(SB), Z14
+	VBROADCASTI32X4 fours<>+16(SB), Z15
+	VBROADCASTI32X4 fours<>+32(SB), Z16
+	VBROADCASTI32X4 fours<>+48(SB), Z17
 
 row:
 	LEAQ          128(R8), R13
@@ -6013,49 +6270,70 @@ row:
 	VPANDD        nibbles<>+0(SB), Z13, Z12
 	MOVWLZX       (DI)(BX*2), R13
 	SHLL          $0x10, R13
-	VMOVD         R13, X14
-	VBROADCASTSS  X14, Z14
-	VPMOVZXBD     X12, Z15
-	VEXTRACTI32X4 $0x01, Z12, X13
-	VPMOVZXBD     X13, Z16
-	VEXTRACTI32X4 $0x02, Z12, X13
-	VPMOVZXBD     X13, Z17
-	VEXTRACTI32X4 $0x03, Z12, X13
-	VPMOVZXBD     X13, Z18
-	VCVTDQ2PS     Z15, Z15
-	VCVTDQ2PS     Z16, Z16
-	VCVTDQ2PS     Z17, Z17
-	VCVTDQ2PS     Z18, Z18
-	VBROADCASTSS  (R11)(BX*4), Z13
-	VADDSS        X13, X5, X5
-	VMULPS        Z14, Z13, Z13
-	VADDSS        X13, X4, X4
-	VFMADD231PS   Z15, Z13, Z0
-	VFMADD231PS   Z16, Z13, Z1
-	VFMADD231PS   Z17, Z13, Z2
-	VFMADD231PS   Z18, Z13, Z3
-	VBROADCASTSS  (R12)(BX*4), Z13
-	VADDSS        X13, X11, X11
-	VMULPS        Z14, Z13, Z13
-	VADDSS        X13, X10, X10
-	VFMADD231PS   Z15, Z13, Z6
-	VFMADD231PS   Z16, Z13, Z7
-	VFMADD231PS   Z17, Z13, Z8
-	VFMADD231PS   Z18, Z13, Z9
+	VMOVD         R13, X13
+	VBROADCASTSS  X13, Z13
+	VPSHUFB       Z14, Z12, Z19
+	VCVTDQ2PS     Z19, Z19
+	VPSHUFB       Z15, Z12, Z20
+	VCVTDQ2PS     Z20, Z20
+	VPSHUFB       Z16, Z12, Z21
+	VCVTDQ2PS     Z21, Z21
+	VPSHUFB       Z17, Z12, Z22
+	VCVTDQ2PS     Z22, Z22
+	VBROADCASTSS  (R11)(BX*4), Z18
+	VADDSS        X18, X5, X5
+	VMULPS        Z13, Z18, Z18
+	VADDSS        X18, X4, X4
+	VFMADD231PS   Z19, Z18, Z0
+	VFMADD231PS   Z20, Z18, Z1
+	VFMADD231PS   Z21, Z18, Z2
+	VFMADD231PS   Z22, Z18, Z3
+	VBROADCASTSS  (R12)(BX*4), Z18
+	VADDSS        X18, X11, X11
+	VMULPS        Z13, Z18, Z18
+	VADDSS        X18, X10, X10
+	VFMADD231PS   Z19, Z18, Z6
+	VFMADD231PS   Z20, Z18, Z7
+	VFMADD231PS   Z21, Z18, Z8
+	VFMADD231PS   Z22, Z18, Z9
 	ADDQ          $0x04, R8
 	DECQ          R9
 	JNZ           row
-	VMOVUPS       Z0, (AX)
-	VMOVUPS       Z1, 64(AX)
-	VMOVUPS       Z2, 128(AX)
-	VMOVUPS       Z3, 192(AX)
+	VMOVUPS       X0, (AX)
+	VEXTRACTF32X4 $0x01, Z0, 64(AX)
+	VEXTRACTF32X4 $0x02, Z0, 128(AX)
+	VEXTRACTF32X4 $0x03, Z0, 192(AX)
+	VMOVUPS       X1, 16(AX)
+	VEXTRACTF32X4 $0x01, Z1, 80(AX)
+	VEXTRACTF32X4 $0x02, Z1, 144(AX)
+	VEXTRACTF32X4 $0x03, Z1, 208(AX)
+	VMOVUPS       X2, 32(AX)
+	VEXTRACTF32X4 $0x01, Z2, 96(AX)
+	VEXTRACTF32X4 $0x02, Z2, 160(AX)
+	VEXTRACTF32X4 $0x03, Z2, 224(AX)
+	VMOVUPS       X3, 48(AX)
+	VEXTRACTF32X4 $0x01, Z3, 112(AX)
+	VEXTRACTF32X4 $0x02, Z3, 176(AX)
+	VEXTRACTF32X4 $0x03, Z3, 240(AX)
 	VMOVSS        X4, (DX)
 	VMOVSS        X5, 4(DX)
 	ADDQ          CX, AX
-	VMOVUPS       Z6, (AX)
-	VMOVUPS       Z7, 64(AX)
-	VMOVUPS       Z8, 128(AX)
-	VMOVUPS       Z9, 192(AX)
+	VMOVUPS       X6, (AX)
+	VEXTRACTF32X4 $0x01, Z6, 64(AX)
+	VEXTRACTF32X4 $0x02, Z6, 128(AX)
+	VEXTRACTF32X4 $0x03, Z6, 192(AX)
+	VMOVUPS       X7, 16(AX)
+	VEXTRACTF32X4 $0x01, Z7, 80(AX)
+	VEXTRACTF32X4 $0x02, Z7, 144(AX)
+	VEXTRACTF32X4 $0x03, Z7, 208(AX)
+	VMOVUPS       X8, 32(AX)
+	VEXTRACTF32X4 $0x01, Z8, 96(AX)
+	VEXTRACTF32X4 $0x02, Z8, 160(AX)
+	VEXTRACTF32X4 $0x03, Z8, 224(AX)
+	VMOVUPS       X9, 48(AX)
+	VEXTRACTF32X4 $0x01, Z9, 112(AX)
+	VEXTRACTF32X4 $0x02, Z9, 176(AX)
+	VEXTRACTF32X4 $0x03, Z9, 240(AX)
 	VMOVSS        X10, 8(DX)
 	VMOVSS        X11, 12(DX)
 	ADDQ          CX, AX
@@ -6344,41 +6622,45 @@ set:
 	RET
 
 // func chosen3x4AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen3x4AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	MOVQ   R12, R13
-	ADDQ   BX, R13
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD X16, X16, X16
-	VPXORD X17, X17, X17
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	MOVQ            R12, R13
+	ADDQ            BX, R13
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VPXORD          Z12, Z12, Z12
+	VPXORD          Z13, Z13, Z13
+	VPXORD          Z14, Z14, Z14
+	VPXORD          Z15, Z15, Z15
+	VPXORD          X16, X16, X16
+	VPXORD          X17, X17, X17
+	VBROADCASTI32X4 fours<>+0(SB), Z20
+	VBROADCASTI32X4 fours<>+16(SB), Z21
+	VBROADCASTI32X4 fours<>+32(SB), Z22
+	VBROADCASTI32X4 fours<>+48(SB), Z23
 
 row:
 	LEAQ          128(R8), R14
@@ -6399,64 +6681,97 @@ row:
 	VPANDD        nibbles<>+0(SB), Z19, Z18
 	MOVWLZX       (DI)(BX*2), R14
 	SHLL          $0x10, R14
-	VMOVD         R14, X20
-	VBROADCASTSS  X20, Z20
-	VPMOVZXBD     X18, Z21
-	VEXTRACTI32X4 $0x01, Z18, X19
-	VPMOVZXBD     X19, Z22
-	VEXTRACTI32X4 $0x02, Z18, X19
-	VPMOVZXBD     X19, Z23
-	VEXTRACTI32X4 $0x03, Z18, X19
-	VPMOVZXBD     X19, Z24
-	VCVTDQ2PS     Z21, Z21
-	VCVTDQ2PS     Z22, Z22
-	VCVTDQ2PS     Z23, Z23
-	VCVTDQ2PS     Z24, Z24
-	VBROADCASTSS  (R11)(BX*4), Z19
-	VADDSS        X19, X5, X5
-	VMULPS        Z20, Z19, Z19
-	VADDSS        X19, X4, X4
-	VFMADD231PS   Z21, Z19, Z0
-	VFMADD231PS   Z22, Z19, Z1
-	VFMADD231PS   Z23, Z19, Z2
-	VFMADD231PS   Z24, Z19, Z3
-	VBROADCASTSS  (R12)(BX*4), Z19
-	VADDSS        X19, X11, X11
-	VMULPS        Z20, Z19, Z19
-	VADDSS        X19, X10, X10
-	VFMADD231PS   Z21, Z19, Z6
-	VFMADD231PS   Z22, Z19, Z7
-	VFMADD231PS   Z23, Z19, Z8
-	VFMADD231PS   Z24, Z19, Z9
-	VBROADCASTSS  (R13)(BX*4), Z19
-	VADDSS        X19, X17, X17
-	VMULPS        Z20, Z19, Z19
-	VADDSS        X19, X16, X16
-	VFMADD231PS   Z21, Z19, Z12
-	VFMADD231PS   Z22, Z19, Z13
-	VFMADD231PS   Z23, Z19, Z14
-	VFMADD231PS   Z24, Z19, Z15
+	VMOVD         R14, X19
+	VBROADCASTSS  X19, Z19
+	VPSHUFB       Z20, Z18, Z25
+	VCVTDQ2PS     Z25, Z25
+	VPSHUFB       Z21, Z18, Z26
+	VCVTDQ2PS     Z26, Z26
+	VPSHUFB       Z22, Z18, Z27
+	VCVTDQ2PS     Z27, Z27
+	VPSHUFB       Z23, Z18, Z28
+	VCVTDQ2PS     Z28, Z28
+	VBROADCASTSS  (R11)(BX*4), Z24
+	VADDSS        X24, X5, X5
+	VMULPS        Z19, Z24, Z24
+	VADDSS        X24, X4, X4
+	VFMADD231PS   Z25, Z24, Z0
+	VFMADD231PS   Z26, Z24, Z1
+	VFMADD231PS   Z27, Z24, Z2
+	VFMADD231PS   Z28, Z24, Z3
+	VBROADCASTSS  (R12)(BX*4), Z24
+	VADDSS        X24, X11, X11
+	VMULPS        Z19, Z24, Z24
+	VADDSS        X24, X10, X10
+	VFMADD231PS   Z25, Z24, Z6
+	VFMADD231PS   Z26, Z24, Z7
+	VFMADD231PS   Z27, Z24, Z8
+	VFMADD231PS   Z28, Z24, Z9
+	VBROADCASTSS  (R13)(BX*4), Z24
+	VADDSS        X24, X17, X17
+	VMULPS        Z19, Z24, Z24
+	VADDSS        X24, X16, X16
+	VFMADD231PS   Z25, Z24, Z12
+	VFMADD231PS   Z26, Z24, Z13
+	VFMADD231PS   Z27, Z24, Z14
+	VFMADD231PS   Z28, Z24, Z15
 	ADDQ          $0x04, R8
 	DECQ          R9
 	JNZ           row
-	VMOVUPS       Z0, (AX)
-	VMOVUPS       Z1, 64(AX)
-	VMOVUPS       Z2, 128(AX)
-	VMOVUPS       Z3, 192(AX)
+	VMOVUPS       X0, (AX)
+	VEXTRACTF32X4 $0x01, Z0, 64(AX)
+	VEXTRACTF32X4 $0x02, Z0, 128(AX)
+	VEXTRACTF32X4 $0x03, Z0, 192(AX)
+	VMOVUPS       X1, 16(AX)
+	VEXTRACTF32X4 $0x01, Z1, 80(AX)
+	VEXTRACTF32X4 $0x02, Z1, 144(AX)
+	VEXTRACTF32X4 $0x03, Z1, 208(AX)
+	VMOVUPS       X2, 32(AX)
+	VEXTRACTF32X4 $0x01, Z2, 96(AX)
+	VEXTRACTF32X4 $0x02, Z2, 160(AX)
+	VEXTRACTF32X4 $0x03, Z2, 224(AX)
+	VMOVUPS       X3, 48(AX)
+	VEXTRACTF32X4 $0x01, Z3, 112(AX)
+	VEXTRACTF32X4 $0x02, Z3, 176(AX)
+	VEXTRACTF32X4 $0x03, Z3, 240(AX)
 	VMOVSS        X4, (DX)
 	VMOVSS        X5, 4(DX)
 	ADDQ          CX, AX
-	VMOVUPS       Z6, (AX)
-	VMOVUPS       Z7, 64(AX)
-	VMOVUPS       Z8, 128(AX)
-	VMOVUPS       Z9, 192(AX)
+	VMOVUPS       X6, (AX)
+	VEXTRACTF32X4 $0x01, Z6, 64(AX)
+	VEXTRACTF32X4 $0x02, Z6, 128(AX)
+	VEXTRACTF32X4 $0x03, Z6, 192(AX)
+	VMOVUPS       X7, 16(AX)
+	VEXTRACTF32X4 $0x01, Z7, 80(AX)
+	VEXTRACTF32X4 $0x02, Z7, 144(AX)
+	VEXTRACTF32X4 $0x03, Z7, 208(AX)
+	VMOVUPS       X8, 32(AX)
+	VEXTRACTF32X4 $0x01, Z8, 96(AX)
+	VEXTRACTF32X4 $0x02, Z8, 160(AX)
+	VEXTRACTF32X4 $0x03, Z8, 224(AX)
+	VMOVUPS       X9, 48(AX)
+	VEXTRACTF32X4 $0x01, Z9, 112(AX)
+	VEXTRACTF32X4 $0x02, Z9, 176(AX)
+	VEXTRACTF32X4 $0x03, Z9, 240(AX)
 	VMOVSS        X10, 8(DX)
 	VMOVSS        X11, 12(DX)
 	ADDQ          CX, AX
-	VMOVUPS       Z12, (AX)
-	VMOVUPS       Z13, 64(AX)
-	VMOVUPS       Z14, 128(AX)
-	VMOVUPS       Z15, 192(AX)
+	VMOVUPS       X12, (AX)
+	VEXTRACTF32X4 $0x01, Z12, 64(AX)
+	VEXTRACTF32X4 $0x02, Z12, 128(AX)
+	VEXTRACTF32X4 $0x03, Z12, 192(AX)
+	VMOVUPS       X13, 16(AX)
+	VEXTRACTF32X4 $0x01, Z13, 80(AX)
+	VEXTRACTF32X4 $0x02, Z13, 144(AX)
+	VEXTRACTF32X4 $0x03, Z13, 208(AX)
+	VMOVUPS       X14, 32(AX)
+	VEXTRACTF32X4 $0x01, Z14, 96(AX)
+	VEXTRACTF32X4 $0x02, Z14, 160(AX)
+	VEXTRACTF32X4 $0x03, Z14, 224(AX)
+	VMOVUPS       X15, 48(AX)
+	VEXTRACTF32X4 $0x01, Z15, 112(AX)
+	VEXTRACTF32X4 $0x02, Z15, 176(AX)
+	VEXTRACTF32X4 $0x03, Z15, 240(AX)
 	VMOVSS        X16, 16(DX)
 	VMOVSS        X17, 20(DX)
 	ADDQ          CX, AX
@@ -6682,23 +6997,27 @@ set:
 // func chosen1x5AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen1x5AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), BX
-	MOVQ   scales+48(FP), SI
-	MOVQ   rows+56(FP), DI
-	MOVQ   n+64(FP), R8
-	MOVQ   listed+72(FP), R9
-	MOVQ   w+24(FP), R10
-	LEAQ   -4(DI)(R9*4), R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), BX
+	MOVQ            scales+48(FP), SI
+	MOVQ            rows+56(FP), DI
+	MOVQ            n+64(FP), R8
+	MOVQ            listed+72(FP), R9
+	MOVQ            w+24(FP), R10
+	LEAQ            -4(DI)(R9*4), R9
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VBROADCASTI32X4 fours<>+0(SB), Z8
+	VBROADCASTI32X4 fours<>+16(SB), Z9
+	VBROADCASTI32X4 fours<>+32(SB), Z10
+	VBROADCASTI32X4 fours<>+48(SB), Z11
 
 row:
 	LEAQ          128(DI), R12
@@ -6720,38 +7039,46 @@ row:
 	VPBROADCASTQ  32(R12), Z7
 	VPSRLVQ       bitShifts<>+0(SB), Z7, Z7
 	VPSLLW        $0x01, Z6, Z6
-	VPANDD        singles<>+0(SB), Z7, Z7
-	VPORD         Z7, Z6, Z6
+	VPTERNLOGD    $0xf8, singles<>+0(SB), Z7, Z6
 	MOVWLZX       (SI)(R11*2), R12
 	SHLL          $0x10, R12
-	VMOVD         R12, X8
-	VBROADCASTSS  X8, Z8
-	VPMOVZXBD     X6, Z9
-	VEXTRACTI32X4 $0x01, Z6, X7
-	VPMOVZXBD     X7, Z10
-	VEXTRACTI32X4 $0x02, Z6, X7
-	VPMOVZXBD     X7, Z11
-	VEXTRACTI32X4 $0x03, Z6, X7
-	VPMOVZXBD     X7, Z12
-	VCVTDQ2PS     Z9, Z9
-	VCVTDQ2PS     Z10, Z10
-	VCVTDQ2PS     Z11, Z11
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  (R10)(R11*4), Z7
-	VADDSS        X7, X5, X5
-	VMULPS        Z8, Z7, Z7
-	VADDSS        X7, X4, X4
-	VFMADD231PS   Z9, Z7, Z0
-	VFMADD231PS   Z10, Z7, Z1
-	VFMADD231PS   Z11, Z7, Z2
-	VFMADD231PS   Z12, Z7, Z3
+	VMOVD         R12, X7
+	VBROADCASTSS  X7, Z7
+	VPSHUFB       Z8, Z6, Z13
+	VCVTDQ2PS     Z13, Z13
+	VPSHUFB       Z9, Z6, Z14
+	VCVTDQ2PS     Z14, Z14
+	VPSHUFB       Z10, Z6, Z15
+	VCVTDQ2PS     Z15, Z15
+	VPSHUFB       Z11, Z6, Z16
+	VCVTDQ2PS     Z16, Z16
+	VBROADCASTSS  (R10)(R11*4), Z12
+	VADDSS        X12, X5, X5
+	VMULPS        Z7, Z12, Z12
+	VADDSS        X12, X4, X4
+	VFMADD231PS   Z13, Z12, Z0
+	VFMADD231PS   Z14, Z12, Z1
+	VFMADD231PS   Z15, Z12, Z2
+	VFMADD231PS   Z16, Z12, Z3
 	ADDQ          $0x04, DI
 	DECQ          R8
 	JNZ           row
-	VMOVUPS       Z0, (AX)
-	VMOVUPS       Z1, 64(AX)
-	VMOVUPS       Z2, 128(AX)
-	VMOVUPS       Z3, 192(AX)
+	VMOVUPS       X0, (AX)
+	VEXTRACTF32X4 $0x01, Z0, 64(AX)
+	VEXTRACTF32X4 $0x02, Z0, 128(AX)
+	VEXTRACTF32X4 $0x03, Z0, 192(AX)
+	VMOVUPS       X1, 16(AX)
+	VEXTRACTF32X4 $0x01, Z1, 80(AX)
+	VEXTRACTF32X4 $0x02, Z1, 144(AX)
+	VEXTRACTF32X4 $0x03, Z1, 208(AX)
+	VMOVUPS       X2, 32(AX)
+	VEXTRACTF32X4 $0x01, Z2, 96(AX)
+	VEXTRACTF32X4 $0x02, Z2, 160(AX)
+	VEXTRACTF32X4 $0x03, Z2, 224(AX)
+	VMOVUPS       X3, 48(AX)
+	VEXTRACTF32X4 $0x01, Z3, 112(AX)
+	VEXTRACTF32X4 $0x02, Z3, 176(AX)
+	VEXTRACTF32X4 $0x03, Z3, 240(AX)
 	VMOVSS        X4, (DX)
 	VMOVSS        X5, 4(DX)
 	ADDQ          CX, AX
@@ -7036,31 +7363,35 @@ set:
 // func chosen2x5AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen2x5AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VBROADCASTI32X4 fours<>+0(SB), Z14
+	VBROADCASTI32X4 fours<>+16(SB), Z15
+	VBROADCASTI32X4 fours<>+32(SB), Z16
+	VBROADCASTI32X4 fours<>+48(SB), Z17
 
 row:
 	LEAQ          128(R8), R13
@@ -7082,53 +7413,73 @@ row:
 	VPBROADCASTQ  32(R13), Z13
 	VPSRLVQ       bitShifts<>+0(SB), Z13, Z13
 	VPSLLW        $0x01, Z12, Z12
-	VPANDD        singles<>+0(SB), Z13, Z13
-	VPORD         Z13, Z12, Z12
+	VPTERNLOGD    $0xf8, singles<>+0(SB), Z13, Z12
 	MOVWLZX       (DI)(BX*2), R13
 	SHLL          $0x10, R13
-	VMOVD         R13, X14
-	VBROADCASTSS  X14, Z14
-	VPMOVZXBD     X12, Z15
-	VEXTRACTI32X4 $0x01, Z12, X13
-	VPMOVZXBD     X13, Z16
-	VEXTRACTI32X4 $0x02, Z12, X13
-	VPMOVZXBD     X13, Z17
-	VEXTRACTI32X4 $0x03, Z12, X13
-	VPMOVZXBD     X13, Z18
-	VCVTDQ2PS     Z15, Z15
-	VCVTDQ2PS     Z16, Z16
-	VCVTDQ2PS     Z17, Z17
-	VCVTDQ2PS     Z18, Z18
-	VBROADCASTSS  (R11)(BX*4), Z13
-	VADDSS        X13, X5, X5
-	VMULPS        Z14, Z13, Z13
-	VADDSS        X13, X4, X4
-	VFMADD231PS   Z15, Z13, Z0
-	VFMADD231PS   Z16, Z13, Z1
-	VFMADD231PS   Z17, Z13, Z2
-	VFMADD231PS   Z18, Z13, Z3
-	VBROADCASTSS  (R12)(BX*4), Z13
-	VADDSS        X13, X11, X11
-	VMULPS        Z14, Z13, Z13
-	VADDSS        X13, X10, X10
-	VFMADD231PS   Z15, Z13, Z6
-	VFMADD231PS   Z16, Z13, Z7
-	VFMADD231PS   Z17, Z13, Z8
-	VFMADD231PS   Z18, Z13, Z9
+	VMOVD         R13, X13
+	VBROADCASTSS  X13, Z13
+	VPSHUFB       Z14, Z12, Z19
+	VCVTDQ2PS     Z19, Z19
+	VPSHUFB       Z15, Z12, Z20
+	VCVTDQ2PS     Z20, Z20
+	VPSHUFB       Z16, Z12, Z21
+	VCVTDQ2PS     Z21, Z21
+	VPSHUFB       Z17, Z12, Z22
+	VCVTDQ2PS     Z22, Z22
+	VBROADCASTSS  (R11)(BX*4), Z18
+	VADDSS        X18, X5, X5
+	VMULPS        Z13, Z18, Z18
+	VADDSS        X18, X4, X4
+	VFMADD231PS   Z19, Z18, Z0
+	VFMADD231PS   Z20, Z18, Z1
+	VFMADD231PS   Z21, Z18, Z2
+	VFMADD231PS   Z22, Z18, Z3
+	VBROADCASTSS  (R12)(BX*4), Z18
+	VADDSS        X18, X11, X11
+	VMULPS        Z13, Z18, Z18
+	VADDSS        X18, X10, X10
+	VFMADD231PS   Z19, Z18, Z6
+	VFMADD231PS   Z20, Z18, Z7
+	VFMADD231PS   Z21, Z18, Z8
+	VFMADD231PS   Z22, Z18, Z9
 	ADDQ          $0x04, R8
 	DECQ          R9
 	JNZ           row
-	VMOVUPS       Z0, (AX)
-	VMOVUPS       Z1, 64(AX)
-	VMOVUPS       Z2, 128(AX)
-	VMOVUPS       Z3, 192(AX)
+	VMOVUPS       X0, (AX)
+	VEXTRACTF32X4 $0x01, Z0, 64(AX)
+	VEXTRACTF32X4 $0x02, Z0, 128(AX)
+	VEXTRACTF32X4 $0x03, Z0, 192(AX)
+	VMOVUPS       X1, 16(AX)
+	VEXTRACTF32X4 $0x01, Z1, 80(AX)
+	VEXTRACTF32X4 $0x02, Z1, 144(AX)
+	VEXTRACTF32X4 $0x03, Z1, 208(AX)
+	VMOVUPS       X2, 32(AX)
+	VEXTRACTF32X4 $0x01, Z2, 96(AX)
+	VEXTRACTF32X4 $0x02, Z2, 160(AX)
+	VEXTRACTF32X4 $0x03, Z2, 224(AX)
+	VMOVUPS       X3, 48(AX)
+	VEXTRACTF32X4 $0x01, Z3, 112(AX)
+	VEXTRACTF32X4 $0x02, Z3, 176(AX)
+	VEXTRACTF32X4 $0x03, Z3, 240(AX)
 	VMOVSS        X4, (DX)
 	VMOVSS        X5, 4(DX)
 	ADDQ          CX, AX
-	VMOVUPS       Z6, (AX)
-	VMOVUPS       Z7, 64(AX)
-	VMOVUPS       Z8, 128(AX)
-	VMOVUPS       Z9, 192(AX)
+	VMOVUPS       X6, (AX)
+	VEXTRACTF32X4 $0x01, Z6, 64(AX)
+	VEXTRACTF32X4 $0x02, Z6, 128(AX)
+	VEXTRACTF32X4 $0x03, Z6, 192(AX)
+	VMOVUPS       X7, 16(AX)
+	VEXTRACTF32X4 $0x01, Z7, 80(AX)
+	VEXTRACTF32X4 $0x02, Z7, 144(AX)
+	VEXTRACTF32X4 $0x03, Z7, 208(AX)
+	VMOVUPS       X8, 32(AX)
+	VEXTRACTF32X4 $0x01, Z8, 96(AX)
+	VEXTRACTF32X4 $0x02, Z8, 160(AX)
+	VEXTRACTF32X4 $0x03, Z8, 224(AX)
+	VMOVUPS       X9, 48(AX)
+	VEXTRACTF32X4 $0x01, Z9, 112(AX)
+	VEXTRACTF32X4 $0x02, Z9, 176(AX)
+	VEXTRACTF32X4 $0x03, Z9, 240(AX)
 	VMOVSS        X10, 8(DX)
 	VMOVSS        X11, 12(DX)
 	ADDQ          CX, AX
@@ -7474,39 +7825,43 @@ set:
 // func chosen3x5AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen3x5AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	MOVQ   R12, R13
-	ADDQ   BX, R13
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD X16, X16, X16
-	VPXORD X17, X17, X17
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	MOVQ            R12, R13
+	ADDQ            BX, R13
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VPXORD          Z12, Z12, Z12
+	VPXORD          Z13, Z13, Z13
+	VPXORD          Z14, Z14, Z14
+	VPXORD          Z15, Z15, Z15
+	VPXORD          X16, X16, X16
+	VPXORD          X17, X17, X17
+	VBROADCASTI32X4 fours<>+0(SB), Z20
+	VBROADCASTI32X4 fours<>+16(SB), Z21
+	VBROADCASTI32X4 fours<>+32(SB), Z22
+	VBROADCASTI32X4 fours<>+48(SB), Z23
 
 row:
 	LEAQ          128(R8), R14
@@ -7528,68 +7883,100 @@ row:
 	VPBROADCASTQ  32(R14), Z19
 	VPSRLVQ       bitShifts<>+0(SB), Z19, Z19
 	VPSLLW        $0x01, Z18, Z18
-	VPANDD        singles<>+0(SB), Z19, Z19
-	VPORD         Z19, Z18, Z18
+	VPTERNLOGD    $0xf8, singles<>+0(SB), Z19, Z18
 	MOVWLZX       (DI)(BX*2), R14
 	SHLL          $0x10, R14
-	VMOVD         R14, X20
-	VBROADCASTSS  X20, Z20
-	VPMOVZXBD     X18, Z21
-	VEXTRACTI32X4 $0x01, Z18, X19
-	VPMOVZXBD     X19, Z22
-	VEXTRACTI32X4 $0x02, Z18, X19
-	VPMOVZXBD     X19, Z23
-	VEXTRACTI32X4 $0x03, Z18, X19
-	VPMOVZXBD     X19, Z24
-	VCVTDQ2PS     Z21, Z21
-	VCVTDQ2PS     Z22, Z22
-	VCVTDQ2PS     Z23, Z23
-	VCVTDQ2PS     Z24, Z24
-	VBROADCASTSS  (R11)(BX*4), Z19
-	VADDSS        X19, X5, X5
-	VMULPS        Z20, Z19, Z19
-	VADDSS        X19, X4, X4
-	VFMADD231PS   Z21, Z19, Z0
-	VFMADD231PS   Z22, Z19, Z1
-	VFMADD231PS   Z23, Z19, Z2
-	VFMADD231PS   Z24, Z19, Z3
-	VBROADCASTSS  (R12)(BX*4), Z19
-	VADDSS        X19, X11, X11
-	VMULPS        Z20, Z19, Z19
-	VADDSS        X19, X10, X10
-	VFMADD231PS   Z21, Z19, Z6
-	VFMADD231PS   Z22, Z19, Z7
-	VFMADD231PS   Z23, Z19, Z8
-	VFMADD231PS   Z24, Z19, Z9
-	VBROADCASTSS  (R13)(BX*4), Z19
-	VADDSS        X19, X17, X17
-	VMULPS        Z20, Z19, Z19
-	VADDSS        X19, X16, X16
-	VFMADD231PS   Z21, Z19, Z12
-	VFMADD231PS   Z22, Z19, Z13
-	VFMADD231PS   Z23, Z19, Z14
-	VFMADD231PS   Z24, Z19, Z15
+	VMOVD         R14, X19
+	VBROADCASTSS  X19, Z19
+	VPSHUFB       Z20, Z18, Z25
+	VCVTDQ2PS     Z25, Z25
+	VPSHUFB       Z21, Z18, Z26
+	VCVTDQ2PS     Z26, Z26
+	VPSHUFB       Z22, Z18, Z27
+	VCVTDQ2PS     Z27, Z27
+	VPSHUFB       Z23, Z18, Z28
+	VCVTDQ2PS     Z28, Z28
+	VBROADCASTSS  (R11)(BX*4), Z24
+	VADDSS        X24, X5, X5
+	VMULPS        Z19, Z24, Z24
+	VADDSS        X24, X4, X4
+	VFMADD231PS   Z25, Z24, Z0
+	VFMADD231PS   Z26, Z24, Z1
+	VFMADD231PS   Z27, Z24, Z2
+	VFMADD231PS   Z28, Z24, Z3
+	VBROADCASTSS  (R12)(BX*4), Z24
+	VADDSS        X24, X11, X11
+	VMULPS        Z19, Z24, Z24
+	VADDSS        X24, X10, X10
+	VFMADD231PS   Z25, Z24, Z6
+	VFMADD231PS   Z26, Z24, Z7
+	VFMADD231PS   Z27, Z24, Z8
+	VFMADD231PS   Z28, Z24, Z9
+	VBROADCASTSS  (R13)(BX*4), Z24
+	VADDSS        X24, X17, X17
+	VMULPS        Z19, Z24, Z24
+	VADDSS        X24, X16, X16
+	VFMADD231PS   Z25, Z24, Z12
+	VFMADD231PS   Z26, Z24, Z13
+	VFMADD231PS   Z27, Z24, Z14
+	VFMADD231PS   Z28, Z24, Z15
 	ADDQ          $0x04, R8
 	DECQ          R9
 	JNZ           row
-	VMOVUPS       Z0, (AX)
-	VMOVUPS       Z1, 64(AX)
-	VMOVUPS       Z2, 128(AX)
-	VMOVUPS       Z3, 192(AX)
+	VMOVUPS       X0, (AX)
+	VEXTRACTF32X4 $0x01, Z0, 64(AX)
+	VEXTRACTF32X4 $0x02, Z0, 128(AX)
+	VEXTRACTF32X4 $0x03, Z0, 192(AX)
+	VMOVUPS       X1, 16(AX)
+	VEXTRACTF32X4 $0x01, Z1, 80(AX)
+	VEXTRACTF32X4 $0x02, Z1, 144(AX)
+	VEXTRACTF32X4 $0x03, Z1, 208(AX)
+	VMOVUPS       X2, 32(AX)
+	VEXTRACTF32X4 $0x01, Z2, 96(AX)
+	VEXTRACTF32X4 $0x02, Z2, 160(AX)
+	VEXTRACTF32X4 $0x03, Z2, 224(AX)
+	VMOVUPS       X3, 48(AX)
+	VEXTRACTF32X4 $0x01, Z3, 112(AX)
+	VEXTRACTF32X4 $0x02, Z3, 176(AX)
+	VEXTRACTF32X4 $0x03, Z3, 240(AX)
 	VMOVSS        X4, (DX)
 	VMOVSS        X5, 4(DX)
 	ADDQ          CX, AX
-	VMOVUPS       Z6, (AX)
-	VMOVUPS       Z7, 64(AX)
-	VMOVUPS       Z8, 128(AX)
-	VMOVUPS       Z9, 192(AX)
+	VMOVUPS       X6, (AX)
+	VEXTRACTF32X4 $0x01, Z6, 64(AX)
+	VEXTRACTF32X4 $0x02, Z6, 128(AX)
+	VEXTRACTF32X4 $0x03, Z6, 192(AX)
+	VMOVUPS       X7, 16(AX)
+	VEXTRACTF32X4 $0x01, Z7, 80(AX)
+	VEXTRACTF32X4 $0x02, Z7, 144(AX)
+	VEXTRACTF32X4 $0x03, Z7, 208(AX)
+	VMOVUPS       X8, 32(AX)
+	VEXTRACTF32X4 $0x01, Z8, 96(AX)
+	VEXTRACTF32X4 $0x02, Z8, 160(AX)
+	VEXTRACTF32X4 $0x03, Z8, 224(AX)
+	VMOVUPS       X9, 48(AX)
+	VEXTRACTF32X4 $0x01, Z9, 112(AX)
+	VEXTRACTF32X4 $0x02, Z9, 176(AX)
+	VEXTRACTF32X4 $0x03, Z9, 240(AX)
 	VMOVSS        X10, 8(DX)
 	VMOVSS        X11, 12(DX)
 	ADDQ          CX, AX
-	VMOVUPS       Z12, (AX)
-	VMOVUPS       Z13, 64(AX)
-	VMOVUPS       Z14, 128(AX)
-	VMOVUPS       Z15, 192(AX)
+	VMOVUPS       X12, (AX)
+	VEXTRACTF32X4 $0x01, Z12, 64(AX)
+	VEXTRACTF32X4 $0x02, Z12, 128(AX)
+	VEXTRACTF32X4 $0x03, Z12, 192(AX)
+	VMOVUPS       X13, 16(AX)
+	VEXTRACTF32X4 $0x01, Z13, 80(AX)
+	VEXTRACTF32X4 $0x02, Z13, 144(AX)
+	VEXTRACTF32X4 $0x03, Z13, 208(AX)
+	VMOVUPS       X14, 32(AX)
+	VEXTRACTF32X4 $0x01, Z14, 96(AX)
+	VEXTRACTF32X4 $0x02, Z14, 160(AX)
+	VEXTRACTF32X4 $0x03, Z14, 224(AX)
+	VMOVUPS       X15, 48(AX)
+	VEXTRACTF32X4 $0x01, Z15, 112(AX)
+	VEXTRACTF32X4 $0x02, Z15, 176(AX)
+	VEXTRACTF32X4 $0x03, Z15, 240(AX)
 	VMOVSS        X16, 16(DX)
 	VMOVSS        X17, 20(DX)
 	ADDQ          CX, AX
@@ -7810,23 +8197,27 @@ set:
 // func chosen1x6AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen1x6AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), BX
-	MOVQ   scales+48(FP), SI
-	MOVQ   rows+56(FP), DI
-	MOVQ   n+64(FP), R8
-	MOVQ   listed+72(FP), R9
-	MOVQ   w+24(FP), R10
-	LEAQ   -4(DI)(R9*4), R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), BX
+	MOVQ            scales+48(FP), SI
+	MOVQ            rows+56(FP), DI
+	MOVQ            n+64(FP), R8
+	MOVQ            listed+72(FP), R9
+	MOVQ            w+24(FP), R10
+	LEAQ            -4(DI)(R9*4), R9
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VBROADCASTI32X4 fours<>+0(SB), Z8
+	VBROADCASTI32X4 fours<>+16(SB), Z9
+	VBROADCASTI32X4 fours<>+32(SB), Z10
+	VBROADCASTI32X4 fours<>+48(SB), Z11
 
 row:
 	LEAQ            128(DI), R12
@@ -7848,38 +8239,46 @@ row:
 	VBROADCASTI32X4 32(R12), Z7
 	VPSRLVD         shifts<>+0(SB), Z7, Z7
 	VPSLLW          $0x02, Z6, Z6
-	VPANDD          pairs<>+0(SB), Z7, Z7
-	VPORD           Z7, Z6, Z6
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z7, Z6
 	MOVWLZX         (SI)(R11*2), R12
 	SHLL            $0x10, R12
-	VMOVD           R12, X8
-	VBROADCASTSS    X8, Z8
-	VPMOVZXBD       X6, Z9
-	VEXTRACTI32X4   $0x01, Z6, X7
-	VPMOVZXBD       X7, Z10
-	VEXTRACTI32X4   $0x02, Z6, X7
-	VPMOVZXBD       X7, Z11
-	VEXTRACTI32X4   $0x03, Z6, X7
-	VPMOVZXBD       X7, Z12
-	VCVTDQ2PS       Z9, Z9
-	VCVTDQ2PS       Z10, Z10
-	VCVTDQ2PS       Z11, Z11
-	VCVTDQ2PS       Z12, Z12
-	VBROADCASTSS    (R10)(R11*4), Z7
-	VADDSS          X7, X5, X5
-	VMULPS          Z8, Z7, Z7
-	VADDSS          X7, X4, X4
-	VFMADD231PS     Z9, Z7, Z0
-	VFMADD231PS     Z10, Z7, Z1
-	VFMADD231PS     Z11, Z7, Z2
-	VFMADD231PS     Z12, Z7, Z3
+	VMOVD           R12, X7
+	VBROADCASTSS    X7, Z7
+	VPSHUFB         Z8, Z6, Z13
+	VCVTDQ2PS       Z13, Z13
+	VPSHUFB         Z9, Z6, Z14
+	VCVTDQ2PS       Z14, Z14
+	VPSHUFB         Z10, Z6, Z15
+	VCVTDQ2PS       Z15, Z15
+	VPSHUFB         Z11, Z6, Z16
+	VCVTDQ2PS       Z16, Z16
+	VBROADCASTSS    (R10)(R11*4), Z12
+	VADDSS          X12, X5, X5
+	VMULPS          Z7, Z12, Z12
+	VADDSS          X12, X4, X4
+	VFMADD231PS     Z13, Z12, Z0
+	VFMADD231PS     Z14, Z12, Z1
+	VFMADD231PS     Z15, Z12, Z2
+	VFMADD231PS     Z16, Z12, Z3
 	ADDQ            $0x04, DI
 	DECQ            R8
 	JNZ             row
-	VMOVUPS         Z0, (AX)
-	VMOVUPS         Z1, 64(AX)
-	VMOVUPS         Z2, 128(AX)
-	VMOVUPS         Z3, 192(AX)
+	VMOVUPS         X0, (AX)
+	VEXTRACTF32X4   $0x01, Z0, 64(AX)
+	VEXTRACTF32X4   $0x02, Z0, 128(AX)
+	VEXTRACTF32X4   $0x03, Z0, 192(AX)
+	VMOVUPS         X1, 16(AX)
+	VEXTRACTF32X4   $0x01, Z1, 80(AX)
+	VEXTRACTF32X4   $0x02, Z1, 144(AX)
+	VEXTRACTF32X4   $0x03, Z1, 208(AX)
+	VMOVUPS         X2, 32(AX)
+	VEXTRACTF32X4   $0x01, Z2, 96(AX)
+	VEXTRACTF32X4   $0x02, Z2, 160(AX)
+	VEXTRACTF32X4   $0x03, Z2, 224(AX)
+	VMOVUPS         X3, 48(AX)
+	VEXTRACTF32X4   $0x01, Z3, 112(AX)
+	VEXTRACTF32X4   $0x02, Z3, 176(AX)
+	VEXTRACTF32X4   $0x03, Z3, 240(AX)
 	VMOVSS          X4, (DX)
 	VMOVSS          X5, 4(DX)
 	ADDQ            CX, AX
@@ -8159,31 +8558,35 @@ set:
 // func chosen2x6AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen2x6AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VBROADCASTI32X4 fours<>+0(SB), Z14
+	VBROADCASTI32X4 fours<>+16(SB), Z15
+	VBROADCASTI32X4 fours<>+32(SB), Z16
+	VBROADCASTI32X4 fours<>+48(SB), Z17
 
 row:
 	LEAQ            128(R8), R13
@@ -8205,53 +8608,73 @@ row:
 	VBROADCASTI32X4 32(R13), Z13
 	VPSRLVD         shifts<>+0(SB), Z13, Z13
 	VPSLLW          $0x02, Z12, Z12
-	VPANDD          pairs<>+0(SB), Z13, Z13
-	VPORD           Z13, Z12, Z12
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z13, Z12
 	MOVWLZX         (DI)(BX*2), R13
 	SHLL            $0x10, R13
-	VMOVD           R13, X14
-	VBROADCASTSS    X14, Z14
-	VPMOVZXBD       X12, Z15
-	VEXTRACTI32X4   $0x01, Z12, X13
-	VPMOVZXBD       X13, Z16
-	VEXTRACTI32X4   $0x02, Z12, X13
-	VPMOVZXBD       X13, Z17
-	VEXTRACTI32X4   $0x03, Z12, X13
-	VPMOVZXBD       X13, Z18
-	VCVTDQ2PS       Z15, Z15
-	VCVTDQ2PS       Z16, Z16
-	VCVTDQ2PS       Z17, Z17
-	VCVTDQ2PS       Z18, Z18
-	VBROADCASTSS    (R11)(BX*4), Z13
-	VADDSS          X13, X5, X5
-	VMULPS          Z14, Z13, Z13
-	VADDSS          X13, X4, X4
-	VFMADD231PS     Z15, Z13, Z0
-	VFMADD231PS     Z16, Z13, Z1
-	VFMADD231PS     Z17, Z13, Z2
-	VFMADD231PS     Z18, Z13, Z3
-	VBROADCASTSS    (R12)(BX*4), Z13
-	VADDSS          X13, X11, X11
-	VMULPS          Z14, Z13, Z13
-	VADDSS          X13, X10, X10
-	VFMADD231PS     Z15, Z13, Z6
-	VFMADD231PS     Z16, Z13, Z7
-	VFMADD231PS     Z17, Z13, Z8
-	VFMADD231PS     Z18, Z13, Z9
+	VMOVD           R13, X13
+	VBROADCASTSS    X13, Z13
+	VPSHUFB         Z14, Z12, Z19
+	VCVTDQ2PS       Z19, Z19
+	VPSHUFB         Z15, Z12, Z20
+	VCVTDQ2PS       Z20, Z20
+	VPSHUFB         Z16, Z12, Z21
+	VCVTDQ2PS       Z21, Z21
+	VPSHUFB         Z17, Z12, Z22
+	VCVTDQ2PS       Z22, Z22
+	VBROADCASTSS    (R11)(BX*4), Z18
+	VADDSS          X18, X5, X5
+	VMULPS          Z13, Z18, Z18
+	VADDSS          X18, X4, X4
+	VFMADD231PS     Z19, Z18, Z0
+	VFMADD231PS     Z20, Z18, Z1
+	VFMADD231PS     Z21, Z18, Z2
+	VFMADD231PS     Z22, Z18, Z3
+	VBROADCASTSS    (R12)(BX*4), Z18
+	VADDSS          X18, X11, X11
+	VMULPS          Z13, Z18, Z18
+	VADDSS          X18, X10, X10
+	VFMADD231PS     Z19, Z18, Z6
+	VFMADD231PS     Z20, Z18, Z7
+	VFMADD231PS     Z21, Z18, Z8
+	VFMADD231PS     Z22, Z18, Z9
 	ADDQ            $0x04, R8
 	DECQ            R9
 	JNZ             row
-	VMOVUPS         Z0, (AX)
-	VMOVUPS         Z1, 64(AX)
-	VMOVUPS         Z2, 128(AX)
-	VMOVUPS         Z3, 192(AX)
+	VMOVUPS         X0, (AX)
+	VEXTRACTF32X4   $0x01, Z0, 64(AX)
+	VEXTRACTF32X4   $0x02, Z0, 128(AX)
+	VEXTRACTF32X4   $0x03, Z0, 192(AX)
+	VMOVUPS         X1, 16(AX)
+	VEXTRACTF32X4   $0x01, Z1, 80(AX)
+	VEXTRACTF32X4   $0x02, Z1, 144(AX)
+	VEXTRACTF32X4   $0x03, Z1, 208(AX)
+	VMOVUPS         X2, 32(AX)
+	VEXTRACTF32X4   $0x01, Z2, 96(AX)
+	VEXTRACTF32X4   $0x02, Z2, 160(AX)
+	VEXTRACTF32X4   $0x03, Z2, 224(AX)
+	VMOVUPS         X3, 48(AX)
+	VEXTRACTF32X4   $0x01, Z3, 112(AX)
+	VEXTRACTF32X4   $0x02, Z3, 176(AX)
+	VEXTRACTF32X4   $0x03, Z3, 240(AX)
 	VMOVSS          X4, (DX)
 	VMOVSS          X5, 4(DX)
 	ADDQ            CX, AX
-	VMOVUPS         Z6, (AX)
-	VMOVUPS         Z7, 64(AX)
-	VMOVUPS         Z8, 128(AX)
-	VMOVUPS         Z9, 192(AX)
+	VMOVUPS         X6, (AX)
+	VEXTRACTF32X4   $0x01, Z6, 64(AX)
+	VEXTRACTF32X4   $0x02, Z6, 128(AX)
+	VEXTRACTF32X4   $0x03, Z6, 192(AX)
+	VMOVUPS         X7, 16(AX)
+	VEXTRACTF32X4   $0x01, Z7, 80(AX)
+	VEXTRACTF32X4   $0x02, Z7, 144(AX)
+	VEXTRACTF32X4   $0x03, Z7, 208(AX)
+	VMOVUPS         X8, 32(AX)
+	VEXTRACTF32X4   $0x01, Z8, 96(AX)
+	VEXTRACTF32X4   $0x02, Z8, 160(AX)
+	VEXTRACTF32X4   $0x03, Z8, 224(AX)
+	VMOVUPS         X9, 48(AX)
+	VEXTRACTF32X4   $0x01, Z9, 112(AX)
+	VEXTRACTF32X4   $0x02, Z9, 176(AX)
+	VEXTRACTF32X4   $0x03, Z9, 240(AX)
 	VMOVSS          X10, 8(DX)
 	VMOVSS          X11, 12(DX)
 	ADDQ            CX, AX
@@ -8592,39 +9015,43 @@ set:
 // func chosen3x6AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen3x6AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	MOVQ   R12, R13
-	ADDQ   BX, R13
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD X16, X16, X16
-	VPXORD X17, X17, X17
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	MOVQ            R12, R13
+	ADDQ            BX, R13
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VPXORD          Z12, Z12, Z12
+	VPXORD          Z13, Z13, Z13
+	VPXORD          Z14, Z14, Z14
+	VPXORD          Z15, Z15, Z15
+	VPXORD          X16, X16, X16
+	VPXORD          X17, X17, X17
+	VBROADCASTI32X4 fours<>+0(SB), Z20
+	VBROADCASTI32X4 fours<>+16(SB), Z21
+	VBROADCASTI32X4 fours<>+32(SB), Z22
+	VBROADCASTI32X4 fours<>+48(SB), Z23
 
 row:
 	LEAQ            128(R8), R14
@@ -8646,68 +9073,100 @@ row:
 	VBROADCASTI32X4 32(R14), Z19
 	VPSRLVD         shifts<>+0(SB), Z19, Z19
 	VPSLLW          $0x02, Z18, Z18
-	VPANDD          pairs<>+0(SB), Z19, Z19
-	VPORD           Z19, Z18, Z18
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z19, Z18
 	MOVWLZX         (DI)(BX*2), R14
 	SHLL            $0x10, R14
-	VMOVD           R14, X20
-	VBROADCASTSS    X20, Z20
-	VPMOVZXBD       X18, Z21
-	VEXTRACTI32X4   $0x01, Z18, X19
-	VPMOVZXBD       X19, Z22
-	VEXTRACTI32X4   $0x02, Z18, X19
-	VPMOVZXBD       X19, Z23
-	VEXTRACTI32X4   $0x03, Z18, X19
-	VPMOVZXBD       X19, Z24
-	VCVTDQ2PS       Z21, Z21
-	VCVTDQ2PS       Z22, Z22
-	VCVTDQ2PS       Z23, Z23
-	VCVTDQ2PS       Z24, Z24
-	VBROADCASTSS    (R11)(BX*4), Z19
-	VADDSS          X19, X5, X5
-	VMULPS          Z20, Z19, Z19
-	VADDSS          X19, X4, X4
-	VFMADD231PS     Z21, Z19, Z0
-	VFMADD231PS     Z22, Z19, Z1
-	VFMADD231PS     Z23, Z19, Z2
-	VFMADD231PS     Z24, Z19, Z3
-	VBROADCASTSS    (R12)(BX*4), Z19
-	VADDSS          X19, X11, X11
-	VMULPS          Z20, Z19, Z19
-	VADDSS          X19, X10, X10
-	VFMADD231PS     Z21, Z19, Z6
-	VFMADD231PS     Z22, Z19, Z7
-	VFMADD231PS     Z23, Z19, Z8
-	VFMADD231PS     Z24, Z19, Z9
-	VBROADCASTSS    (R13)(BX*4), Z19
-	VADDSS          X19, X17, X17
-	VMULPS          Z20, Z19, Z19
-	VADDSS          X19, X16, X16
-	VFMADD231PS     Z21, Z19, Z12
-	VFMADD231PS     Z22, Z19, Z13
-	VFMADD231PS     Z23, Z19, Z14
-	VFMADD231PS     Z24, Z19, Z15
+	VMOVD           R14, X19
+	VBROADCASTSS    X19, Z19
+	VPSHUFB         Z20, Z18, Z25
+	VCVTDQ2PS       Z25, Z25
+	VPSHUFB         Z21, Z18, Z26
+	VCVTDQ2PS       Z26, Z26
+	VPSHUFB         Z22, Z18, Z27
+	VCVTDQ2PS       Z27, Z27
+	VPSHUFB         Z23, Z18, Z28
+	VCVTDQ2PS       Z28, Z28
+	VBROADCASTSS    (R11)(BX*4), Z24
+	VADDSS          X24, X5, X5
+	VMULPS          Z19, Z24, Z24
+	VADDSS          X24, X4, X4
+	VFMADD231PS     Z25, Z24, Z0
+	VFMADD231PS     Z26, Z24, Z1
+	VFMADD231PS     Z27, Z24, Z2
+	VFMADD231PS     Z28, Z24, Z3
+	VBROADCASTSS    (R12)(BX*4), Z24
+	VADDSS          X24, X11, X11
+	VMULPS          Z19, Z24, Z24
+	VADDSS          X24, X10, X10
+	VFMADD231PS     Z25, Z24, Z6
+	VFMADD231PS     Z26, Z24, Z7
+	VFMADD231PS     Z27, Z24, Z8
+	VFMADD231PS     Z28, Z24, Z9
+	VBROADCASTSS    (R13)(BX*4), Z24
+	VADDSS          X24, X17, X17
+	VMULPS          Z19, Z24, Z24
+	VADDSS          X24, X16, X16
+	VFMADD231PS     Z25, Z24, Z12
+	VFMADD231PS     Z26, Z24, Z13
+	VFMADD231PS     Z27, Z24, Z14
+	VFMADD231PS     Z28, Z24, Z15
 	ADDQ            $0x04, R8
 	DECQ            R9
 	JNZ             row
-	VMOVUPS         Z0, (AX)
-	VMOVUPS         Z1, 64(AX)
-	VMOVUPS         Z2, 128(AX)
-	VMOVUPS         Z3, 192(AX)
+	VMOVUPS         X0, (AX)
+	VEXTRACTF32X4   $0x01, Z0, 64(AX)
+	VEXTRACTF32X4   $0x02, Z0, 128(AX)
+	VEXTRACTF32X4   $0x03, Z0, 192(AX)
+	VMOVUPS         X1, 16(AX)
+	VEXTRACTF32X4   $0x01, Z1, 80(AX)
+	VEXTRACTF32X4   $0x02, Z1, 144(AX)
+	VEXTRACTF32X4   $0x03, Z1, 208(AX)
+	VMOVUPS         X2, 32(AX)
+	VEXTRACTF32X4   $0x01, Z2, 96(AX)
+	VEXTRACTF32X4   $0x02, Z2, 160(AX)
+	VEXTRACTF32X4   $0x03, Z2, 224(AX)
+	VMOVUPS         X3, 48(AX)
+	VEXTRACTF32X4   $0x01, Z3, 112(AX)
+	VEXTRACTF32X4   $0x02, Z3, 176(AX)
+	VEXTRACTF32X4   $0x03, Z3, 240(AX)
 	VMOVSS          X4, (DX)
 	VMOVSS          X5, 4(DX)
 	ADDQ            CX, AX
-	VMOVUPS         Z6, (AX)
-	VMOVUPS         Z7, 64(AX)
-	VMOVUPS         Z8, 128(AX)
-	VMOVUPS         Z9, 192(AX)
+	VMOVUPS         X6, (AX)
+	VEXTRACTF32X4   $0x01, Z6, 64(AX)
+	VEXTRACTF32X4   $0x02, Z6, 128(AX)
+	VEXTRACTF32X4   $0x03, Z6, 192(AX)
+	VMOVUPS         X7, 16(AX)
+	VEXTRACTF32X4   $0x01, Z7, 80(AX)
+	VEXTRACTF32X4   $0x02, Z7, 144(AX)
+	VEXTRACTF32X4   $0x03, Z7, 208(AX)
+	VMOVUPS         X8, 32(AX)
+	VEXTRACTF32X4   $0x01, Z8, 96(AX)
+	VEXTRACTF32X4   $0x02, Z8, 160(AX)
+	VEXTRACTF32X4   $0x03, Z8, 224(AX)
+	VMOVUPS         X9, 48(AX)
+	VEXTRACTF32X4   $0x01, Z9, 112(AX)
+	VEXTRACTF32X4   $0x02, Z9, 176(AX)
+	VEXTRACTF32X4   $0x03, Z9, 240(AX)
 	VMOVSS          X10, 8(DX)
 	VMOVSS          X11, 12(DX)
 	ADDQ            CX, AX
-	VMOVUPS         Z12, (AX)
-	VMOVUPS         Z13, 64(AX)
-	VMOVUPS         Z14, 128(AX)
-	VMOVUPS         Z15, 192(AX)
+	VMOVUPS         X12, (AX)
+	VEXTRACTF32X4   $0x01, Z12, 64(AX)
+	VEXTRACTF32X4   $0x02, Z12, 128(AX)
+	VEXTRACTF32X4   $0x03, Z12, 192(AX)
+	VMOVUPS         X13, 16(AX)
+	VEXTRACTF32X4   $0x01, Z13, 80(AX)
+	VEXTRACTF32X4   $0x02, Z13, 144(AX)
+	VEXTRACTF32X4   $0x03, Z13, 208(AX)
+	VMOVUPS         X14, 32(AX)
+	VEXTRACTF32X4   $0x01, Z14, 96(AX)
+	VEXTRACTF32X4   $0x02, Z14, 160(AX)
+	VEXTRACTF32X4   $0x03, Z14, 224(AX)
+	VMOVUPS         X15, 48(AX)
+	VEXTRACTF32X4   $0x01, Z15, 112(AX)
+	VEXTRACTF32X4   $0x02, Z15, 176(AX)
+	VEXTRACTF32X4   $0x03, Z15, 240(AX)
 	VMOVSS          X16, 16(DX)
 	VMOVSS          X17, 20(DX)
 	ADDQ            CX, AX
@@ -8983,23 +9442,27 @@ set:
 // func chosen1x7AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen1x7AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), BX
-	MOVQ   scales+48(FP), SI
-	MOVQ   rows+56(FP), DI
-	MOVQ   n+64(FP), R8
-	MOVQ   listed+72(FP), R9
-	MOVQ   w+24(FP), R10
-	LEAQ   -4(DI)(R9*4), R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), BX
+	MOVQ            scales+48(FP), SI
+	MOVQ            rows+56(FP), DI
+	MOVQ            n+64(FP), R8
+	MOVQ            listed+72(FP), R9
+	MOVQ            w+24(FP), R10
+	LEAQ            -4(DI)(R9*4), R9
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VBROADCASTI32X4 fours<>+0(SB), Z8
+	VBROADCASTI32X4 fours<>+16(SB), Z9
+	VBROADCASTI32X4 fours<>+32(SB), Z10
+	VBROADCASTI32X4 fours<>+48(SB), Z11
 
 row:
 	LEAQ            128(DI), R12
@@ -9021,43 +9484,50 @@ row:
 	VBROADCASTI32X4 32(R12), Z7
 	VPSRLVD         shifts<>+0(SB), Z7, Z7
 	VPSLLW          $0x02, Z6, Z6
-	VPANDD          pairs<>+0(SB), Z7, Z7
-	VPORD           Z7, Z6, Z6
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z7, Z6
 	VPBROADCASTQ    48(R12), Z7
 	VPSRLVQ         bitShifts<>+0(SB), Z7, Z7
 	VPSLLW          $0x01, Z6, Z6
-	VPANDD          singles<>+0(SB), Z7, Z7
-	VPORD           Z7, Z6, Z6
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z7, Z6
 	MOVWLZX         (SI)(R11*2), R12
 	SHLL            $0x10, R12
-	VMOVD           R12, X8
-	VBROADCASTSS    X8, Z8
-	VPMOVZXBD       X6, Z9
-	VEXTRACTI32X4   $0x01, Z6, X7
-	VPMOVZXBD       X7, Z10
-	VEXTRACTI32X4   $0x02, Z6, X7
-	VPMOVZXBD       X7, Z11
-	VEXTRACTI32X4   $0x03, Z6, X7
-	VPMOVZXBD       X7, Z12
-	VCVTDQ2PS       Z9, Z9
-	VCVTDQ2PS       Z10, Z10
-	VCVTDQ2PS       Z11, Z11
-	VCVTDQ2PS       Z12, Z12
-	VBROADCASTSS    (R10)(R11*4), Z7
-	VADDSS          X7, X5, X5
-	VMULPS          Z8, Z7, Z7
-	VADDSS          X7, X4, X4
-	VFMADD231PS     Z9, Z7, Z0
-	VFMADD231PS     Z10, Z7, Z1
-	VFMADD231PS     Z11, Z7, Z2
-	VFMADD231PS     Z12, Z7, Z3
+	VMOVD           R12, X7
+	VBROADCASTSS    X7, Z7
+	VPSHUFB         Z8, Z6, Z13
+	VCVTDQ2PS       Z13, Z13
+	VPSHUFB         Z9, Z6, Z14
+	VCVTDQ2PS       Z14, Z14
+	VPSHUFB         Z10, Z6, Z15
+	VCVTDQ2PS       Z15, Z15
+	VPSHUFB         Z11, Z6, Z16
+	VCVTDQ2PS       Z16, Z16
+	VBROADCASTSS    (R10)(R11*4), Z12
+	VADDSS          X12, X5, X5
+	VMULPS          Z7, Z12, Z12
+	VADDSS          X12, X4, X4
+	VFMADD231PS     Z13, Z12, Z0
+	VFMADD231PS     Z14, Z12, Z1
+	VFMADD231PS     Z15, Z12, Z2
+	VFMADD231PS     Z16, Z12, Z3
 	ADDQ            $0x04, DI
 	DECQ            R8
 	JNZ             row
-	VMOVUPS         Z0, (AX)
-	VMOVUPS         Z1, 64(AX)
-	VMOVUPS         Z2, 128(AX)
-	VMOVUPS         Z3, 192(AX)
+	VMOVUPS         X0, (AX)
+	VEXTRACTF32X4   $0x01, Z0, 64(AX)
+	VEXTRACTF32X4   $0x02, Z0, 128(AX)
+	VEXTRACTF32X4   $0x03, Z0, 192(AX)
+	VMOVUPS         X1, 16(AX)
+	VEXTRACTF32X4   $0x01, Z1, 80(AX)
+	VEXTRACTF32X4   $0x02, Z1, 144(AX)
+	VEXTRACTF32X4   $0x03, Z1, 208(AX)
+	VMOVUPS         X2, 32(AX)
+	VEXTRACTF32X4   $0x01, Z2, 96(AX)
+	VEXTRACTF32X4   $0x02, Z2, 160(AX)
+	VEXTRACTF32X4   $0x03, Z2, 224(AX)
+	VMOVUPS         X3, 48(AX)
+	VEXTRACTF32X4   $0x01, Z3, 112(AX)
+	VEXTRACTF32X4   $0x02, Z3, 176(AX)
+	VEXTRACTF32X4   $0x03, Z3, 240(AX)
 	VMOVSS          X4, (DX)
 	VMOVSS          X5, 4(DX)
 	ADDQ            CX, AX
@@ -9392,31 +9862,35 @@ set:
 // func chosen2x7AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen2x7AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VBROADCASTI32X4 fours<>+0(SB), Z14
+	VBROADCASTI32X4 fours<>+16(SB), Z15
+	VBROADCASTI32X4 fours<>+32(SB), Z16
+	VBROADCASTI32X4 fours<>+48(SB), Z17
 
 row:
 	LEAQ            128(R8), R13
@@ -9438,58 +9912,77 @@ row:
 	VBROADCASTI32X4 32(R13), Z13
 	VPSRLVD         shifts<>+0(SB), Z13, Z13
 	VPSLLW          $0x02, Z12, Z12
-	VPANDD          pairs<>+0(SB), Z13, Z13
-	VPORD           Z13, Z12, Z12
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z13, Z12
 	VPBROADCASTQ    48(R13), Z13
 	VPSRLVQ         bitShifts<>+0(SB), Z13, Z13
 	VPSLLW          $0x01, Z12, Z12
-	VPANDD          singles<>+0(SB), Z13, Z13
-	VPORD           Z13, Z12, Z12
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z13, Z12
 	MOVWLZX         (DI)(BX*2), R13
 	SHLL            $0x10, R13
-	VMOVD           R13, X14
-	VBROADCASTSS    X14, Z14
-	VPMOVZXBD       X12, Z15
-	VEXTRACTI32X4   $0x01, Z12, X13
-	VPMOVZXBD       X13, Z16
-	VEXTRACTI32X4   $0x02, Z12, X13
-	VPMOVZXBD       X13, Z17
-	VEXTRACTI32X4   $0x03, Z12, X13
-	VPMOVZXBD       X13, Z18
-	VCVTDQ2PS       Z15, Z15
-	VCVTDQ2PS       Z16, Z16
-	VCVTDQ2PS       Z17, Z17
-	VCVTDQ2PS       Z18, Z18
-	VBROADCASTSS    (R11)(BX*4), Z13
-	VADDSS          X13, X5, X5
-	VMULPS          Z14, Z13, Z13
-	VADDSS          X13, X4, X4
-	VFMADD231PS     Z15, Z13, Z0
-	VFMADD231PS     Z16, Z13, Z1
-	VFMADD231PS     Z17, Z13, Z2
-	VFMADD231PS     Z18, Z13, Z3
-	VBROADCASTSS    (R12)(BX*4), Z13
-	VADDSS          X13, X11, X11
-	VMULPS          Z14, Z13, Z13
-	VADDSS          X13, X10, X10
-	VFMADD231PS     Z15, Z13, Z6
-	VFMADD231PS     Z16, Z13, Z7
-	VFMADD231PS     Z17, Z13, Z8
-	VFMADD231PS     Z18, Z13, Z9
+	VMOVD           R13, X13
+	VBROADCASTSS    X13, Z13
+	VPSHUFB         Z14, Z12, Z19
+	VCVTDQ2PS       Z19, Z19
+	VPSHUFB         Z15, Z12, Z20
+	VCVTDQ2PS       Z20, Z20
+	VPSHUFB         Z16, Z12, Z21
+	VCVTDQ2PS       Z21, Z21
+	VPSHUFB         Z17, Z12, Z22
+	VCVTDQ2PS       Z22, Z22
+	VBROADCASTSS    (R11)(BX*4), Z18
+	VADDSS          X18, X5, X5
+	VMULPS          Z13, Z18, Z18
+	VADDSS          X18, X4, X4
+	VFMADD231PS     Z19, Z18, Z0
+	VFMADD231PS     Z20, Z18, Z1
+	VFMADD231PS     Z21, Z18, Z2
+	VFMADD231PS     Z22, Z18, Z3
+	VBROADCASTSS    (R12)(BX*4), Z18
+	VADDSS          X18, X11, X11
+	VMULPS          Z13, Z18, Z18
+	VADDSS          X18, X10, X10
+	VFMADD231PS     Z19, Z18, Z6
+	VFMADD231PS     Z20, Z18, Z7
+	VFMADD231PS     Z21, Z18, Z8
+	VFMADD231PS     Z22, Z18, Z9
 	ADDQ            $0x04, R8
 	DECQ            R9
 	JNZ             row
-	VMOVUPS         Z0, (AX)
-	VMOVUPS         Z1, 64(AX)
-	VMOVUPS         Z2, 128(AX)
-	VMOVUPS         Z3, 192(AX)
+	VMOVUPS         X0, (AX)
+	VEXTRACTF32X4   $0x01, Z0, 64(AX)
+	VEXTRACTF32X4   $0x02, Z0, 128(AX)
+	VEXTRACTF32X4   $0x03, Z0, 192(AX)
+	VMOVUPS         X1, 16(AX)
+	VEXTRACTF32X4   $0x01, Z1, 80(AX)
+	VEXTRACTF32X4   $0x02, Z1, 144(AX)
+	VEXTRACTF32X4   $0x03, Z1, 208(AX)
+	VMOVUPS         X2, 32(AX)
+	VEXTRACTF32X4   $0x01, Z2, 96(AX)
+	VEXTRACTF32X4   $0x02, Z2, 160(AX)
+	VEXTRACTF32X4   $0x03, Z2, 224(AX)
+	VMOVUPS         X3, 48(AX)
+	VEXTRACTF32X4   $0x01, Z3, 112(AX)
+	VEXTRACTF32X4   $0x02, Z3, 176(AX)
+	VEXTRACTF32X4   $0x03, Z3, 240(AX)
 	VMOVSS          X4, (DX)
 	VMOVSS          X5, 4(DX)
 	ADDQ            CX, AX
-	VMOVUPS         Z6, (AX)
-	VMOVUPS         Z7, 64(AX)
-	VMOVUPS         Z8, 128(AX)
-	VMOVUPS         Z9, 192(AX)
+	VMOVUPS         X6, (AX)
+	VEXTRACTF32X4   $0x01, Z6, 64(AX)
+	VEXTRACTF32X4   $0x02, Z6, 128(AX)
+	VEXTRACTF32X4   $0x03, Z6, 192(AX)
+	VMOVUPS         X7, 16(AX)
+	VEXTRACTF32X4   $0x01, Z7, 80(AX)
+	VEXTRACTF32X4   $0x02, Z7, 144(AX)
+	VEXTRACTF32X4   $0x03, Z7, 208(AX)
+	VMOVUPS         X8, 32(AX)
+	VEXTRACTF32X4   $0x01, Z8, 96(AX)
+	VEXTRACTF32X4   $0x02, Z8, 160(AX)
+	VEXTRACTF32X4   $0x03, Z8, 224(AX)
+	VMOVUPS         X9, 48(AX)
+	VEXTRACTF32X4   $0x01, Z9, 112(AX)
+	VEXTRACTF32X4   $0x02, Z9, 176(AX)
+	VEXTRACTF32X4   $0x03, Z9, 240(AX)
 	VMOVSS          X10, 8(DX)
 	VMOVSS          X11, 12(DX)
 	ADDQ            CX, AX
@@ -9885,39 +10378,43 @@ set:
 // func chosen3x7AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen3x7AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	MOVQ   R12, R13
-	ADDQ   BX, R13
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD X16, X16, X16
-	VPXORD X17, X17, X17
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	MOVQ            R12, R13
+	ADDQ            BX, R13
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VPXORD          Z12, Z12, Z12
+	VPXORD          Z13, Z13, Z13
+	VPXORD          Z14, Z14, Z14
+	VPXORD          Z15, Z15, Z15
+	VPXORD          X16, X16, X16
+	VPXORD          X17, X17, X17
+	VBROADCASTI32X4 fours<>+0(SB), Z20
+	VBROADCASTI32X4 fours<>+16(SB), Z21
+	VBROADCASTI32X4 fours<>+32(SB), Z22
+	VBROADCASTI32X4 fours<>+48(SB), Z23
 
 row:
 	LEAQ            128(R8), R14
@@ -9939,73 +10436,104 @@ row:
 	VBROADCASTI32X4 32(R14), Z19
 	VPSRLVD         shifts<>+0(SB), Z19, Z19
 	VPSLLW          $0x02, Z18, Z18
-	VPANDD          pairs<>+0(SB), Z19, Z19
-	VPORD           Z19, Z18, Z18
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z19, Z18
 	VPBROADCASTQ    48(R14), Z19
 	VPSRLVQ         bitShifts<>+0(SB), Z19, Z19
 	VPSLLW          $0x01, Z18, Z18
-	VPANDD          singles<>+0(SB), Z19, Z19
-	VPORD           Z19, Z18, Z18
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z19, Z18
 	MOVWLZX         (DI)(BX*2), R14
 	SHLL            $0x10, R14
-	VMOVD           R14, X20
-	VBROADCASTSS    X20, Z20
-	VPMOVZXBD       X18, Z21
-	VEXTRACTI32X4   $0x01, Z18, X19
-	VPMOVZXBD       X19, Z22
-	VEXTRACTI32X4   $0x02, Z18, X19
-	VPMOVZXBD       X19, Z23
-	VEXTRACTI32X4   $0x03, Z18, X19
-	VPMOVZXBD       X19, Z24
-	VCVTDQ2PS       Z21, Z21
-	VCVTDQ2PS       Z22, Z22
-	VCVTDQ2PS       Z23, Z23
-	VCVTDQ2PS       Z24, Z24
-	VBROADCASTSS    (R11)(BX*4), Z19
-	VADDSS          X19, X5, X5
-	VMULPS          Z20, Z19, Z19
-	VADDSS          X19, X4, X4
-	VFMADD231PS     Z21, Z19, Z0
-	VFMADD231PS     Z22, Z19, Z1
-	VFMADD231PS     Z23, Z19, Z2
-	VFMADD231PS     Z24, Z19, Z3
-	VBROADCASTSS    (R12)(BX*4), Z19
-	VADDSS          X19, X11, X11
-	VMULPS          Z20, Z19, Z19
-	VADDSS          X19, X10, X10
-	VFMADD231PS     Z21, Z19, Z6
-	VFMADD231PS     Z22, Z19, Z7
-	VFMADD231PS     Z23, Z19, Z8
-	VFMADD231PS     Z24, Z19, Z9
-	VBROADCASTSS    (R13)(BX*4), Z19
-	VADDSS          X19, X17, X17
-	VMULPS          Z20, Z19, Z19
-	VADDSS          X19, X16, X16
-	VFMADD231PS     Z21, Z19, Z12
-	VFMADD231PS     Z22, Z19, Z13
-	VFMADD231PS     Z23, Z19, Z14
-	VFMADD231PS     Z24, Z19, Z15
+	VMOVD           R14, X19
+	VBROADCASTSS    X19, Z19
+	VPSHUFB         Z20, Z18, Z25
+	VCVTDQ2PS       Z25, Z25
+	VPSHUFB         Z21, Z18, Z26
+	VCVTDQ2PS       Z26, Z26
+	VPSHUFB         Z22, Z18, Z27
+	VCVTDQ2PS       Z27, Z27
+	VPSHUFB         Z23, Z18, Z28
+	VCVTDQ2PS       Z28, Z28
+	VBROADCASTSS    (R11)(BX*4), Z24
+	VADDSS          X24, X5, X5
+	VMULPS          Z19, Z24, Z24
+	VADDSS          X24, X4, X4
+	VFMADD231PS     Z25, Z24, Z0
+	VFMADD231PS     Z26, Z24, Z1
+	VFMADD231PS     Z27, Z24, Z2
+	VFMADD231PS     Z28, Z24, Z3
+	VBROADCASTSS    (R12)(BX*4), Z24
+	VADDSS          X24, X11, X11
+	VMULPS          Z19, Z24, Z24
+	VADDSS          X24, X10, X10
+	VFMADD231PS     Z25, Z24, Z6
+	VFMADD231PS     Z26, Z24, Z7
+	VFMADD231PS     Z27, Z24, Z8
+	VFMADD231PS     Z28, Z24, Z9
+	VBROADCASTSS    (R13)(BX*4), Z24
+	VADDSS          X24, X17, X17
+	VMULPS          Z19, Z24, Z24
+	VADDSS          X24, X16, X16
+	VFMADD231PS     Z25, Z24, Z12
+	VFMADD231PS     Z26, Z24, Z13
+	VFMADD231PS     Z27, Z24, Z14
+	VFMADD231PS     Z28, Z24, Z15
 	ADDQ            $0x04, R8
 	DECQ            R9
 	JNZ             row
-	VMOVUPS         Z0, (AX)
-	VMOVUPS         Z1, 64(AX)
-	VMOVUPS         Z2, 128(AX)
-	VMOVUPS         Z3, 192(AX)
+	VMOVUPS         X0, (AX)
+	VEXTRACTF32X4   $0x01, Z0, 64(AX)
+	VEXTRACTF32X4   $0x02, Z0, 128(AX)
+	VEXTRACTF32X4   $0x03, Z0, 192(AX)
+	VMOVUPS         X1, 16(AX)
+	VEXTRACTF32X4   $0x01, Z1, 80(AX)
+	VEXTRACTF32X4   $0x02, Z1, 144(AX)
+	VEXTRACTF32X4   $0x03, Z1, 208(AX)
+	VMOVUPS         X2, 32(AX)
+	VEXTRACTF32X4   $0x01, Z2, 96(AX)
+	VEXTRACTF32X4   $0x02, Z2, 160(AX)
+	VEXTRACTF32X4   $0x03, Z2, 224(AX)
+	VMOVUPS         X3, 48(AX)
+	VEXTRACTF32X4   $0x01, Z3, 112(AX)
+	VEXTRACTF32X4   $0x02, Z3, 176(AX)
+	VEXTRACTF32X4   $0x03, Z3, 240(AX)
 	VMOVSS          X4, (DX)
 	VMOVSS          X5, 4(DX)
 	ADDQ            CX, AX
-	VMOVUPS         Z6, (AX)
-	VMOVUPS         Z7, 64(AX)
-	VMOVUPS         Z8, 128(AX)
-	VMOVUPS         Z9, 192(AX)
+	VMOVUPS         X6, (AX)
+	VEXTRACTF32X4   $0x01, Z6, 64(AX)
+	VEXTRACTF32X4   $0x02, Z6, 128(AX)
+	VEXTRACTF32X4   $0x03, Z6, 192(AX)
+	VMOVUPS         X7, 16(AX)
+	VEXTRACTF32X4   $0x01, Z7, 80(AX)
+	VEXTRACTF32X4   $0x02, Z7, 144(AX)
+	VEXTRACTF32X4   $0x03, Z7, 208(AX)
+	VMOVUPS         X8, 32(AX)
+	VEXTRACTF32X4   $0x01, Z8, 96(AX)
+	VEXTRACTF32X4   $0x02, Z8, 160(AX)
+	VEXTRACTF32X4   $0x03, Z8, 224(AX)
+	VMOVUPS         X9, 48(AX)
+	VEXTRACTF32X4   $0x01, Z9, 112(AX)
+	VEXTRACTF32X4   $0x02, Z9, 176(AX)
+	VEXTRACTF32X4   $0x03, Z9, 240(AX)
 	VMOVSS          X10, 8(DX)
 	VMOVSS          X11, 12(DX)
 	ADDQ            CX, AX
-	VMOVUPS         Z12, (AX)
-	VMOVUPS         Z13, 64(AX)
-	VMOVUPS         Z14, 128(AX)
-	VMOVUPS         Z15, 192(AX)
+	VMOVUPS         X12, (AX)
+	VEXTRACTF32X4   $0x01, Z12, 64(AX)
+	VEXTRACTF32X4   $0x02, Z12, 128(AX)
+	VEXTRACTF32X4   $0x03, Z12, 192(AX)
+	VMOVUPS         X13, 16(AX)
+	VEXTRACTF32X4   $0x01, Z13, 80(AX)
+	VEXTRACTF32X4   $0x02, Z13, 144(AX)
+	VEXTRACTF32X4   $0x03, Z13, 208(AX)
+	VMOVUPS         X14, 32(AX)
+	VEXTRACTF32X4   $0x01, Z14, 96(AX)
+	VEXTRACTF32X4   $0x02, Z14, 160(AX)
+	VEXTRACTF32X4   $0x03, Z14, 224(AX)
+	VMOVUPS         X15, 48(AX)
+	VEXTRACTF32X4   $0x01, Z15, 112(AX)
+	VEXTRACTF32X4   $0x02, Z15, 176(AX)
+	VEXTRACTF32X4   $0x03, Z15, 240(AX)
 	VMOVSS          X16, 16(DX)
 	VMOVSS          X17, 20(DX)
 	ADDQ            CX, AX
@@ -10204,25 +10732,29 @@ set:
 	RET
 
 // func chosen1x8AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
-// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen1x8AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), BX
-	MOVQ   scales+48(FP), SI
-	MOVQ   rows+56(FP), DI
-	MOVQ   n+64(FP), R8
-	MOVQ   listed+72(FP), R9
-	MOVQ   w+24(FP), R10
-	LEAQ   -4(DI)(R9*4), R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), BX
+	MOVQ            scales+48(FP), SI
+	MOVQ            rows+56(FP), DI
+	MOVQ            n+64(FP), R8
+	MOVQ            listed+72(FP), R9
+	MOVQ            w+24(FP), R10
+	LEAQ            -4(DI)(R9*4), R9
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VBROADCASTI32X4 fours<>+0(SB), Z8
+	VBROADCASTI32X4 fours<>+16(SB), Z9
+	VBROADCASTI32X4 fours<>+32(SB), Z10
+	VBROADCASTI32X4 fours<>+48(SB), Z11
 
 row:
 	LEAQ          128(DI), R12
@@ -10240,34 +10772,43 @@ row:
 	VMOVDQU64     (R12), Z6
 	MOVWLZX       (SI)(R11*2), R12
 	SHLL          $0x10, R12
-	VMOVD         R12, X8
-	VBROADCASTSS  X8, Z8
-	VPMOVZXBD     X6, Z9
-	VEXTRACTI32X4 $0x01, Z6, X7
-	VPMOVZXBD     X7, Z10
-	VEXTRACTI32X4 $0x02, Z6, X7
-	VPMOVZXBD     X7, Z11
-	VEXTRACTI32X4 $0x03, Z6, X7
-	VPMOVZXBD     X7, Z7
-	VCVTDQ2PS     Z9, Z9
-	VCVTDQ2PS     Z10, Z10
-	VCVTDQ2PS     Z11, Z11
-	VCVTDQ2PS     Z7, Z7
+	VMOVD         R12, X7
+	VBROADCASTSS  X7, Z7
+	VPSHUFB       Z8, Z6, Z12
+	VCVTDQ2PS     Z12, Z12
+	VPSHUFB       Z9, Z6, Z13
+	VCVTDQ2PS     Z13, Z13
+	VPSHUFB       Z10, Z6, Z14
+	VCVTDQ2PS     Z14, Z14
+	VPSHUFB       Z11, Z6, Z15
+	VCVTDQ2PS     Z15, Z15
 	VBROADCASTSS  (R10)(R11*4), Z6
 	VADDSS        X6, X5, X5
-	VMULPS        Z8, Z6, Z6
+	VMULPS        Z7, Z6, Z6
 	VADDSS        X6, X4, X4
-	VFMADD231PS   Z9, Z6, Z0
-	VFMADD231PS   Z10, Z6, Z1
-	VFMADD231PS   Z11, Z6, Z2
-	VFMADD231PS   Z7, Z6, Z3
+	VFMADD231PS   Z12, Z6, Z0
+	VFMADD231PS   Z13, Z6, Z1
+	VFMADD231PS   Z14, Z6, Z2
+	VFMADD231PS   Z15, Z6, Z3
 	ADDQ          $0x04, DI
 	DECQ          R8
 	JNZ           row
-	VMOVUPS       Z0, (AX)
-	VMOVUPS       Z1, 64(AX)
-	VMOVUPS       Z2, 128(AX)
-	VMOVUPS       Z3, 192(AX)
+	VMOVUPS       X0, (AX)
+	VEXTRACTF32X4 $0x01, Z0, 64(AX)
+	VEXTRACTF32X4 $0x02, Z0, 128(AX)
+	VEXTRACTF32X4 $0x03, Z0, 192(AX)
+	VMOVUPS       X1, 16(AX)
+	VEXTRACTF32X4 $0x01, Z1, 80(AX)
+	VEXTRACTF32X4 $0x02, Z1, 144(AX)
+	VEXTRACTF32X4 $0x03, Z1, 208(AX)
+	VMOVUPS       X2, 32(AX)
+	VEXTRACTF32X4 $0x01, Z2, 96(AX)
+	VEXTRACTF32X4 $0x02, Z2, 160(AX)
+	VEXTRACTF32X4 $0x03, Z2, 224(AX)
+	VMOVUPS       X3, 48(AX)
+	VEXTRACTF32X4 $0x01, Z3, 112(AX)
+	VEXTRACTF32X4 $0x02, Z3, 176(AX)
+	VEXTRACTF32X4 $0x03, Z3, 240(AX)
 	VMOVSS        X4, (DX)
 	VMOVSS        X5, 4(DX)
 	ADDQ          CX, AX
@@ -10549,33 +11090,37 @@ set:
 	RET
 
 // func chosen2x8AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
-// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen2x8AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VBROADCASTI32X4 fours<>+0(SB), Z14
+	VBROADCASTI32X4 fours<>+16(SB), Z15
+	VBROADCASTI32X4 fours<>+32(SB), Z16
+	VBROADCASTI32X4 fours<>+48(SB), Z17
 
 row:
 	LEAQ          128(R8), R13
@@ -10593,49 +11138,70 @@ row:
 	VMOVDQU64     (R13), Z12
 	MOVWLZX       (DI)(BX*2), R13
 	SHLL          $0x10, R13
-	VMOVD         R13, X14
-	VBROADCASTSS  X14, Z14
-	VPMOVZXBD     X12, Z15
-	VEXTRACTI32X4 $0x01, Z12, X13
-	VPMOVZXBD     X13, Z16
-	VEXTRACTI32X4 $0x02, Z12, X13
-	VPMOVZXBD     X13, Z17
-	VEXTRACTI32X4 $0x03, Z12, X13
-	VPMOVZXBD     X13, Z13
-	VCVTDQ2PS     Z15, Z15
-	VCVTDQ2PS     Z16, Z16
-	VCVTDQ2PS     Z17, Z17
-	VCVTDQ2PS     Z13, Z13
+	VMOVD         R13, X13
+	VBROADCASTSS  X13, Z13
+	VPSHUFB       Z14, Z12, Z18
+	VCVTDQ2PS     Z18, Z18
+	VPSHUFB       Z15, Z12, Z19
+	VCVTDQ2PS     Z19, Z19
+	VPSHUFB       Z16, Z12, Z20
+	VCVTDQ2PS     Z20, Z20
+	VPSHUFB       Z17, Z12, Z21
+	VCVTDQ2PS     Z21, Z21
 	VBROADCASTSS  (R11)(BX*4), Z12
 	VADDSS        X12, X5, X5
-	VMULPS        Z14, Z12, Z12
+	VMULPS        Z13, Z12, Z12
 	VADDSS        X12, X4, X4
-	VFMADD231PS   Z15, Z12, Z0
-	VFMADD231PS   Z16, Z12, Z1
-	VFMADD231PS   Z17, Z12, Z2
-	VFMADD231PS   Z13, Z12, Z3
+	VFMADD231PS   Z18, Z12, Z0
+	VFMADD231PS   Z19, Z12, Z1
+	VFMADD231PS   Z20, Z12, Z2
+	VFMADD231PS   Z21, Z12, Z3
 	VBROADCASTSS  (R12)(BX*4), Z12
 	VADDSS        X12, X11, X11
-	VMULPS        Z14, Z12, Z12
+	VMULPS        Z13, Z12, Z12
 	VADDSS        X12, X10, X10
-	VFMADD231PS   Z15, Z12, Z6
-	VFMADD231PS   Z16, Z12, Z7
-	VFMADD231PS   Z17, Z12, Z8
-	VFMADD231PS   Z13, Z12, Z9
+	VFMADD231PS   Z18, Z12, Z6
+	VFMADD231PS   Z19, Z12, Z7
+	VFMADD231PS   Z20, Z12, Z8
+	VFMADD231PS   Z21, Z12, Z9
 	ADDQ          $0x04, R8
 	DECQ          R9
 	JNZ           row
-	VMOVUPS       Z0, (AX)
-	VMOVUPS       Z1, 64(AX)
-	VMOVUPS       Z2, 128(AX)
-	VMOVUPS       Z3, 192(AX)
+	VMOVUPS       X0, (AX)
+	VEXTRACTF32X4 $0x01, Z0, 64(AX)
+	VEXTRACTF32X4 $0x02, Z0, 128(AX)
+	VEXTRACTF32X4 $0x03, Z0, 192(AX)
+	VMOVUPS       X1, 16(AX)
+	VEXTRACTF32X4 $0x01, Z1, 80(AX)
+	VEXTRACTF32X4 $0x02, Z1, 144(AX)
+	VEXTRACTF32X4 $0x03, Z1, 208(AX)
+	VMOVUPS       X2, 32(AX)
+	VEXTRACTF32X4 $0x01, Z2, 96(AX)
+	VEXTRACTF32X4 $0x02, Z2, 160(AX)
+	VEXTRACTF32X4 $0x03, Z2, 224(AX)
+	VMOVUPS       X3, 48(AX)
+	VEXTRACTF32X4 $0x01, Z3, 112(AX)
+	VEXTRACTF32X4 $0x02, Z3, 176(AX)
+	VEXTRACTF32X4 $0x03, Z3, 240(AX)
 	VMOVSS        X4, (DX)
 	VMOVSS        X5, 4(DX)
 	ADDQ          CX, AX
-	VMOVUPS       Z6, (AX)
-	VMOVUPS       Z7, 64(AX)
-	VMOVUPS       Z8, 128(AX)
-	VMOVUPS       Z9, 192(AX)
+	VMOVUPS       X6, (AX)
+	VEXTRACTF32X4 $0x01, Z6, 64(AX)
+	VEXTRACTF32X4 $0x02, Z6, 128(AX)
+	VEXTRACTF32X4 $0x03, Z6, 192(AX)
+	VMOVUPS       X7, 16(AX)
+	VEXTRACTF32X4 $0x01, Z7, 80(AX)
+	VEXTRACTF32X4 $0x02, Z7, 144(AX)
+	VEXTRACTF32X4 $0x03, Z7, 208(AX)
+	VMOVUPS       X8, 32(AX)
+	VEXTRACTF32X4 $0x01, Z8, 96(AX)
+	VEXTRACTF32X4 $0x02, Z8, 160(AX)
+	VEXTRACTF32X4 $0x03, Z8, 224(AX)
+	VMOVUPS       X9, 48(AX)
+	VEXTRACTF32X4 $0x01, Z9, 112(AX)
+	VEXTRACTF32X4 $0x02, Z9, 176(AX)
+	VEXTRACTF32X4 $0x03, Z9, 240(AX)
 	VMOVSS        X10, 8(DX)
 	VMOVSS        X11, 12(DX)
 	ADDQ          CX, AX
@@ -11002,41 +11568,45 @@ set:
 	RET
 
 // func chosen3x8AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
-// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·chosen3x8AVX512(SB), NOSPLIT, $0-80
-	MOVQ   out+0(FP), AX
-	MOVQ   ldo+8(FP), CX
-	MOVQ   sums+16(FP), DX
-	MOVQ   ldw+32(FP), BX
-	MOVQ   packed+40(FP), SI
-	MOVQ   scales+48(FP), DI
-	MOVQ   rows+56(FP), R8
-	MOVQ   n+64(FP), R9
-	MOVQ   listed+72(FP), R10
-	MOVQ   w+24(FP), R11
-	MOVQ   R11, R12
-	ADDQ   BX, R12
-	MOVQ   R12, R13
-	ADDQ   BX, R13
-	LEAQ   -4(R8)(R10*4), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD X4, X4, X4
-	VPXORD X5, X5, X5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD X10, X10, X10
-	VPXORD X11, X11, X11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD X16, X16, X16
-	VPXORD X17, X17, X17
+	MOVQ            out+0(FP), AX
+	MOVQ            ldo+8(FP), CX
+	MOVQ            sums+16(FP), DX
+	MOVQ            ldw+32(FP), BX
+	MOVQ            packed+40(FP), SI
+	MOVQ            scales+48(FP), DI
+	MOVQ            rows+56(FP), R8
+	MOVQ            n+64(FP), R9
+	MOVQ            listed+72(FP), R10
+	MOVQ            w+24(FP), R11
+	MOVQ            R11, R12
+	ADDQ            BX, R12
+	MOVQ            R12, R13
+	ADDQ            BX, R13
+	LEAQ            -4(R8)(R10*4), R10
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          X4, X4, X4
+	VPXORD          X5, X5, X5
+	VPXORD          Z6, Z6, Z6
+	VPXORD          Z7, Z7, Z7
+	VPXORD          Z8, Z8, Z8
+	VPXORD          Z9, Z9, Z9
+	VPXORD          X10, X10, X10
+	VPXORD          X11, X11, X11
+	VPXORD          Z12, Z12, Z12
+	VPXORD          Z13, Z13, Z13
+	VPXORD          Z14, Z14, Z14
+	VPXORD          Z15, Z15, Z15
+	VPXORD          X16, X16, X16
+	VPXORD          X17, X17, X17
+	VBROADCASTI32X4 fours<>+0(SB), Z20
+	VBROADCASTI32X4 fours<>+16(SB), Z21
+	VBROADCASTI32X4 fours<>+32(SB), Z22
+	VBROADCASTI32X4 fours<>+48(SB), Z23
 
 row:
 	LEAQ          128(R8), R14
@@ -11054,68 +11624,223 @@ row:
 	VMOVDQU64     (R14), Z18
 	MOVWLZX       (DI)(BX*2), R14
 	SHLL          $0x10, R14
-	VMOVD         R14, X20
-	VBROADCASTSS  X20, Z20
-	VPMOVZXBD     X18, Z21
-	VEXTRACTI32X4 $0x01, Z18, X19
-	VPMOVZXBD     X19, Z22
-	VEXTRACTI32X4 $0x02, Z18, X19
-	VPMOVZXBD     X19, Z23
-	VEXTRACTI32X4 $0x03, Z18, X19
-	VPMOVZXBD     X19, Z19
-	VCVTDQ2PS     Z21, Z21
-	VCVTDQ2PS     Z22, Z22
-	VCVTDQ2PS     Z23, Z23
-	VCVTDQ2PS     Z19, Z19
+	VMOVD         R14, X19
+	VBROADCASTSS  X19, Z19
+	VPSHUFB       Z20, Z18, Z24
+	VCVTDQ2PS     Z24, Z24
+	VPSHUFB       Z21, Z18, Z25
+	VCVTDQ2PS     Z25, Z25
+	VPSHUFB       Z22, Z18, Z26
+	VCVTDQ2PS     Z26, Z26
+	VPSHUFB       Z23, Z18, Z27
+	VCVTDQ2PS     Z27, Z27
 	VBROADCASTSS  (R11)(BX*4), Z18
 	VADDSS        X18, X5, X5
-	VMULPS        Z20, Z18, Z18
+	VMULPS        Z19, Z18, Z18
 	VADDSS        X18, X4, X4
-	VFMADD231PS   Z21, Z18, Z0
-	VFMADD231PS   Z22, Z18, Z1
-	VFMADD231PS   Z23, Z18, Z2
-	VFMADD231PS   Z19, Z18, Z3
+	VFMADD231PS   Z24, Z18, Z0
+	VFMADD231PS   Z25, Z18, Z1
+	VFMADD231PS   Z26, Z18, Z2
+	VFMADD231PS   Z27, Z18, Z3
 	VBROADCASTSS  (R12)(BX*4), Z18
 	VADDSS        X18, X11, X11
-	VMULPS        Z20, Z18, Z18
+	VMULPS        Z19, Z18, Z18
 	VADDSS        X18, X10, X10
-	VFMADD231PS   Z21, Z18, Z6
-	VFMADD231PS   Z22, Z18, Z7
-	VFMADD231PS   Z23, Z18, Z8
-	VFMADD231PS   Z19, Z18, Z9
+	VFMADD231PS   Z24, Z18, Z6
+	VFMADD231PS   Z25, Z18, Z7
+	VFMADD231PS   Z26, Z18, Z8
+	VFMADD231PS   Z27, Z18, Z9
 	VBROADCASTSS  (R13)(BX*4), Z18
 	VADDSS        X18, X17, X17
-	VMULPS        Z20, Z18, Z18
+	VMULPS        Z19, Z18, Z18
 	VADDSS        X18, X16, X16
-	VFMADD231PS   Z21, Z18, Z12
-	VFMADD231PS   Z22, Z18, Z13
-	VFMADD231PS   Z23, Z18, Z14
-	VFMADD231PS   Z19, Z18, Z15
+	VFMADD231PS   Z24, Z18, Z12
+	VFMADD231PS   Z25, Z18, Z13
+	VFMADD231PS   Z26, Z18, Z14
+	VFMADD231PS   Z27, Z18, Z15
 	ADDQ          $0x04, R8
 	DECQ          R9
 	JNZ           row
-	VMOVUPS       Z0, (AX)
-	VMOVUPS       Z1, 64(AX)
-	VMOVUPS       Z2, 128(AX)
-	VMOVUPS       Z3, 192(AX)
+	VMOVUPS       X0, (AX)
+	VEXTRACTF32X4 $0x01, Z0, 64(AX)
+	VEXTRACTF32X4 $0x02, Z0, 128(AX)
+	VEXTRACTF32X4 $0x03, Z0, 192(AX)
+	VMOVUPS       X1, 16(AX)
+	VEXTRACTF32X4 $0x01, Z1, 80(AX)
+	VEXTRACTF32X4 $0x02, Z1, 144(AX)
+	VEXTRACTF32X4 $0x03, Z1, 208(AX)
+	VMOVUPS       X2, 32(AX)
+	VEXTRACTF32X4 $0x01, Z2, 96(AX)
+	VEXTRACTF32X4 $0x02, Z2, 160(AX)
+	VEXTRACTF32X4 $0x03, Z2, 224(AX)
+	VMOVUPS       X3, 48(AX)
+	VEXTRACTF32X4 $0x01, Z3, 112(AX)
+	VEXTRACTF32X4 $0x02, Z3, 176(AX)
+	VEXTRACTF32X4 $0x03, Z3, 240(AX)
 	VMOVSS        X4, (DX)
 	VMOVSS        X5, 4(DX)
 	ADDQ          CX, AX
-	VMOVUPS       Z6, (AX)
-	VMOVUPS       Z7, 64(AX)
-	VMOVUPS       Z8, 128(AX)
-	VMOVUPS       Z9, 192(AX)
+	VMOVUPS       X6, (AX)
+	VEXTRACTF32X4 $0x01, Z6, 64(AX)
+	VEXTRACTF32X4 $0x02, Z6, 128(AX)
+	VEXTRACTF32X4 $0x03, Z6, 192(AX)
+	VMOVUPS       X7, 16(AX)
+	VEXTRACTF32X4 $0x01, Z7, 80(AX)
+	VEXTRACTF32X4 $0x02, Z7, 144(AX)
+	VEXTRACTF32X4 $0x03, Z7, 208(AX)
+	VMOVUPS       X8, 32(AX)
+	VEXTRACTF32X4 $0x01, Z8, 96(AX)
+	VEXTRACTF32X4 $0x02, Z8, 160(AX)
+	VEXTRACTF32X4 $0x03, Z8, 224(AX)
+	VMOVUPS       X9, 48(AX)
+	VEXTRACTF32X4 $0x01, Z9, 112(AX)
+	VEXTRACTF32X4 $0x02, Z9, 176(AX)
+	VEXTRACTF32X4 $0x03, Z9, 240(AX)
 	VMOVSS        X10, 8(DX)
 	VMOVSS        X11, 12(DX)
 	ADDQ          CX, AX
-	VMOVUPS       Z12, (AX)
-	VMOVUPS       Z13, 64(AX)
-	VMOVUPS       Z14, 128(AX)
-	VMOVUPS       Z15, 192(AX)
+	VMOVUPS       X12, (AX)
+	VEXTRACTF32X4 $0x01, Z12, 64(AX)
+	VEXTRACTF32X4 $0x02, Z12, 128(AX)
+	VEXTRACTF32X4 $0x03, Z12, 192(AX)
+	VMOVUPS       X13, 16(AX)
+	VEXTRACTF32X4 $0x01, Z13, 80(AX)
+	VEXTRACTF32X4 $0x02, Z13, 144(AX)
+	VEXTRACTF32X4 $0x03, Z13, 208(AX)
+	VMOVUPS       X14, 32(AX)
+	VEXTRACTF32X4 $0x01, Z14, 96(AX)
+	VEXTRACTF32X4 $0x02, Z14, 160(AX)
+	VEXTRACTF32X4 $0x03, Z14, 224(AX)
+	VMOVUPS       X15, 48(AX)
+	VEXTRACTF32X4 $0x01, Z15, 112(AX)
+	VEXTRACTF32X4 $0x02, Z15, 176(AX)
+	VEXTRACTF32X4 $0x03, Z15, 240(AX)
 	VMOVSS        X16, 16(DX)
 	VMOVSS        X17, 20(DX)
 	ADDQ          CX, AX
 	VZEROUPPER
+	RET
+
+// func spread1AVX2(dst *float32, ld int, x *float32, rows *int32, n int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·spread1AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ x+16(FP), CX
+	MOVQ rows+24(FP), DX
+	MOVQ n+32(FP), BX
+	LEAQ -4(DX)(BX*4), SI
+
+row:
+	LEAQ       64(DX), DI
+	CMPQ       DI, SI
+	CMOVQHI    SI, DI
+	MOVLQSX    (DI), DI
+	LEAQ       (AX)(DI*4), DI
+	PREFETCHT0 (DI)
+	MOVLQSX    (DX), DI
+	VMOVUPS    (CX), X0
+	LEAQ       (AX)(DI*4), DI
+	VMOVSS     X0, (DI)
+	ADDQ       $0x10, CX
+	ADDQ       $0x04, DX
+	DECQ       BX
+	JNZ        row
+	RET
+
+// func spread2AVX2(dst *float32, ld int, x *float32, rows *int32, n int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·spread2AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ rows+24(FP), BX
+	MOVQ n+32(FP), SI
+	LEAQ -4(BX)(SI*4), DI
+
+row:
+	LEAQ       64(BX), R8
+	CMPQ       R8, DI
+	CMOVQHI    DI, R8
+	MOVLQSX    (R8), R8
+	LEAQ       (AX)(R8*4), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 (R8)(CX*1)
+	MOVLQSX    (BX), R8
+	VMOVUPS    (DX), X0
+	LEAQ       (AX)(R8*4), R8
+	VMOVSS     X0, (R8)
+	VEXTRACTPS $0x01, X0, (R8)(CX*1)
+	ADDQ       $0x10, DX
+	ADDQ       $0x04, BX
+	DECQ       SI
+	JNZ        row
+	RET
+
+// func spread3AVX2(dst *float32, ld int, x *float32, rows *int32, n int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·spread3AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ rows+24(FP), BX
+	MOVQ n+32(FP), SI
+	LEAQ -4(BX)(SI*4), DI
+
+row:
+	LEAQ       64(BX), R8
+	CMPQ       R8, DI
+	CMOVQHI    DI, R8
+	MOVLQSX    (R8), R8
+	LEAQ       (AX)(R8*4), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 (R8)(CX*1)
+	PREFETCHT0 (R8)(CX*2)
+	MOVLQSX    (BX), R8
+	VMOVUPS    (DX), X0
+	LEAQ       (AX)(R8*4), R8
+	VMOVSS     X0, (R8)
+	VEXTRACTPS $0x01, X0, (R8)(CX*1)
+	VEXTRACTPS $0x02, X0, (R8)(CX*2)
+	ADDQ       $0x10, DX
+	ADDQ       $0x04, BX
+	DECQ       SI
+	JNZ        row
+	RET
+
+// func spread4AVX2(dst *float32, ld int, x *float32, rows *int32, n int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·spread4AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ ld+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ rows+24(FP), BX
+	MOVQ n+32(FP), SI
+	LEAQ -4(BX)(SI*4), DI
+
+row:
+	LEAQ       64(BX), R9
+	CMPQ       R9, DI
+	CMOVQHI    DI, R9
+	MOVLQSX    (R9), R9
+	LEAQ       (AX)(R9*4), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(CX*1)
+	PREFETCHT0 (R9)(CX*2)
+	MOVLQSX    (BX), R8
+	VMOVUPS    (DX), X0
+	LEAQ       (AX)(R8*4), R8
+	VMOVSS     X0, (R8)
+	VEXTRACTPS $0x01, X0, (R8)(CX*1)
+	VEXTRACTPS $0x02, X0, (R8)(CX*2)
+	LEAQ       (R9)(CX*2), R9
+	PREFETCHT0 (R9)(CX*1)
+	LEAQ       (R8)(CX*2), R9
+	VEXTRACTPS $0x03, X0, (R9)(CX*1)
+	ADDQ       $0x10, DX
+	ADDQ       $0x04, BX
+	DECQ       SI
+	JNZ        row
 	RET
 
 // func foldAVX2(dst *int8, tmp *float32, q *float32, scales *uint16, limit float32, m int, d int, largest *float32, sums *float32)
@@ -12079,7 +12804,6 @@ row:
 	LEAQ          (AX)(R9*4), R11
 	VMOVSS        (R11), X1
 	VADDPS        X1, X3, X3
-	VMOVSS        X3, (R11)
 	VMOVUPS       X3, (CX)
 	ADDQ          $0x10, CX
 	ADDQ          $0x04, BX
@@ -12144,8 +12868,6 @@ row:
 	VMOVSS        (R12), X1
 	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
 	VADDPS        X1, X4, X4
-	VMOVSS        X4, (R12)
-	VEXTRACTPS    $0x01, X4, (R12)(CX*1)
 	VMOVUPS       X4, (DX)
 	ADDQ          $0x10, DX
 	ADDQ          $0x04, SI
@@ -12216,9 +12938,6 @@ row:
 	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
 	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
 	VADDPS        X1, X6, X6
-	VMOVSS        X6, (R12)
-	VEXTRACTPS    $0x01, X6, (R12)(CX*1)
-	VEXTRACTPS    $0x02, X6, (R12)(CX*2)
 	VMOVUPS       X6, (DX)
 	ADDQ          $0x10, DX
 	ADDQ          $0x04, SI
@@ -12293,10 +13012,6 @@ row:
 	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
 	VINSERTPS     $0x30, (R11)(CX*1), X1, X1
 	VADDPS        X1, X7, X7
-	VMOVSS        X7, (R12)
-	VEXTRACTPS    $0x01, X7, (R12)(CX*1)
-	VEXTRACTPS    $0x02, X7, (R12)(CX*2)
-	VEXTRACTPS    $0x03, X7, (R11)(CX*1)
 	VMOVUPS       X7, (DX)
 	ADDQ          $0x10, DX
 	ADDQ          $0x04, SI
@@ -12555,7 +13270,6 @@ row:
 	LEAQ            (AX)(R9*4), R11
 	VMOVSS          (R11), X1
 	VADDPS          X1, X3, X3
-	VMOVSS          X3, (R11)
 	VMOVUPS         X3, (CX)
 	ADDQ            $0x10, CX
 	ADDQ            $0x04, BX
@@ -12620,8 +13334,6 @@ row:
 	VMOVSS          (R12), X1
 	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
 	VADDPS          X1, X4, X4
-	VMOVSS          X4, (R12)
-	VEXTRACTPS      $0x01, X4, (R12)(CX*1)
 	VMOVUPS         X4, (DX)
 	ADDQ            $0x10, DX
 	ADDQ            $0x04, SI
@@ -12692,9 +13404,6 @@ row:
 	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
 	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
 	VADDPS          X1, X6, X6
-	VMOVSS          X6, (R12)
-	VEXTRACTPS      $0x01, X6, (R12)(CX*1)
-	VEXTRACTPS      $0x02, X6, (R12)(CX*2)
 	VMOVUPS         X6, (DX)
 	ADDQ            $0x10, DX
 	ADDQ            $0x04, SI
@@ -12769,10 +13478,6 @@ row:
 	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
 	VINSERTPS       $0x30, (R11)(CX*1), X1, X1
 	VADDPS          X1, X7, X7
-	VMOVSS          X7, (R12)
-	VEXTRACTPS      $0x01, X7, (R12)(CX*1)
-	VEXTRACTPS      $0x02, X7, (R12)(CX*2)
-	VEXTRACTPS      $0x03, X7, (R11)(CX*1)
 	VMOVUPS         X7, (DX)
 	ADDQ            $0x10, DX
 	ADDQ            $0x04, SI
@@ -12856,8 +13561,7 @@ rows:
 	VPBROADCASTQ    16(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z0, Z0
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z0, Z0
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z0
 	MOVLQSX         4(DI), R10
 	IMUL3Q          $0x18, R10, R10
 	ADDQ            BX, R10
@@ -12867,8 +13571,7 @@ rows:
 	VPBROADCASTQ    16(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z2, Z2
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z2, Z2
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z2
 	MOVLQSX         8(DI), R10
 	IMUL3Q          $0x18, R10, R10
 	ADDQ            BX, R10
@@ -12878,8 +13581,7 @@ rows:
 	VPBROADCASTQ    16(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z4, Z4
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z4, Z4
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z4
 	MOVLQSX         12(DI), R10
 	IMUL3Q          $0x18, R10, R10
 	ADDQ            BX, R10
@@ -12889,8 +13591,7 @@ rows:
 	VPBROADCASTQ    16(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z6, Z6
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z6, Z6
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z6
 	MOVLQSX         16(DI), R10
 	IMUL3Q          $0x18, R10, R10
 	ADDQ            BX, R10
@@ -12900,8 +13601,7 @@ rows:
 	VPBROADCASTQ    16(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z8, Z8
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z8, Z8
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z8
 	MOVLQSX         20(DI), R10
 	IMUL3Q          $0x18, R10, R10
 	ADDQ            BX, R10
@@ -12911,8 +13611,7 @@ rows:
 	VPBROADCASTQ    16(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z10, Z10
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z10, Z10
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z10
 	MOVLQSX         24(DI), R10
 	IMUL3Q          $0x18, R10, R10
 	ADDQ            BX, R10
@@ -12922,8 +13621,7 @@ rows:
 	VPBROADCASTQ    16(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z12, Z12
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z12, Z12
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z12
 	MOVLQSX         28(DI), R10
 	IMUL3Q          $0x18, R10, R10
 	ADDQ            BX, R10
@@ -12933,8 +13631,7 @@ rows:
 	VPBROADCASTQ    16(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z14, Z14
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z14, Z14
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z14
 	MOVQ            m+24(FP), R13
 	MOVQ            AX, R11
 	MOVQ            R9, R12
@@ -13049,8 +13746,7 @@ row:
 	VPBROADCASTQ    16(R11), Z2
 	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x01, Z1, Z1
-	VPANDD          singles<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z2, Z1
 	MOVLQSX         (SI), R10
 	MOVQ            R10, R11
 	IMULQ           stride+32(FP), R11
@@ -13076,7 +13772,6 @@ row:
 	LEAQ            (AX)(R9*4), R11
 	VMOVSS          (R11), X1
 	VADDPS          X1, X2, X2
-	VMOVSS          X2, (R11)
 	VMOVUPS         X2, (CX)
 	ADDQ            $0x10, CX
 	ADDQ            $0x04, BX
@@ -13116,8 +13811,7 @@ row:
 	VPBROADCASTQ    16(R12), Z2
 	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x01, Z1, Z1
-	VPANDD          singles<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z2, Z1
 	MOVLQSX         (DI), R11
 	MOVQ            R11, R12
 	IMULQ           stride+32(FP), R12
@@ -13146,8 +13840,6 @@ row:
 	VMOVSS          (R12), X1
 	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
 	VADDPS          X1, X2, X2
-	VMOVSS          X2, (R12)
-	VEXTRACTPS      $0x01, X2, (R12)(CX*1)
 	VMOVUPS         X2, (DX)
 	ADDQ            $0x10, DX
 	ADDQ            $0x04, SI
@@ -13187,8 +13879,7 @@ row:
 	VPBROADCASTQ    16(R12), Z2
 	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x01, Z1, Z1
-	VPANDD          singles<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z2, Z1
 	MOVLQSX         (DI), R11
 	MOVQ            R11, R12
 	IMULQ           stride+32(FP), R12
@@ -13223,9 +13914,6 @@ row:
 	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
 	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
 	VADDPS          X1, X6, X6
-	VMOVSS          X6, (R12)
-	VEXTRACTPS      $0x01, X6, (R12)(CX*1)
-	VEXTRACTPS      $0x02, X6, (R12)(CX*2)
 	VMOVUPS         X6, (DX)
 	ADDQ            $0x10, DX
 	ADDQ            $0x04, SI
@@ -13265,8 +13953,7 @@ row:
 	VPBROADCASTQ    16(R12), Z2
 	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x01, Z1, Z1
-	VPANDD          singles<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z2, Z1
 	MOVLQSX         (DI), R11
 	MOVQ            R11, R12
 	IMULQ           stride+32(FP), R12
@@ -13305,10 +13992,6 @@ row:
 	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
 	VINSERTPS       $0x30, (R11)(CX*1), X1, X1
 	VADDPS          X1, X7, X7
-	VMOVSS          X7, (R12)
-	VEXTRACTPS      $0x01, X7, (R12)(CX*1)
-	VEXTRACTPS      $0x02, X7, (R12)(CX*2)
-	VEXTRACTPS      $0x03, X7, (R11)(CX*1)
 	VMOVUPS         X7, (DX)
 	ADDQ            $0x10, DX
 	ADDQ            $0x04, SI
@@ -13594,7 +14277,6 @@ row:
 	LEAQ          (AX)(R9*4), R11
 	VMOVSS        (R11), X1
 	VADDPS        X1, X4, X4
-	VMOVSS        X4, (R11)
 	VMOVUPS       X4, (CX)
 	ADDQ          $0x10, CX
 	ADDQ          $0x04, BX
@@ -13660,8 +14342,6 @@ row:
 	VMOVSS        (R12), X1
 	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
 	VADDPS        X1, X5, X5
-	VMOVSS        X5, (R12)
-	VEXTRACTPS    $0x01, X5, (R12)(CX*1)
 	VMOVUPS       X5, (DX)
 	ADDQ          $0x10, DX
 	ADDQ          $0x04, SI
@@ -13733,9 +14413,6 @@ row:
 	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
 	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
 	VADDPS        X1, X7, X7
-	VMOVSS        X7, (R12)
-	VEXTRACTPS    $0x01, X7, (R12)(CX*1)
-	VEXTRACTPS    $0x02, X7, (R12)(CX*2)
 	VMOVUPS       X7, (DX)
 	ADDQ          $0x10, DX
 	ADDQ          $0x04, SI
@@ -13811,10 +14488,6 @@ row:
 	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
 	VINSERTPS     $0x30, (R11)(CX*1), X1, X1
 	VADDPS        X1, X8, X8
-	VMOVSS        X8, (R12)
-	VEXTRACTPS    $0x01, X8, (R12)(CX*1)
-	VEXTRACTPS    $0x02, X8, (R12)(CX*2)
-	VEXTRACTPS    $0x03, X8, (R11)(CX*1)
 	VMOVUPS       X8, (DX)
 	ADDQ          $0x10, DX
 	ADDQ          $0x04, SI
@@ -13897,8 +14570,7 @@ rows:
 	VPBROADCASTQ 32(R10), Z16
 	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
 	VPSLLW       $0x01, Z0, Z0
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z0, Z0
+	VPTERNLOGD   $0xf8, singles<>+0(SB), Z16, Z0
 	MOVLQSX      4(DI), R10
 	IMUL3Q       $0x28, R10, R10
 	ADDQ         BX, R10
@@ -13909,8 +14581,7 @@ rows:
 	VPBROADCASTQ 32(R10), Z16
 	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
 	VPSLLW       $0x01, Z2, Z2
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z2, Z2
+	VPTERNLOGD   $0xf8, singles<>+0(SB), Z16, Z2
 	MOVLQSX      8(DI), R10
 	IMUL3Q       $0x28, R10, R10
 	ADDQ         BX, R10
@@ -13921,8 +14592,7 @@ rows:
 	VPBROADCASTQ 32(R10), Z16
 	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
 	VPSLLW       $0x01, Z4, Z4
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z4, Z4
+	VPTERNLOGD   $0xf8, singles<>+0(SB), Z16, Z4
 	MOVLQSX      12(DI), R10
 	IMUL3Q       $0x28, R10, R10
 	ADDQ         BX, R10
@@ -13933,8 +14603,7 @@ rows:
 	VPBROADCASTQ 32(R10), Z16
 	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
 	VPSLLW       $0x01, Z6, Z6
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z6, Z6
+	VPTERNLOGD   $0xf8, singles<>+0(SB), Z16, Z6
 	MOVLQSX      16(DI), R10
 	IMUL3Q       $0x28, R10, R10
 	ADDQ         BX, R10
@@ -13945,8 +14614,7 @@ rows:
 	VPBROADCASTQ 32(R10), Z16
 	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
 	VPSLLW       $0x01, Z8, Z8
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z8, Z8
+	VPTERNLOGD   $0xf8, singles<>+0(SB), Z16, Z8
 	MOVLQSX      20(DI), R10
 	IMUL3Q       $0x28, R10, R10
 	ADDQ         BX, R10
@@ -13957,8 +14625,7 @@ rows:
 	VPBROADCASTQ 32(R10), Z16
 	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
 	VPSLLW       $0x01, Z10, Z10
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z10, Z10
+	VPTERNLOGD   $0xf8, singles<>+0(SB), Z16, Z10
 	MOVLQSX      24(DI), R10
 	IMUL3Q       $0x28, R10, R10
 	ADDQ         BX, R10
@@ -13969,8 +14636,7 @@ rows:
 	VPBROADCASTQ 32(R10), Z16
 	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
 	VPSLLW       $0x01, Z12, Z12
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z12, Z12
+	VPTERNLOGD   $0xf8, singles<>+0(SB), Z16, Z12
 	MOVLQSX      28(DI), R10
 	IMUL3Q       $0x28, R10, R10
 	ADDQ         BX, R10
@@ -13981,8 +14647,7 @@ rows:
 	VPBROADCASTQ 32(R10), Z16
 	VPSRLVQ      bitShifts<>+0(SB), Z16, Z16
 	VPSLLW       $0x01, Z14, Z14
-	VPANDD       singles<>+0(SB), Z16, Z16
-	VPORD        Z16, Z14, Z14
+	VPTERNLOGD   $0xf8, singles<>+0(SB), Z16, Z14
 	MOVQ         m+24(FP), R13
 	MOVQ         AX, R11
 	MOVQ         R9, R12
@@ -14098,8 +14763,7 @@ row:
 	VPBROADCASTQ  32(R11), Z2
 	VPSRLVQ       bitShifts<>+0(SB), Z2, Z2
 	VPSLLW        $0x01, Z1, Z1
-	VPANDD        singles<>+0(SB), Z2, Z2
-	VPORD         Z2, Z1, Z1
+	VPTERNLOGD    $0xf8, singles<>+0(SB), Z2, Z1
 	MOVLQSX       (SI), R10
 	MOVQ          R10, R11
 	IMULQ         stride+32(FP), R11
@@ -14125,7 +14789,6 @@ row:
 	LEAQ          (AX)(R9*4), R11
 	VMOVSS        (R11), X1
 	VADDPS        X1, X4, X4
-	VMOVSS        X4, (R11)
 	VMOVUPS       X4, (CX)
 	ADDQ          $0x10, CX
 	ADDQ          $0x04, BX
@@ -14166,8 +14829,7 @@ row:
 	VPBROADCASTQ  32(R12), Z2
 	VPSRLVQ       bitShifts<>+0(SB), Z2, Z2
 	VPSLLW        $0x01, Z1, Z1
-	VPANDD        singles<>+0(SB), Z2, Z2
-	VPORD         Z2, Z1, Z1
+	VPTERNLOGD    $0xf8, singles<>+0(SB), Z2, Z1
 	MOVLQSX       (DI), R11
 	MOVQ          R11, R12
 	IMULQ         stride+32(FP), R12
@@ -14196,8 +14858,6 @@ row:
 	VMOVSS        (R12), X1
 	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
 	VADDPS        X1, X5, X5
-	VMOVSS        X5, (R12)
-	VEXTRACTPS    $0x01, X5, (R12)(CX*1)
 	VMOVUPS       X5, (DX)
 	ADDQ          $0x10, DX
 	ADDQ          $0x04, SI
@@ -14238,8 +14898,7 @@ row:
 	VPBROADCASTQ  32(R12), Z2
 	VPSRLVQ       bitShifts<>+0(SB), Z2, Z2
 	VPSLLW        $0x01, Z1, Z1
-	VPANDD        singles<>+0(SB), Z2, Z2
-	VPORD         Z2, Z1, Z1
+	VPTERNLOGD    $0xf8, singles<>+0(SB), Z2, Z1
 	MOVLQSX       (DI), R11
 	MOVQ          R11, R12
 	IMULQ         stride+32(FP), R12
@@ -14274,9 +14933,6 @@ row:
 	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
 	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
 	VADDPS        X1, X7, X7
-	VMOVSS        X7, (R12)
-	VEXTRACTPS    $0x01, X7, (R12)(CX*1)
-	VEXTRACTPS    $0x02, X7, (R12)(CX*2)
 	VMOVUPS       X7, (DX)
 	ADDQ          $0x10, DX
 	ADDQ          $0x04, SI
@@ -14317,8 +14973,7 @@ row:
 	VPBROADCASTQ  32(R12), Z2
 	VPSRLVQ       bitShifts<>+0(SB), Z2, Z2
 	VPSLLW        $0x01, Z1, Z1
-	VPANDD        singles<>+0(SB), Z2, Z2
-	VPORD         Z2, Z1, Z1
+	VPTERNLOGD    $0xf8, singles<>+0(SB), Z2, Z1
 	MOVLQSX       (DI), R11
 	MOVQ          R11, R12
 	IMULQ         stride+32(FP), R12
@@ -14357,10 +15012,6 @@ row:
 	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
 	VINSERTPS     $0x30, (R11)(CX*1), X1, X1
 	VADDPS        X1, X8, X8
-	VMOVSS        X8, (R12)
-	VEXTRACTPS    $0x01, X8, (R12)(CX*1)
-	VEXTRACTPS    $0x02, X8, (R12)(CX*2)
-	VEXTRACTPS    $0x03, X8, (R11)(CX*1)
 	VMOVUPS       X8, (DX)
 	ADDQ          $0x10, DX
 	ADDQ          $0x04, SI
@@ -14461,8 +15112,7 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z0, Z0
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z0, Z0
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z0
 	MOVLQSX         4(DI), R10
 	IMUL3Q          $0x30, R10, R10
 	ADDQ            BX, R10
@@ -14473,8 +15123,7 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z2, Z2
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z2, Z2
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z2
 	MOVLQSX         8(DI), R10
 	IMUL3Q          $0x30, R10, R10
 	ADDQ            BX, R10
@@ -14485,8 +15134,7 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z4, Z4
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z4, Z4
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z4
 	MOVLQSX         12(DI), R10
 	IMUL3Q          $0x30, R10, R10
 	ADDQ            BX, R10
@@ -14497,8 +15145,7 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z6, Z6
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z6, Z6
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z6
 	MOVLQSX         16(DI), R10
 	IMUL3Q          $0x30, R10, R10
 	ADDQ            BX, R10
@@ -14509,8 +15156,7 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z8, Z8
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z8, Z8
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z8
 	MOVLQSX         20(DI), R10
 	IMUL3Q          $0x30, R10, R10
 	ADDQ            BX, R10
@@ -14521,8 +15167,7 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z10, Z10
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z10, Z10
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z10
 	MOVLQSX         24(DI), R10
 	IMUL3Q          $0x30, R10, R10
 	ADDQ            BX, R10
@@ -14533,8 +15178,7 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z12, Z12
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z12, Z12
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z12
 	MOVLQSX         28(DI), R10
 	IMUL3Q          $0x30, R10, R10
 	ADDQ            BX, R10
@@ -14545,8 +15189,7 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z14, Z14
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z14, Z14
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z14
 	MOVQ            m+24(FP), R13
 	MOVQ            AX, R11
 	MOVQ            R9, R12
@@ -14662,8 +15305,7 @@ row:
 	VBROADCASTI32X4 32(R11), Z2
 	VPSRLVD         shifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x02, Z1, Z1
-	VPANDD          pairs<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z2, Z1
 	MOVLQSX         (SI), R10
 	MOVQ            R10, R11
 	IMULQ           stride+32(FP), R11
@@ -14689,7 +15331,6 @@ row:
 	LEAQ            (AX)(R9*4), R11
 	VMOVSS          (R11), X1
 	VADDPS          X1, X4, X4
-	VMOVSS          X4, (R11)
 	VMOVUPS         X4, (CX)
 	ADDQ            $0x10, CX
 	ADDQ            $0x04, BX
@@ -14730,8 +15371,7 @@ row:
 	VBROADCASTI32X4 32(R12), Z2
 	VPSRLVD         shifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x02, Z1, Z1
-	VPANDD          pairs<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z2, Z1
 	MOVLQSX         (DI), R11
 	MOVQ            R11, R12
 	IMULQ           stride+32(FP), R12
@@ -14760,8 +15400,6 @@ row:
 	VMOVSS          (R12), X1
 	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
 	VADDPS          X1, X5, X5
-	VMOVSS          X5, (R12)
-	VEXTRACTPS      $0x01, X5, (R12)(CX*1)
 	VMOVUPS         X5, (DX)
 	ADDQ            $0x10, DX
 	ADDQ            $0x04, SI
@@ -14802,8 +15440,7 @@ row:
 	VBROADCASTI32X4 32(R12), Z2
 	VPSRLVD         shifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x02, Z1, Z1
-	VPANDD          pairs<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z2, Z1
 	MOVLQSX         (DI), R11
 	MOVQ            R11, R12
 	IMULQ           stride+32(FP), R12
@@ -14838,9 +15475,6 @@ row:
 	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
 	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
 	VADDPS          X1, X7, X7
-	VMOVSS          X7, (R12)
-	VEXTRACTPS      $0x01, X7, (R12)(CX*1)
-	VEXTRACTPS      $0x02, X7, (R12)(CX*2)
 	VMOVUPS         X7, (DX)
 	ADDQ            $0x10, DX
 	ADDQ            $0x04, SI
@@ -14881,8 +15515,7 @@ row:
 	VBROADCASTI32X4 32(R12), Z2
 	VPSRLVD         shifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x02, Z1, Z1
-	VPANDD          pairs<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z2, Z1
 	MOVLQSX         (DI), R11
 	MOVQ            R11, R12
 	IMULQ           stride+32(FP), R12
@@ -14921,10 +15554,6 @@ row:
 	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
 	VINSERTPS       $0x30, (R11)(CX*1), X1, X1
 	VADDPS          X1, X8, X8
-	VMOVSS          X8, (R12)
-	VEXTRACTPS      $0x01, X8, (R12)(CX*1)
-	VEXTRACTPS      $0x02, X8, (R12)(CX*2)
-	VEXTRACTPS      $0x03, X8, (R11)(CX*1)
 	VMOVUPS         X8, (DX)
 	ADDQ            $0x10, DX
 	ADDQ            $0x04, SI
@@ -15025,13 +15654,11 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z0, Z0
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z0, Z0
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z0
 	VPBROADCASTQ    48(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z0, Z0
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z0, Z0
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z0
 	MOVLQSX         4(DI), R10
 	IMUL3Q          $0x38, R10, R10
 	ADDQ            BX, R10
@@ -15042,13 +15669,11 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z2, Z2
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z2, Z2
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z2
 	VPBROADCASTQ    48(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z2, Z2
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z2, Z2
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z2
 	MOVLQSX         8(DI), R10
 	IMUL3Q          $0x38, R10, R10
 	ADDQ            BX, R10
@@ -15059,13 +15684,11 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z4, Z4
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z4, Z4
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z4
 	VPBROADCASTQ    48(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z4, Z4
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z4, Z4
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z4
 	MOVLQSX         12(DI), R10
 	IMUL3Q          $0x38, R10, R10
 	ADDQ            BX, R10
@@ -15076,13 +15699,11 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z6, Z6
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z6, Z6
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z6
 	VPBROADCASTQ    48(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z6, Z6
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z6, Z6
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z6
 	MOVLQSX         16(DI), R10
 	IMUL3Q          $0x38, R10, R10
 	ADDQ            BX, R10
@@ -15093,13 +15714,11 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z8, Z8
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z8, Z8
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z8
 	VPBROADCASTQ    48(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z8, Z8
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z8, Z8
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z8
 	MOVLQSX         20(DI), R10
 	IMUL3Q          $0x38, R10, R10
 	ADDQ            BX, R10
@@ -15110,13 +15729,11 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z10, Z10
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z10, Z10
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z10
 	VPBROADCASTQ    48(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z10, Z10
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z10, Z10
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z10
 	MOVLQSX         24(DI), R10
 	IMUL3Q          $0x38, R10, R10
 	ADDQ            BX, R10
@@ -15127,13 +15744,11 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z12, Z12
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z12, Z12
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z12
 	VPBROADCASTQ    48(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z12, Z12
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z12, Z12
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z12
 	MOVLQSX         28(DI), R10
 	IMUL3Q          $0x38, R10, R10
 	ADDQ            BX, R10
@@ -15144,13 +15759,11 @@ rows:
 	VBROADCASTI32X4 32(R10), Z16
 	VPSRLVD         shifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x02, Z14, Z14
-	VPANDD          pairs<>+0(SB), Z16, Z16
-	VPORD           Z16, Z14, Z14
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z16, Z14
 	VPBROADCASTQ    48(R10), Z16
 	VPSRLVQ         bitShifts<>+0(SB), Z16, Z16
 	VPSLLW          $0x01, Z14, Z14
-	VPANDD          singles<>+0(SB), Z16, Z16
-	VPORD           Z16, Z14, Z14
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z16, Z14
 	MOVQ            m+24(FP), R13
 	MOVQ            AX, R11
 	MOVQ            R9, R12
@@ -15266,13 +15879,11 @@ row:
 	VBROADCASTI32X4 32(R11), Z2
 	VPSRLVD         shifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x02, Z1, Z1
-	VPANDD          pairs<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z2, Z1
 	VPBROADCASTQ    48(R11), Z2
 	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x01, Z1, Z1
-	VPANDD          singles<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z2, Z1
 	MOVLQSX         (SI), R10
 	MOVQ            R10, R11
 	IMULQ           stride+32(FP), R11
@@ -15298,7 +15909,6 @@ row:
 	LEAQ            (AX)(R9*4), R11
 	VMOVSS          (R11), X1
 	VADDPS          X1, X4, X4
-	VMOVSS          X4, (R11)
 	VMOVUPS         X4, (CX)
 	ADDQ            $0x10, CX
 	ADDQ            $0x04, BX
@@ -15339,13 +15949,11 @@ row:
 	VBROADCASTI32X4 32(R12), Z2
 	VPSRLVD         shifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x02, Z1, Z1
-	VPANDD          pairs<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z2, Z1
 	VPBROADCASTQ    48(R12), Z2
 	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x01, Z1, Z1
-	VPANDD          singles<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z2, Z1
 	MOVLQSX         (DI), R11
 	MOVQ            R11, R12
 	IMULQ           stride+32(FP), R12
@@ -15374,8 +15982,6 @@ row:
 	VMOVSS          (R12), X1
 	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
 	VADDPS          X1, X5, X5
-	VMOVSS          X5, (R12)
-	VEXTRACTPS      $0x01, X5, (R12)(CX*1)
 	VMOVUPS         X5, (DX)
 	ADDQ            $0x10, DX
 	ADDQ            $0x04, SI
@@ -15416,13 +16022,11 @@ row:
 	VBROADCASTI32X4 32(R12), Z2
 	VPSRLVD         shifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x02, Z1, Z1
-	VPANDD          pairs<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z2, Z1
 	VPBROADCASTQ    48(R12), Z2
 	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x01, Z1, Z1
-	VPANDD          singles<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z2, Z1
 	MOVLQSX         (DI), R11
 	MOVQ            R11, R12
 	IMULQ           stride+32(FP), R12
@@ -15457,9 +16061,6 @@ row:
 	VINSERTPS       $0x10, (R12)(CX*1), X1, X1
 	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
 	VADDPS          X1, X7, X7
-	VMOVSS          X7, (R12)
-	VEXTRACTPS      $0x01, X7, (R12)(CX*1)
-	VEXTRACTPS      $0x02, X7, (R12)(CX*2)
 	VMOVUPS         X7, (DX)
 	ADDQ            $0x10, DX
 	ADDQ            $0x04, SI
@@ -15500,13 +16101,11 @@ row:
 	VBROADCASTI32X4 32(R12), Z2
 	VPSRLVD         shifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x02, Z1, Z1
-	VPANDD          pairs<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, pairs<>+0(SB), Z2, Z1
 	VPBROADCASTQ    48(R12), Z2
 	VPSRLVQ         bitShifts<>+0(SB), Z2, Z2
 	VPSLLW          $0x01, Z1, Z1
-	VPANDD          singles<>+0(SB), Z2, Z2
-	VPORD           Z2, Z1, Z1
+	VPTERNLOGD      $0xf8, singles<>+0(SB), Z2, Z1
 	MOVLQSX         (DI), R11
 	MOVQ            R11, R12
 	IMULQ           stride+32(FP), R12
@@ -15545,10 +16144,6 @@ row:
 	VINSERTPS       $0x20, (R12)(CX*2), X1, X1
 	VINSERTPS       $0x30, (R11)(CX*1), X1, X1
 	VADDPS          X1, X8, X8
-	VMOVSS          X8, (R12)
-	VEXTRACTPS      $0x01, X8, (R12)(CX*1)
-	VEXTRACTPS      $0x02, X8, (R12)(CX*2)
-	VEXTRACTPS      $0x03, X8, (R11)(CX*1)
 	VMOVUPS         X8, (DX)
 	ADDQ            $0x10, DX
 	ADDQ            $0x04, SI
@@ -15823,7 +16418,6 @@ row:
 	LEAQ          (AX)(R9*4), R11
 	VMOVSS        (R11), X1
 	VADDPS        X1, X3, X3
-	VMOVSS        X3, (R11)
 	VMOVUPS       X3, (CX)
 	ADDQ          $0x10, CX
 	ADDQ          $0x04, BX
@@ -15886,8 +16480,6 @@ row:
 	VMOVSS        (R12), X1
 	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
 	VADDPS        X1, X4, X4
-	VMOVSS        X4, (R12)
-	VEXTRACTPS    $0x01, X4, (R12)(CX*1)
 	VMOVUPS       X4, (DX)
 	ADDQ          $0x10, DX
 	ADDQ          $0x04, SI
@@ -15956,9 +16548,6 @@ row:
 	VINSERTPS     $0x10, (R12)(CX*1), X1, X1
 	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
 	VADDPS        X1, X6, X6
-	VMOVSS        X6, (R12)
-	VEXTRACTPS    $0x01, X6, (R12)(CX*1)
-	VEXTRACTPS    $0x02, X6, (R12)(CX*2)
 	VMOVUPS       X6, (DX)
 	ADDQ          $0x10, DX
 	ADDQ          $0x04, SI
@@ -16031,10 +16620,6 @@ row:
 	VINSERTPS     $0x20, (R12)(CX*2), X1, X1
 	VINSERTPS     $0x30, (R11)(CX*1), X1, X1
 	VADDPS        X1, X7, X7
-	VMOVSS        X7, (R12)
-	VEXTRACTPS    $0x01, X7, (R12)(CX*1)
-	VEXTRACTPS    $0x02, X7, (R12)(CX*2)
-	VEXTRACTPS    $0x03, X7, (R11)(CX*1)
 	VMOVUPS       X7, (DX)
 	ADDQ          $0x10, DX
 	ADDQ          $0x04, SI

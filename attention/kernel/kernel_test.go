@@ -344,6 +344,7 @@ func TestCodes(t *testing.T) {
 				for heads := 1; heads <= m; heads++ {
 					refined := func(s *set) (scores, out []float32) {
 						scores, out = slices.Clone(before), make([]float32, Fours*len(list))
+						defer func() { s.spread(scores, 40, out, heads, list) }()
 						s.refine(scores, 40, out, queries, heads, m*d, packed, list, of, offsets, factors, Fours, -1.5, d, bits, new(RefineMemory))
 						for i := range out {
 							if i%Fours >= heads {

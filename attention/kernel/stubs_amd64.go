@@ -367,6 +367,18 @@ func panels3x8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, panels 
 // writes the sums of the first n of the listed rows of 64 codes of 8 bits, each times its scale and a head's weight, and the sums of weights; outputs and weights of heads start ldo and ldw bytes apart.
 func chosen3x8AVX512(out *float32, ldo int, sums *float32, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n int, listed int)
 
+// writes the first 1 of each of n fours to the listed places of as many rows, which start ld bytes apart.
+func spread1AVX2(dst *float32, ld int, x *float32, rows *int32, n int)
+
+// writes the first 2 of each of n fours to the listed places of as many rows, which start ld bytes apart.
+func spread2AVX2(dst *float32, ld int, x *float32, rows *int32, n int)
+
+// writes the first 3 of each of n fours to the listed places of as many rows, which start ld bytes apart.
+func spread3AVX2(dst *float32, ld int, x *float32, rows *int32, n int)
+
+// writes the first 4 of each of n fours to the listed places of as many rows, which start ld bytes apart.
+func spread4AVX2(dst *float32, ld int, x *float32, rows *int32, n int)
+
 // quantizes q·scales of m queries of d channels, a multiple of 16, to integers of at most limit, and writes the largest magnitude and the sum of the integers of each.
 func foldAVX2(dst *int8, tmp *float32, q *float32, scales *uint16, limit float32, m int, d int, largest *float32, sums *float32)
 
@@ -385,16 +397,16 @@ func fold4AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float3
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 1 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed1AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 1 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 1 bits with each of 1 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine1x1AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 1 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 1 bits with each of 2 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine2x1AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 1 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 1 bits with each of 3 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine3x1AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 1 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 1 bits with each of 4 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine4x1AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 1 bits.
@@ -406,16 +418,16 @@ func unpack1OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 2 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed2AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 2 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 2 bits with each of 1 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine1x2AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 2 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 2 bits with each of 2 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine2x2AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 2 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 2 bits with each of 3 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine3x2AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 2 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 2 bits with each of 4 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine4x2AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 2 bits.
@@ -427,16 +439,16 @@ func unpack2OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 3 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed3AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 3 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 3 bits with each of 1 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine1x3AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 3 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 3 bits with each of 2 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine2x3AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 3 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 3 bits with each of 3 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine3x3AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 3 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 3 bits with each of 4 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine4x3AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 3 bits.
@@ -448,16 +460,16 @@ func unpack3OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 4 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed4AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 4 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 4 bits with each of 1 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine1x4AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 4 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 4 bits with each of 2 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine2x4AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 4 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 4 bits with each of 3 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine3x4AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 4 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 4 bits with each of 4 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine4x4AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 4 bits.
@@ -469,16 +481,16 @@ func unpack4OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 5 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed5AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 5 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 5 bits with each of 1 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine1x5AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 5 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 5 bits with each of 2 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine2x5AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 5 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 5 bits with each of 3 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine3x5AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 5 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 5 bits with each of 4 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine4x5AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 5 bits.
@@ -490,16 +502,16 @@ func unpack5OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 6 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed6AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 6 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 6 bits with each of 1 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine1x6AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 6 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 6 bits with each of 2 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine2x6AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 6 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 6 bits with each of 3 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine3x6AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 6 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 6 bits with each of 4 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine4x6AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 6 bits.
@@ -511,16 +523,16 @@ func unpack6OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 7 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed7AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 7 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 7 bits with each of 1 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine1x7AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 7 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 7 bits with each of 2 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine2x7AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 7 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 7 bits with each of 3 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine3x7AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 7 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 7 bits with each of 4 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine4x7AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
 // unpacks n rows of 64 codes of 7 bits.
@@ -532,14 +544,14 @@ func unpack7OfAVX2(dst *byte, src *byte, rows *int32, n int)
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 8 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed8AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 8 bits with each of 1 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 8 bits with each of 1 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine1x8AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 8 bits with each of 2 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 8 bits with each of 2 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine2x8AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 8 bits with each of 3 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 8 bits with each of 3 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine3x8AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)
 
-// adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of 8 bits with each of 4 queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
+// writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of 8 bits with each of 4 queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.
 func refine4x8AVX512(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows *int32, sets *int32, offsets *float32, factors *float32, lds int, rest float32, n int)

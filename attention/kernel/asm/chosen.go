@@ -16,6 +16,14 @@ const ahead = 32
 // so much sooner than some of them that all of them cost less.
 const linesAhead = 4
 
+// chosenConstants are the constants of chosen: of the bytes of a lane, four at a time as dwords.
+func chosenConstants() {
+	GLOBL("fours", RODATA|NOPTR)
+	for i := range 16 {
+		DATA(4*i, operand.U32(0x80808000+uint32(i)))
+	}
+}
+
 // chosen emits the weighted sums of listed rows of 64 codes for some heads at once.
 func chosen(bits, heads int) {
 	function(fmt.Sprintf("chosen%dx%dAVX512", heads, bits), "func(out *float32, ldo int, sums, w *float32, ldw int, packed *byte, scales *uint16, rows *int32, n, listed int)",
@@ -36,6 +44,11 @@ func chosen(bits, heads int) {
 		VPXORD(all[h], all[h], all[h])
 	}
 	codes, t, scale, weight := ZMM(), ZMM(), ZMM(), ZMM()
+	var fours [4]reg.VecVirtual
+	for c := range fours {
+		fours[c] = ZMM()
+		VBROADCASTI32X4(data("fours", 16*c), fours[c])
+	}
 	v := [4]reg.VecVirtual{ZMM(), ZMM(), ZMM(), ZMM()}
 	row, next, from := GP64(), GP64(), GP64()
 	// offset turns the number of a row into the place of its codes.
@@ -57,12 +70,8 @@ func chosen(bits, heads int) {
 	SHLL(operand.Imm(16), next.As32())
 	VMOVD(next.As32(), scale.AsX())
 	VBROADCASTSS(scale.AsX(), scale)
-	VPMOVZXBD(codes.AsX(), v[0])
-	for c := 1; c < 4; c++ {
-		VEXTRACTI32X4(operand.Imm(uint64(c)), codes, t.AsX())
-		VPMOVZXBD(t.AsX(), v[c])
-	}
-	for c := range v {
+	for c := range v { // fours of each lane, so that nothing crosses one
+		VPSHUFB(fours[c], codes, v[c])
 		VCVTDQ2PS(v[c], v[c])
 	}
 	for h := range acc {
@@ -78,7 +87,10 @@ func chosen(bits, heads int) {
 	again(n, "row")
 	for h := range acc {
 		for c := range v {
-			VMOVUPS(acc[h][c], mem(out, 64*c))
+			VMOVUPS(acc[h][c].AsX(), mem(out, 16*c))
+			for lane := 1; lane < 4; lane++ {
+				VEXTRACTF32X4(operand.Imm(uint64(lane)), acc[h][c], mem(out, 64*lane+16*c))
+			}
 		}
 		VMOVSS(scaled[h], mem(sums, 8*h))
 		VMOVSS(all[h], mem(sums, 8*h+4))

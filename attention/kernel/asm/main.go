@@ -41,12 +41,16 @@ func main() {
 		weighHeads(heads)
 	}
 	panelPatterns()
+	chosenConstants()
 	for bits := 1; bits <= 8; bits++ {
 		for heads := 1; heads <= 3; heads++ {
 			panels256(bits, heads)
 			panels512(bits, heads)
 			chosen(bits, heads)
 		}
+	}
+	for heads := 1; heads <= 4; heads++ {
+		spreadFours(heads)
 	}
 	foldQueries()
 	foldConstants()

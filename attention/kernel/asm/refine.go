@@ -12,7 +12,7 @@ import (
 // one another.
 func refine(bits, heads int) {
 	function(fmt.Sprintf("refine%dx%dAVX512", heads, bits), "func(scores *float32, ld int, out *float32, q *int8, stride int, packed *byte, rows, sets *int32, offsets, factors *float32, lds int, rest float32, n int)",
-		fmt.Sprintf("adds (p + rest·offset)·factor to the scores of n listed rows, p being the product of the row's 64 codes of %d bits with each of %d queries of 64 integers of the set that is listed for it, and writes the new scores to out, four places a row. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.", bits, heads))
+		fmt.Sprintf("writes the scores of n listed rows plus (p + rest·offset)·factor to out, four places a row, p being the product of the row's 64 codes of %d bits with each of %d queries of 64 integers of the set that is listed for it. Sets start stride bytes apart, their offsets and factors, four places each, lds bytes, rows of scores ld bytes.", bits, heads))
 	scores, ld, out, packed := gp("scores"), gp("ld"), gp("out"), gp("packed")
 	rows, sets, n, last := gp("rows"), gp("sets"), gp("n"), GP64()
 	LEAQ(operand.Mem{Base: rows, Index: n, Scale: 4, Disp: -4}, last)
@@ -62,15 +62,56 @@ func refine(bits, heads int) {
 		VINSERTPS(operand.Imm(uint64(h<<4)), places[h], old, old)
 	}
 	VADDPS(old, x, x)
-	VMOVSS(x, places[0])
-	for h := 1; h < heads; h++ {
-		VEXTRACTPS(operand.Imm(uint64(h)), x, places[h])
-	}
 	VMOVUPS(x, mem(out, 0))
 	ADDQ(operand.Imm(16), out)
 	ADDQ(operand.Imm(4), rows)
 	ADDQ(operand.Imm(4), sets)
 	again(n, "row")
 	VZEROUPPER()
+	RET()
+}
+
+// spreadAhead is how many rows before their turn spreadFours asks for the places that it writes to.
+const spreadAhead = 16
+
+// spreadFours emits writing fours to listed places of a row for each of them.
+func spreadFours(heads int) {
+	function(fmt.Sprintf("spread%dAVX2", heads), "func(dst *float32, ld int, x *float32, rows *int32, n int)",
+		fmt.Sprintf("writes the first %d of each of n fours to the listed places of as many rows, which start ld bytes apart.", heads))
+	dst, ld, x, rows, n := gp("dst"), gp("ld"), gp("x"), gp("rows"), gp("n")
+	last, row, next, v := GP64(), GP64(), GP64(), XMM()
+	LEAQ(operand.Mem{Base: rows, Index: n, Scale: 4, Disp: -4}, last)
+	// places are where a row's first three numbers go; the register of the row becomes the place of the first.
+	places := func(row reg.GPVirtual) []operand.Mem {
+		LEAQ(at(dst, row, 4), row)
+		return []operand.Mem{mem(row, 0), at(row, ld, 1), at(row, ld, 2)}[:min(heads, 3)]
+	}
+	fourth := GP64()
+	Label("row")
+	LEAQ(mem(rows, 4*spreadAhead), next)
+	CMPQ(next, last)
+	CMOVQHI(last, next)
+	MOVLQSX(mem(next, 0), next)
+	for _, p := range places(next) {
+		PREFETCHT0(p)
+	}
+	MOVLQSX(mem(rows, 0), row)
+	VMOVUPS(mem(x, 0), v)
+	for h, p := range places(row) {
+		if h == 0 {
+			VMOVSS(v, p)
+			continue
+		}
+		VEXTRACTPS(operand.Imm(uint64(h)), v, p)
+	}
+	if heads == 4 {
+		LEAQ(at(next, ld, 2), fourth)
+		PREFETCHT0(at(fourth, ld, 1))
+		LEAQ(at(row, ld, 2), fourth)
+		VEXTRACTPS(operand.Imm(3), v, at(fourth, ld, 1))
+	}
+	ADDQ(operand.Imm(16), x)
+	ADDQ(operand.Imm(4), rows)
+	again(n, "row")
 	RET()
 }

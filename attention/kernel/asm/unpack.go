@@ -90,8 +90,7 @@ func unpackWide(bits int, from reg.GPVirtual, c, t reg.VecVirtual) {
 	part := func(width int, pattern string) {
 		if begun {
 			VPSLLW(operand.Imm(uint64(width)), c, c)
-			VPANDD(data(pattern, 0), t, t)
-			VPORD(t, c, c)
+			VPTERNLOGD(operand.U8(0xf8), data(pattern, 0), t, c) // c | t & pattern
 		} else {
 			VPANDD(data(pattern, 0), t, c)
 		}
