@@ -26,7 +26,8 @@ type kernels struct {
 	// packed multiplies one row of activations with a packed panel of 16 rows of weights, adding to total and at last the
 	// bias, if it is not nil; nil for a format that is woven first even for one row.
 	packed [len(forms)]func(total *float32, x, src *byte, n int, bias *float32)
-	// packedTile does that for up to integerRows rows, by their number less one; it begins with what dst holds where add is 1.
+	// packedTile does that for tiles of up to integerRows rows, by their number less one, one tile below the other; it begins
+	// with what dst holds where add is 1.
 	packedTile [len(forms)][]packedTileFunc
 
 	floatRows, integerRows int
@@ -45,7 +46,7 @@ var portable = kernels{
 }
 
 // packedTileFunc is a kernel for a fixed number of rows; rows of x and of dst lie ldx and ldd bytes apart.
-type packedTileFunc func(dst *float32, x, src *byte, bias *float32, n, ldx, ldd, add int)
+type packedTileFunc func(dst *float32, x, src *byte, bias *float32, n, ldx, ldd, add, tiles int)
 
 // active is the set that the package uses: the fastest of this machine, or the one that SPATTEN_KERNELS names
 // (portable, avx2, avx512), where the machine has it.

@@ -97,27 +97,30 @@ func (p *product) packedPanel(s *scratch, o *output, first int) {
 	})
 }
 
-// packedTiles adds the products of n blocks, at the given place of the activations and of the weights, to 16 outputs of all
+// packedTiles adds the products of some blocks, at the given place of the activations and of the weights, to 16 outputs of all
 // rows. The first ones of a row begin with zero, to the last the bias is added.
-func (p *product) packedTiles(o *output, first, at, block, n int, bias *float32) {
+func (p *product) packedTiles(o *output, first, at, block, blocks int, bias *float32) {
 	out, row, format := o.W.out, p.blocks*activationBytes, o.W.format
 	src := &o.W.packed[first*o.W.rowBytes+block*panel*format.BlockBytes()]
-	tiles := p.kernels.packedTile[format]
-	for r, rows := 0, 0; r < p.rows; r += rows {
+	for r := 0; r < p.rows; {
 		dst, x := o.Dst[r*out+first:], &p.c.integers[r*row+at*activationBytes]
-		if rows = share(p.rows-r, p.kernels.integerRows); rows > directRows {
-			tiles[rows-1](&dst[0], x, src, bias, n, row, 4*out, min(at, 1))
+		if rows, n := share(p.rows-r, p.kernels.integerRows); rows > directRows {
+			p.kernels.packedTile[format][rows-1](&dst[0], x, src, bias, blocks, row, 4*out, min(at, 1), n)
+			r += rows * n
 			continue
 		}
-		if rows = 1; at == 0 {
+		if at == 0 {
 			clear(dst[:panel])
 		}
-		p.kernels.packed[format](&dst[0], x, src, n, bias)
+		p.kernels.packed[format](&dst[0], x, src, blocks, bias)
+		r++
 	}
 }
 
-// share cuts rows into tiles of most rows or fewer as evenly as it goes, and returns the first one's.
-func share(rows, most int) int {
+// share cuts rows into tiles of most rows or fewer as evenly as it goes. It returns the rows of the first ones and how many
+// have as many; the others have one row less.
+func share(rows, most int) (first, n int) {
 	tiles := (rows + most - 1) / most
-	return (rows + tiles - 1) / tiles
+	first = (rows + tiles - 1) / tiles
+	return first, rows - tiles*(first-1)
 }

@@ -113,7 +113,7 @@ func (p *product) integerPanel(s *scratch, o *output, first, n int) {
 	k.weave(s.woven, s.bytes, p.blocks)
 	row := p.blocks * activationBytes
 	for r, rows := 0, 0; r < p.rows; r += rows {
-		rows = share(p.rows-r, k.integerRows)
+		rows, _ = share(p.rows-r, k.integerRows)
 		x := p.c.integers[r*row:]
 		if n == panel {
 			k.integerTile(o.Dst[r*out+first:], out, x, rows, p.blocks, s, p.form)

@@ -244,65 +244,65 @@ func packedQ4_0AVX2(total *float32, x *byte, src *byte, n int, bias *float32)
 //go:noescape
 func packedQ4_0AVX512(total *float32, x *byte, src *byte, n int, bias *float32)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_0AVX512Tile1(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_0AVX512Tile1(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_0AVX512Tile2(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_0AVX512Tile2(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_0AVX512Tile3(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_0AVX512Tile3(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_0AVX512Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_0AVX512Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_0AVX512Tile5(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_0AVX512Tile5(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_0AVX512Tile6(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_0AVX512Tile6(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_0AVX512Tile7(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_0AVX512Tile7(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_0AVX512Tile8(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_0AVX512Tile8(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_0AVX2Tile1(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_0AVX2Tile1(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_0AVX2Tile2(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_0AVX2Tile2(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_0AVX2Tile3(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_0AVX2Tile3(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_0AVX2Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_0AVX2Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
 // packs n blocks of 16 rows that lie stride bytes apart.
 //
@@ -319,65 +319,65 @@ func packedQ4_1AVX2(total *float32, x *byte, src *byte, n int, bias *float32)
 //go:noescape
 func packedQ4_1AVX512(total *float32, x *byte, src *byte, n int, bias *float32)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_1AVX512Tile1(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_1AVX512Tile1(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_1AVX512Tile2(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_1AVX512Tile2(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_1AVX512Tile3(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_1AVX512Tile3(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_1AVX512Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_1AVX512Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_1AVX512Tile5(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_1AVX512Tile5(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_1AVX512Tile6(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_1AVX512Tile6(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_1AVX512Tile7(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_1AVX512Tile7(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_1AVX512Tile8(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_1AVX512Tile8(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_1AVX2Tile1(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_1AVX2Tile1(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_1AVX2Tile2(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_1AVX2Tile2(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_1AVX2Tile3(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_1AVX2Tile3(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ4_1AVX2Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ4_1AVX2Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
 // packs n blocks of 16 rows that lie stride bytes apart.
 //
@@ -394,65 +394,65 @@ func packedQ8_0AVX2(total *float32, x *byte, src *byte, n int, bias *float32)
 //go:noescape
 func packedQ8_0AVX512(total *float32, x *byte, src *byte, n int, bias *float32)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ8_0AVX512Tile1(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ8_0AVX512Tile1(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ8_0AVX512Tile2(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ8_0AVX512Tile2(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ8_0AVX512Tile3(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ8_0AVX512Tile3(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ8_0AVX512Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ8_0AVX512Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ8_0AVX512Tile5(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ8_0AVX512Tile5(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ8_0AVX512Tile6(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ8_0AVX512Tile6(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ8_0AVX512Tile7(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ8_0AVX512Tile7(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ8_0AVX512Tile8(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ8_0AVX512Tile8(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ8_0AVX2Tile1(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ8_0AVX2Tile1(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ8_0AVX2Tile2(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ8_0AVX2Tile2(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ8_0AVX2Tile3(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ8_0AVX2Tile3(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
-// multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.
+// multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.
 //
 //go:noescape
-func packedQ8_0AVX2Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int)
+func packedQ8_0AVX2Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 
 // unpacks n super-blocks to 256 bytes each; scales and minima go stride bytes apart.
 //

@@ -9,67 +9,106 @@ import (
 )
 
 // A packed tile multiplies several rows of activations with a packed panel: codes become bytes in registers once for all of
-// the rows. It does the same sums in the same order as a woven panel's tile.
+// the rows. It does the same sums in the same order as a woven panel's tile. One call does several tiles, one below the other, so
+// that the last sums of one are under way with the first of the next.
 type packedTile struct {
 	layout
-	dst, src, bias, n, ldd, add reg.GPVirtual
-	x                           rows
-	quants, size                int // bytes of a block's codes, and of the block
+	count          int // rows
+	dst, src, left reg.GPVirtual
+	x              rows
+	quants, size   int // bytes of a block's codes, and of the block
+	total          []reg.VecVirtual
 }
 
 // newPackedTile begins the kernel of count rows.
 func newPackedTile(l level, f layout, count int) packedTile {
-	function(fmt.Sprintf("packed%s%sTile%d", f.name, l.name, count), "func(dst *float32, x, src *byte, bias *float32, n, ldx, ldd, add int)",
-		"multiplies rows of quantized activations with n blocks of a packed panel, adds what dst holds where add is not 0, and the bias unless it is nil.")
-	load := func(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }
-	t := packedTile{layout: f, dst: load("dst"), src: load("src"), bias: load("bias"), n: load("n"), ldd: load("ldd"), add: load("add"),
+	function(fmt.Sprintf("packed%s%sTile%d", f.name, l.name, count), "func(dst *float32, x, src *byte, bias *float32, n, ldx, ldd, add, tiles int)",
+		"multiplies rows of quantized activations, so many for every tile, with n blocks of a packed panel; adds what dst holds where add is not 0, and the bias unless it is nil.")
+	t := packedTile{layout: f, count: count, dst: pointer("dst"), src: pointer("src"), left: GP64(),
 		quants: 64 * f.bits, size: 64*f.bits + 32}
-	t.x = rowsOf(load("x"), load("ldx"), count)
+	t.x = rowsOf(pointer("x"), pointer("ldx"), count)
 	if f.minimum {
 		t.size += 32
+	}
+	for range count {
+		t.total = append(t.total, l.vec())
 	}
 	return t
 }
 
 // begin clears the totals, or loads them from dst.
-func (t packedTile) begin(l level, total []reg.VecVirtual) {
-	for _, v := range total {
+func (t packedTile) begin(l level) {
+	Load(Param("n"), t.left)
+	for _, v := range t.total {
 		l.zero(v)
 	}
-	TESTQ(t.add, t.add)
+	add := pointer("add")
+	TESTQ(add, add)
 	JZ(operand.LabelRef("block"))
-	t.eachRow(len(total), func(r int, m operand.Mem) { VMOVUPS(m, total[r]) })
+	t.eachRow(func(v reg.VecVirtual, m operand.Mem) { VMOVUPS(m, v) })
 }
 
-// end adds the bias and stores the totals.
-func (t packedTile) end(total []reg.VecVirtual) {
-	TESTQ(t.bias, t.bias)
-	JZ(operand.LabelRef("store"))
-	for _, v := range total {
-		VADDPS(operand.Mem{Base: t.bias}, v, v)
-	}
-	Label("store")
-	t.eachRow(len(total), func(r int, m operand.Mem) { VMOVUPS(total[r], m) })
-}
-
-// eachRow calls do with the place of every row's outputs.
-func (t packedTile) eachRow(count int, do func(r int, m operand.Mem)) {
-	at := GP64()
-	MOVQ(t.dst, at)
-	for r := range count {
-		do(r, operand.Mem{Base: at})
-		if r < count-1 {
-			ADDQ(t.ldd, at)
-		}
-	}
-}
-
-// next moves on to the next block, until left is none.
-func (t packedTile) next(left reg.GPVirtual) {
+// next moves on to the next block, until there is none.
+func (t packedTile) next() {
 	t.x.advance(operand.Imm(activationBytes))
 	ADDQ(operand.U32(uint32(t.size)), t.src)
-	DECQ(left)
+	DECQ(t.left)
 	JNZ(operand.LabelRef("block"))
+}
+
+// end adds the bias, from twice right bytes on where there is such a register, and stores the totals.
+func (t packedTile) end(right reg.GPVirtual) {
+	bias := pointer("bias")
+	TESTQ(bias, bias)
+	JZ(operand.LabelRef("store"))
+	at := operand.Mem{Base: bias}
+	if right != nil {
+		at.Index, at.Scale = right, 2
+	}
+	for _, v := range t.total {
+		VADDPS(at, v, v)
+	}
+	Label("store")
+	t.eachRow(func(v reg.VecVirtual, m operand.Mem) { VMOVUPS(v, m) })
+}
+
+// back returns to the first block.
+func (t packedTile) back() {
+	bytes := t.left // 0 by now
+	n := pointer("n")
+	IMUL3Q(operand.Imm(activationBytes), n, bytes)
+	t.x.retreat(bytes)
+	IMUL3Q(operand.U32(uint32(t.size)), n, bytes)
+	SUBQ(bytes, t.src)
+}
+
+// below goes on to the next tile, if there is one.
+func (t packedTile) below() {
+	tiles := Param("tiles")
+	at, err := tiles.Resolve()
+	if err != nil {
+		panic(err)
+	}
+	DECQ(at.Addr)
+	JZ(operand.LabelRef("done"))
+	t.back()
+	height := GP64()
+	IMUL3Q(operand.Imm(uint64(t.count)), t.x.stride, height)
+	t.x.advance(height)
+	IMUL3Q(operand.Imm(uint64(t.count)), pointer("ldd"), height)
+	ADDQ(height, t.dst)
+}
+
+// eachRow calls do with every row's total and the place of its outputs.
+func (t packedTile) eachRow(do func(v reg.VecVirtual, m operand.Mem)) {
+	at, ldd := GP64(), pointer("ldd")
+	MOVQ(t.dst, at)
+	for r, v := range t.total {
+		do(v, operand.Mem{Base: at})
+		if r < t.count-1 {
+			ADDQ(ldd, at)
+		}
+	}
 }
 
 func packedTile512(f layout, count int) {
@@ -82,11 +121,8 @@ func packedTile512(f layout, count int) {
 		MOVL(operand.U32(0x0f0f0f0f), r)
 	}
 	VPBROADCASTD(r, flip)
-	total := make([]reg.VecVirtual, count)
-	for r := range total {
-		total[r] = ZMM()
-	}
-	t.begin(avx512, total)
+	Label("tile")
+	t.begin(avx512)
 	Label("block")
 	w := t.unpack512(flip)
 	d, m := ZMM(), ZMM()
@@ -94,7 +130,7 @@ func packedTile512(f layout, count int) {
 	if f.minimum {
 		VCVTPH2PS(operand.Mem{Base: t.src, Disp: t.quants + 32}, m)
 	}
-	for r := range total {
+	for r := range t.total {
 		sum, product := ZMM(), ZMM()
 		VPBROADCASTD(t.x.at(r, atCorrection), sum)
 		if count < 4 { // two chains where few rows hide the latency
@@ -113,15 +149,18 @@ func packedTile512(f layout, count int) {
 		VCVTDQ2PS(sum, sum)
 		VMULPS_BCST(t.x.at(r, atScale), d, product)
 		VMULPS(product, sum, sum)
-		VADDPS(sum, total[r], total[r])
+		VADDPS(sum, t.total[r], t.total[r])
 		if f.minimum {
 			least := ZMM()
 			VMULPS_BCST(t.x.at(r, atSum), m, least)
-			VADDPS(least, total[r], total[r])
+			VADDPS(least, t.total[r], t.total[r])
 		}
 	}
-	t.next(t.n)
-	t.end(total)
+	t.next()
+	t.end(nil)
+	t.below()
+	JMP(operand.LabelRef("tile"))
+	Label("done")
 	VZEROUPPER()
 	RET()
 }
@@ -153,16 +192,12 @@ func packedTile256(f layout, count int) {
 	if f.bits == 4 {
 		mask = splat(15)
 	}
-	left, side, scales := GP64(), GP64(), GP64()
-	MOVQ(operand.U32(2), side)
-	LEAQ(operand.Mem{Base: t.src, Disp: t.quants}, scales)
-	total := make([]reg.VecVirtual, count)
-	for r := range total {
-		total[r] = YMM()
-	}
+	right, scales := GP64(), GP64()
+	XORQ(right, right)
 	Label("side")
-	MOVQ(t.n, left)
-	t.begin(avx2, total)
+	LEAQ(operand.Mem{Base: t.src, Disp: t.quants}, scales)
+	SUBQ(right, scales) // a scale is half as wide as four codes
+	t.begin(avx2)
 	Label("block")
 	sum, short := make([]reg.VecVirtual, count), make([]reg.VecVirtual, count)
 	for g := range 8 {
@@ -218,30 +253,25 @@ func packedTile256(f layout, count int) {
 		VBROADCASTSS(t.x.at(r, atScale), product)
 		VMULPS(d, product, product)
 		VMULPS(product, sum[r], sum[r])
-		VADDPS(sum[r], total[r], total[r])
+		VADDPS(sum[r], t.total[r], t.total[r])
 		if f.minimum {
 			VBROADCASTSS(t.x.at(r, atSum), product)
 			VMULPS(m, product, product)
-			VADDPS(product, total[r], total[r])
+			VADDPS(product, t.total[r], t.total[r])
 		}
 	}
-	t.next(left)
-	t.end(total)
-	DECQ(side)
-	JZ(operand.LabelRef("done"))
-	back := GP64()
-	IMUL3Q(operand.Imm(activationBytes), t.n, back)
-	t.x.retreat(back)
-	IMUL3Q(operand.U32(uint32(t.size)), t.n, back)
-	SUBQ(back, t.src)
-	SUBQ(back, scales)
-	for _, p := range []reg.GPVirtual{t.src, t.dst} {
-		ADDQ(operand.Imm(32), p)
-	}
-	ADDQ(operand.Imm(16), scales)
-	TESTQ(t.bias, t.bias)
-	JZ(operand.LabelRef("side"))
-	ADDQ(operand.Imm(32), t.bias)
+	t.next()
+	t.end(right)
+	XORQ(operand.Imm(16), right)
+	JZ(operand.LabelRef("below"))
+	t.back()
+	ADDQ(operand.Imm(32), t.src)
+	ADDQ(operand.Imm(32), t.dst)
+	JMP(operand.LabelRef("side"))
+	Label("below")
+	SUBQ(operand.Imm(32), t.src)
+	SUBQ(operand.Imm(32), t.dst)
+	t.below()
 	JMP(operand.LabelRef("side"))
 	Label("done")
 	VZEROUPPER()
