@@ -6270,16 +6270,15 @@ block:
 // func packedQ4_0AVX2(total *float32, x *byte, src *byte, n int, bias *float32)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·packedQ4_0AVX2(SB), NOSPLIT, $0-40
-	MOVQ     total+0(FP), AX
-	MOVQ     x+8(FP), CX
-	MOVQ     src+16(FP), DX
-	MOVQ     n+24(FP), BX
-	VMOVUPS  (AX), Y0
-	VMOVUPS  32(AX), Y1
-	VPCMPEQB Y2, Y2, Y2
-	VPSRLW   $0x0c, Y2, Y2
-	VPSLLW   $0x08, Y2, Y3
-	VPOR     Y3, Y2, Y2
+	MOVQ         total+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	MOVL         $0x0f0f0f0f, SI
+	VMOVD        SI, X2
+	VPBROADCASTD X2, Y2
 
 block:
 	PREFETCHT0   2048(DX)
@@ -7717,11 +7716,11 @@ TEXT ·packedQ4_0AVX2Tile1(SB), NOSPLIT, $0-72
 	MOVQ         src+16(FP), CX
 	MOVQ         x+8(FP), BX
 	MOVQ         ldx+40(FP), SI
-	VPCMPEQW     Y1, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
 	MOVL         $0x0f0f0f0f, DX
 	VMOVD        DX, X2
 	VPBROADCASTD X2, Y2
+	VPCMPEQW     Y1, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
 	XORQ         DI, DI
 
 side:
@@ -7842,11 +7841,11 @@ TEXT ·packedQ4_0AVX2Tile2(SB), NOSPLIT, $0-72
 	MOVQ         src+16(FP), CX
 	MOVQ         x+8(FP), BX
 	MOVQ         ldx+40(FP), SI
-	VPCMPEQW     Y2, Y2, Y2
-	VPSRLW       $0x0f, Y2, Y2
 	MOVL         $0x0f0f0f0f, DX
 	VMOVD        DX, X3
 	VPBROADCASTD X3, Y3
+	VPCMPEQW     Y2, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
 	XORQ         DI, DI
 
 side:
@@ -8004,11 +8003,11 @@ TEXT ·packedQ4_0AVX2Tile3(SB), NOSPLIT, $0-72
 	MOVQ         src+16(FP), CX
 	MOVQ         x+8(FP), BX
 	MOVQ         ldx+40(FP), SI
-	VPCMPEQW     Y3, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
 	MOVL         $0x0f0f0f0f, DX
 	VMOVD        DX, X4
 	VPBROADCASTD X4, Y4
+	VPCMPEQW     Y3, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
 	XORQ         DI, DI
 
 side:
@@ -8205,11 +8204,11 @@ TEXT ·packedQ4_0AVX2Tile4(SB), NOSPLIT, $0-72
 	MOVQ         ldx+40(FP), SI
 	LEAQ         (BX)(SI*2), DI
 	ADDQ         SI, DI
-	VPCMPEQW     Y4, Y4, Y4
-	VPSRLW       $0x0f, Y4, Y4
 	MOVL         $0x0f0f0f0f, DX
 	VMOVD        DX, X5
 	VPBROADCASTD X5, Y5
+	VPCMPEQW     Y4, Y4, Y4
+	VPSRLW       $0x0f, Y4, Y4
 	XORQ         R8, R8
 
 side:
@@ -8552,16 +8551,15 @@ block:
 // func packedQ4_1AVX2(total *float32, x *byte, src *byte, n int, bias *float32)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·packedQ4_1AVX2(SB), NOSPLIT, $0-40
-	MOVQ     total+0(FP), AX
-	MOVQ     x+8(FP), CX
-	MOVQ     src+16(FP), DX
-	MOVQ     n+24(FP), BX
-	VMOVUPS  (AX), Y0
-	VMOVUPS  32(AX), Y1
-	VPCMPEQB Y2, Y2, Y2
-	VPSRLW   $0x0c, Y2, Y2
-	VPSLLW   $0x08, Y2, Y3
-	VPOR     Y3, Y2, Y2
+	MOVQ         total+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	MOVL         $0x0f0f0f0f, SI
+	VMOVD        SI, X2
+	VPBROADCASTD X2, Y2
 
 block:
 	PREFETCHT0   2048(DX)
@@ -10090,11 +10088,11 @@ TEXT ·packedQ4_1AVX2Tile1(SB), NOSPLIT, $0-72
 	MOVQ         src+16(FP), CX
 	MOVQ         x+8(FP), BX
 	MOVQ         ldx+40(FP), SI
-	VPCMPEQW     Y1, Y1, Y1
-	VPSRLW       $0x0f, Y1, Y1
 	MOVL         $0x0f0f0f0f, DX
 	VMOVD        DX, X2
 	VPBROADCASTD X2, Y2
+	VPCMPEQW     Y1, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
 	XORQ         DI, DI
 
 side:
@@ -10219,11 +10217,11 @@ TEXT ·packedQ4_1AVX2Tile2(SB), NOSPLIT, $0-72
 	MOVQ         src+16(FP), CX
 	MOVQ         x+8(FP), BX
 	MOVQ         ldx+40(FP), SI
-	VPCMPEQW     Y2, Y2, Y2
-	VPSRLW       $0x0f, Y2, Y2
 	MOVL         $0x0f0f0f0f, DX
 	VMOVD        DX, X3
 	VPBROADCASTD X3, Y3
+	VPCMPEQW     Y2, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
 	XORQ         DI, DI
 
 side:
@@ -10388,11 +10386,11 @@ TEXT ·packedQ4_1AVX2Tile3(SB), NOSPLIT, $0-72
 	MOVQ         src+16(FP), CX
 	MOVQ         x+8(FP), BX
 	MOVQ         ldx+40(FP), SI
-	VPCMPEQW     Y3, Y3, Y3
-	VPSRLW       $0x0f, Y3, Y3
 	MOVL         $0x0f0f0f0f, DX
 	VMOVD        DX, X4
 	VPBROADCASTD X4, Y4
+	VPCMPEQW     Y3, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
 	XORQ         DI, DI
 
 side:
@@ -10599,11 +10597,11 @@ TEXT ·packedQ4_1AVX2Tile4(SB), NOSPLIT, $0-72
 	MOVQ         ldx+40(FP), SI
 	LEAQ         (BX)(SI*2), DI
 	ADDQ         SI, DI
-	VPCMPEQW     Y4, Y4, Y4
-	VPSRLW       $0x0f, Y4, Y4
 	MOVL         $0x0f0f0f0f, DX
 	VMOVD        DX, X5
 	VPBROADCASTD X5, Y5
+	VPCMPEQW     Y4, Y4, Y4
+	VPSRLW       $0x0f, Y4, Y4
 	XORQ         R8, R8
 
 side:
@@ -10848,20 +10846,24 @@ done:
 // func packQ8_0AVX2(dst *byte, src *byte, stride int, n int)
 // Requires: AVX, AVX2
 TEXT ·packQ8_0AVX2(SB), NOSPLIT, $0-32
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), CX
-	MOVQ stride+16(FP), DX
-	MOVQ n+24(FP), BX
-	LEAQ (CX)(DX*2), SI
-	ADDQ DX, SI
-	LEAQ (SI)(DX*2), DI
-	ADDQ DX, DI
-	LEAQ (DI)(DX*2), R8
-	ADDQ DX, R8
-	LEAQ (R8)(DX*2), R9
-	ADDQ DX, R9
-	LEAQ (R9)(DX*2), R10
-	ADDQ DX, R10
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         stride+16(FP), DX
+	MOVQ         n+24(FP), BX
+	LEAQ         (CX)(DX*2), SI
+	ADDQ         DX, SI
+	LEAQ         (SI)(DX*2), DI
+	ADDQ         DX, DI
+	LEAQ         (DI)(DX*2), R8
+	ADDQ         DX, R8
+	LEAQ         (R8)(DX*2), R9
+	ADDQ         DX, R9
+	LEAQ         (R9)(DX*2), R10
+	ADDQ         DX, R10
+	MOVL         $0x80808080, R11
+	VMOVD        R11, X4
+	VPBROADCASTD X4, Y4
+	VMOVDQA      Y4, Y15
 
 block:
 	VMOVDQU     2(CX), X0
@@ -10880,9 +10882,13 @@ block:
 	VPUNPCKHQDQ Y6, Y4, Y9
 	VPUNPCKLQDQ Y7, Y5, Y10
 	VPUNPCKHQDQ Y7, Y5, Y11
+	VPXOR       Y15, Y8, Y8
 	VMOVDQU     Y8, (AX)
+	VPXOR       Y15, Y9, Y9
 	VMOVDQU     Y9, 64(AX)
+	VPXOR       Y15, Y10, Y10
 	VMOVDQU     Y10, 128(AX)
+	VPXOR       Y15, Y11, Y11
 	VMOVDQU     Y11, 192(AX)
 	VMOVDQU     2(DI)(DX*2), X0
 	VINSERTI128 $0x01, 2(R9), Y0, Y0
@@ -10900,9 +10906,13 @@ block:
 	VPUNPCKHQDQ Y6, Y4, Y9
 	VPUNPCKLQDQ Y7, Y5, Y10
 	VPUNPCKHQDQ Y7, Y5, Y11
+	VPXOR       Y15, Y8, Y8
 	VMOVDQU     Y8, 32(AX)
+	VPXOR       Y15, Y9, Y9
 	VMOVDQU     Y9, 96(AX)
+	VPXOR       Y15, Y10, Y10
 	VMOVDQU     Y10, 160(AX)
+	VPXOR       Y15, Y11, Y11
 	VMOVDQU     Y11, 224(AX)
 	VMOVDQU     18(CX), X0
 	VINSERTI128 $0x01, 18(SI)(DX*1), Y0, Y0
@@ -10920,9 +10930,13 @@ block:
 	VPUNPCKHQDQ Y6, Y4, Y9
 	VPUNPCKLQDQ Y7, Y5, Y10
 	VPUNPCKHQDQ Y7, Y5, Y11
+	VPXOR       Y15, Y8, Y8
 	VMOVDQU     Y8, 256(AX)
+	VPXOR       Y15, Y9, Y9
 	VMOVDQU     Y9, 320(AX)
+	VPXOR       Y15, Y10, Y10
 	VMOVDQU     Y10, 384(AX)
+	VPXOR       Y15, Y11, Y11
 	VMOVDQU     Y11, 448(AX)
 	VMOVDQU     18(DI)(DX*2), X0
 	VINSERTI128 $0x01, 18(R9), Y0, Y0
@@ -10940,9 +10954,13 @@ block:
 	VPUNPCKHQDQ Y6, Y4, Y9
 	VPUNPCKLQDQ Y7, Y5, Y10
 	VPUNPCKHQDQ Y7, Y5, Y11
+	VPXOR       Y15, Y8, Y8
 	VMOVDQU     Y8, 288(AX)
+	VPXOR       Y15, Y9, Y9
 	VMOVDQU     Y9, 352(AX)
+	VPXOR       Y15, Y10, Y10
 	VMOVDQU     Y10, 416(AX)
+	VPXOR       Y15, Y11, Y11
 	VMOVDQU     Y11, 480(AX)
 	VPXOR       X0, X0, X0
 	VPINSRW     $0x00, (CX), X0, X0
@@ -10979,12 +10997,18 @@ block:
 // func packedQ8_0AVX2(total *float32, x *byte, src *byte, n int, bias *float32)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·packedQ8_0AVX2(SB), NOSPLIT, $0-40
-	MOVQ    total+0(FP), AX
-	MOVQ    x+8(FP), CX
-	MOVQ    src+16(FP), DX
-	MOVQ    n+24(FP), BX
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
+	MOVQ         total+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	MOVL         $0x0f0f0f0f, SI
+	VMOVD        SI, X2
+	VPBROADCASTD X2, Y2
+	MOVL         $0x80808080, SI
+	VMOVD        SI, X2
+	VPBROADCASTD X2, Y2
 
 block:
 	PREFETCHT0   2048(DX)
@@ -10996,132 +11020,132 @@ block:
 	PREFETCHT0   2432(DX)
 	PREFETCHT0   2496(DX)
 	PREFETCHT0   2560(DX)
-	VPXOR        Y2, Y2, Y2
-	VMOVDQU      (DX), Y3
-	VPBROADCASTD (CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      64(DX), Y3
-	VPBROADCASTD 4(CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      128(DX), Y3
-	VPBROADCASTD 8(CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      192(DX), Y3
-	VPBROADCASTD 12(CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      256(DX), Y3
-	VPBROADCASTD 16(CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      320(DX), Y3
-	VPBROADCASTD 20(CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      384(DX), Y3
-	VPBROADCASTD 24(CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      448(DX), Y3
-	VPBROADCASTD 28(CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VCVTPH2PS    512(DX), Y3
-	VBROADCASTSS 32(CX), Y4
-	VMULPS       Y3, Y4, Y4
-	VMULPS       Y4, Y2, Y2
-	VADDPS       Y2, Y0, Y0
-	VPXOR        Y2, Y2, Y2
-	VMOVDQU      32(DX), Y3
-	VPBROADCASTD (CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      96(DX), Y3
-	VPBROADCASTD 4(CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      160(DX), Y3
-	VPBROADCASTD 8(CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      224(DX), Y3
-	VPBROADCASTD 12(CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      288(DX), Y3
-	VPBROADCASTD 16(CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      352(DX), Y3
-	VPBROADCASTD 20(CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      416(DX), Y3
-	VPBROADCASTD 24(CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VMOVDQU      480(DX), Y3
-	VPBROADCASTD 28(CX), Y4
-	VPSIGNB      Y3, Y4, Y4
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y4, Y3, Y3
-	VPMADDWD     packedOnesQ8_0<>+0(SB), Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VCVTPH2PS    528(DX), Y3
-	VBROADCASTSS 32(CX), Y4
-	VMULPS       Y3, Y4, Y4
-	VMULPS       Y4, Y2, Y2
-	VADDPS       Y2, Y1, Y1
+	VPXOR        Y3, Y3, Y3
+	VPXOR        (DX), Y2, Y4
+	VPBROADCASTD (CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPXOR        64(DX), Y2, Y4
+	VPBROADCASTD 4(CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPXOR        128(DX), Y2, Y4
+	VPBROADCASTD 8(CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPXOR        192(DX), Y2, Y4
+	VPBROADCASTD 12(CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPXOR        256(DX), Y2, Y4
+	VPBROADCASTD 16(CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPXOR        320(DX), Y2, Y4
+	VPBROADCASTD 20(CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPXOR        384(DX), Y2, Y4
+	VPBROADCASTD 24(CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPXOR        448(DX), Y2, Y4
+	VPBROADCASTD 28(CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VCVTPH2PS    512(DX), Y4
+	VBROADCASTSS 32(CX), Y5
+	VMULPS       Y4, Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VPXOR        Y3, Y3, Y3
+	VPXOR        32(DX), Y2, Y4
+	VPBROADCASTD (CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPXOR        96(DX), Y2, Y4
+	VPBROADCASTD 4(CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPXOR        160(DX), Y2, Y4
+	VPBROADCASTD 8(CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPXOR        224(DX), Y2, Y4
+	VPBROADCASTD 12(CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPXOR        288(DX), Y2, Y4
+	VPBROADCASTD 16(CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPXOR        352(DX), Y2, Y4
+	VPBROADCASTD 20(CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPXOR        416(DX), Y2, Y4
+	VPBROADCASTD 24(CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPXOR        480(DX), Y2, Y4
+	VPBROADCASTD 28(CX), Y5
+	VPSIGNB      Y4, Y5, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     packedOnesQ8_0<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VCVTPH2PS    528(DX), Y4
+	VBROADCASTSS 32(CX), Y5
+	VMULPS       Y4, Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VADDPS       Y3, Y1, Y1
 	ADDQ         $0x30, CX
 	ADDQ         $0x00000220, DX
 	DECQ         BX
@@ -11151,13 +11175,11 @@ GLOBL packedOnesQ8_0<>(SB), RODATA|NOPTR, $32
 // func packedQ8_0AVX512(total *float32, x *byte, src *byte, n int, bias *float32)
 // Requires: AVX, AVX512F, AVX512_VNNI, MMX+
 TEXT ·packedQ8_0AVX512(SB), NOSPLIT, $0-40
-	MOVQ         total+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         src+16(FP), DX
-	MOVQ         n+24(FP), BX
-	MOVL         $0x80808080, SI
-	VPBROADCASTD SI, Z0
-	VMOVUPS      (AX), Z1
+	MOVQ    total+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    n+24(FP), BX
+	VMOVUPS (AX), Z0
 
 block:
 	PREFETCHT0    2048(DX)
@@ -11169,38 +11191,30 @@ block:
 	PREFETCHT0    2432(DX)
 	PREFETCHT0    2496(DX)
 	PREFETCHT0    2560(DX)
-	VPBROADCASTD  40(CX), Z2
-	VPXORD        Z3, Z3, Z3
-	VMOVDQU64     (DX), Z4
-	VPXORD        Z0, Z4, Z4
-	VPDPBUSD.BCST (CX), Z4, Z2
-	VMOVDQU64     64(DX), Z4
-	VPXORD        Z0, Z4, Z4
-	VPDPBUSD.BCST 4(CX), Z4, Z2
-	VMOVDQU64     128(DX), Z4
-	VPXORD        Z0, Z4, Z4
-	VPDPBUSD.BCST 8(CX), Z4, Z2
-	VMOVDQU64     192(DX), Z4
-	VPXORD        Z0, Z4, Z4
-	VPDPBUSD.BCST 12(CX), Z4, Z2
-	VMOVDQU64     256(DX), Z4
-	VPXORD        Z0, Z4, Z4
-	VPDPBUSD.BCST 16(CX), Z4, Z3
-	VMOVDQU64     320(DX), Z4
-	VPXORD        Z0, Z4, Z4
-	VPDPBUSD.BCST 20(CX), Z4, Z3
-	VMOVDQU64     384(DX), Z4
-	VPXORD        Z0, Z4, Z4
-	VPDPBUSD.BCST 24(CX), Z4, Z3
-	VMOVDQU64     448(DX), Z4
-	VPXORD        Z0, Z4, Z4
-	VPDPBUSD.BCST 28(CX), Z4, Z3
-	VPADDD        Z3, Z2, Z2
-	VCVTDQ2PS     Z2, Z2
-	VCVTPH2PS     512(DX), Z4
-	VMULPS.BCST   32(CX), Z4, Z4
-	VMULPS        Z4, Z2, Z2
-	VADDPS        Z2, Z1, Z1
+	VPBROADCASTD  40(CX), Z1
+	VPXORD        Z2, Z2, Z2
+	VMOVDQU64     (DX), Z3
+	VPDPBUSD.BCST (CX), Z3, Z1
+	VMOVDQU64     64(DX), Z3
+	VPDPBUSD.BCST 4(CX), Z3, Z1
+	VMOVDQU64     128(DX), Z3
+	VPDPBUSD.BCST 8(CX), Z3, Z1
+	VMOVDQU64     192(DX), Z3
+	VPDPBUSD.BCST 12(CX), Z3, Z1
+	VMOVDQU64     256(DX), Z3
+	VPDPBUSD.BCST 16(CX), Z3, Z2
+	VMOVDQU64     320(DX), Z3
+	VPDPBUSD.BCST 20(CX), Z3, Z2
+	VMOVDQU64     384(DX), Z3
+	VPDPBUSD.BCST 24(CX), Z3, Z2
+	VMOVDQU64     448(DX), Z3
+	VPDPBUSD.BCST 28(CX), Z3, Z2
+	VPADDD        Z2, Z1, Z1
+	VCVTDQ2PS     Z1, Z1
+	VCVTPH2PS     512(DX), Z3
+	VMULPS.BCST   32(CX), Z3, Z3
+	VMULPS        Z3, Z1, Z1
+	VADDPS        Z1, Z0, Z0
 	ADDQ          $0x30, CX
 	ADDQ          $0x00000220, DX
 	DECQ          BX
@@ -11208,22 +11222,20 @@ block:
 	MOVQ          bias+32(FP), CX
 	TESTQ         CX, CX
 	JZ            store
-	VADDPS        (CX), Z1, Z1
+	VADDPS        (CX), Z0, Z0
 
 store:
-	VMOVUPS Z1, (AX)
+	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET
 
 // func packedQ8_0AVX512Tile1(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 // Requires: AVX, AVX512F, AVX512_VNNI
 TEXT ·packedQ8_0AVX512Tile1(SB), NOSPLIT, $0-72
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+16(FP), CX
-	MOVQ         x+8(FP), BX
-	MOVQ         ldx+40(FP), SI
-	MOVL         $0x80808080, DX
-	VPBROADCASTD DX, Z1
+	MOVQ dst+0(FP), AX
+	MOVQ src+16(FP), CX
+	MOVQ x+8(FP), BX
+	MOVQ ldx+40(FP), SI
 
 tile:
 	MOVQ    n+32(FP), DX
@@ -11236,30 +11248,30 @@ tile:
 	VMOVUPS (DI), Z0
 
 block:
-	VPXORD        (CX), Z1, Z2
-	VPXORD        64(CX), Z1, Z3
-	VPXORD        128(CX), Z1, Z4
-	VPXORD        192(CX), Z1, Z5
-	VPXORD        256(CX), Z1, Z6
-	VPXORD        320(CX), Z1, Z7
-	VPXORD        384(CX), Z1, Z8
-	VPXORD        448(CX), Z1, Z9
-	VCVTPH2PS     512(CX), Z10
-	VPBROADCASTD  40(BX), Z11
-	VPXORD        Z12, Z12, Z12
-	VPDPBUSD.BCST (BX), Z2, Z11
-	VPDPBUSD.BCST 4(BX), Z3, Z12
-	VPDPBUSD.BCST 8(BX), Z4, Z11
-	VPDPBUSD.BCST 12(BX), Z5, Z12
-	VPDPBUSD.BCST 16(BX), Z6, Z11
-	VPDPBUSD.BCST 20(BX), Z7, Z12
-	VPDPBUSD.BCST 24(BX), Z8, Z11
-	VPDPBUSD.BCST 28(BX), Z9, Z12
-	VPADDD        Z12, Z11, Z11
-	VCVTDQ2PS     Z11, Z11
-	VMULPS.BCST   32(BX), Z10, Z2
-	VMULPS        Z2, Z11, Z11
-	VADDPS        Z11, Z0, Z0
+	VMOVDQU64     (CX), Z1
+	VMOVDQU64     64(CX), Z2
+	VMOVDQU64     128(CX), Z3
+	VMOVDQU64     192(CX), Z4
+	VMOVDQU64     256(CX), Z5
+	VMOVDQU64     320(CX), Z6
+	VMOVDQU64     384(CX), Z7
+	VMOVDQU64     448(CX), Z8
+	VCVTPH2PS     512(CX), Z9
+	VPBROADCASTD  40(BX), Z10
+	VPXORD        Z11, Z11, Z11
+	VPDPBUSD.BCST (BX), Z1, Z10
+	VPDPBUSD.BCST 4(BX), Z2, Z11
+	VPDPBUSD.BCST 8(BX), Z3, Z10
+	VPDPBUSD.BCST 12(BX), Z4, Z11
+	VPDPBUSD.BCST 16(BX), Z5, Z10
+	VPDPBUSD.BCST 20(BX), Z6, Z11
+	VPDPBUSD.BCST 24(BX), Z7, Z10
+	VPDPBUSD.BCST 28(BX), Z8, Z11
+	VPADDD        Z11, Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VMULPS.BCST   32(BX), Z9, Z1
+	VMULPS        Z1, Z10, Z10
+	VADDPS        Z10, Z0, Z0
 	ADDQ          $0x30, BX
 	ADDQ          $0x00000220, CX
 	DECQ          DX
@@ -11294,12 +11306,10 @@ done:
 // func packedQ8_0AVX512Tile2(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 // Requires: AVX, AVX512F, AVX512_VNNI
 TEXT ·packedQ8_0AVX512Tile2(SB), NOSPLIT, $0-72
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+16(FP), CX
-	MOVQ         x+8(FP), BX
-	MOVQ         ldx+40(FP), SI
-	MOVL         $0x80808080, DX
-	VPBROADCASTD DX, Z2
+	MOVQ dst+0(FP), AX
+	MOVQ src+16(FP), CX
+	MOVQ x+8(FP), BX
+	MOVQ ldx+40(FP), SI
 
 tile:
 	MOVQ    n+32(FP), DX
@@ -11315,45 +11325,45 @@ tile:
 	VMOVUPS (DI), Z1
 
 block:
-	VPXORD        (CX), Z2, Z3
-	VPXORD        64(CX), Z2, Z4
-	VPXORD        128(CX), Z2, Z5
-	VPXORD        192(CX), Z2, Z6
-	VPXORD        256(CX), Z2, Z7
-	VPXORD        320(CX), Z2, Z8
-	VPXORD        384(CX), Z2, Z9
-	VPXORD        448(CX), Z2, Z10
-	VCVTPH2PS     512(CX), Z11
-	VPBROADCASTD  40(BX), Z12
+	VMOVDQU64     (CX), Z2
+	VMOVDQU64     64(CX), Z3
+	VMOVDQU64     128(CX), Z4
+	VMOVDQU64     192(CX), Z5
+	VMOVDQU64     256(CX), Z6
+	VMOVDQU64     320(CX), Z7
+	VMOVDQU64     384(CX), Z8
+	VMOVDQU64     448(CX), Z9
+	VCVTPH2PS     512(CX), Z10
+	VPBROADCASTD  40(BX), Z11
+	VPXORD        Z13, Z13, Z13
+	VPDPBUSD.BCST (BX), Z2, Z11
+	VPDPBUSD.BCST 4(BX), Z3, Z13
+	VPDPBUSD.BCST 8(BX), Z4, Z11
+	VPDPBUSD.BCST 12(BX), Z5, Z13
+	VPDPBUSD.BCST 16(BX), Z6, Z11
+	VPDPBUSD.BCST 20(BX), Z7, Z13
+	VPDPBUSD.BCST 24(BX), Z8, Z11
+	VPDPBUSD.BCST 28(BX), Z9, Z13
+	VPADDD        Z13, Z11, Z11
+	VCVTDQ2PS     Z11, Z11
+	VMULPS.BCST   32(BX), Z10, Z12
+	VMULPS        Z12, Z11, Z11
+	VADDPS        Z11, Z0, Z0
+	VPBROADCASTD  40(BX)(SI*1), Z11
 	VPXORD        Z14, Z14, Z14
-	VPDPBUSD.BCST (BX), Z3, Z12
-	VPDPBUSD.BCST 4(BX), Z4, Z14
-	VPDPBUSD.BCST 8(BX), Z5, Z12
-	VPDPBUSD.BCST 12(BX), Z6, Z14
-	VPDPBUSD.BCST 16(BX), Z7, Z12
-	VPDPBUSD.BCST 20(BX), Z8, Z14
-	VPDPBUSD.BCST 24(BX), Z9, Z12
-	VPDPBUSD.BCST 28(BX), Z10, Z14
-	VPADDD        Z14, Z12, Z12
-	VCVTDQ2PS     Z12, Z12
-	VMULPS.BCST   32(BX), Z11, Z13
-	VMULPS        Z13, Z12, Z12
-	VADDPS        Z12, Z0, Z0
-	VPBROADCASTD  40(BX)(SI*1), Z12
-	VPXORD        Z15, Z15, Z15
-	VPDPBUSD.BCST (BX)(SI*1), Z3, Z12
-	VPDPBUSD.BCST 4(BX)(SI*1), Z4, Z15
-	VPDPBUSD.BCST 8(BX)(SI*1), Z5, Z12
-	VPDPBUSD.BCST 12(BX)(SI*1), Z6, Z15
-	VPDPBUSD.BCST 16(BX)(SI*1), Z7, Z12
-	VPDPBUSD.BCST 20(BX)(SI*1), Z8, Z15
-	VPDPBUSD.BCST 24(BX)(SI*1), Z9, Z12
-	VPDPBUSD.BCST 28(BX)(SI*1), Z10, Z15
-	VPADDD        Z15, Z12, Z12
-	VCVTDQ2PS     Z12, Z12
-	VMULPS.BCST   32(BX)(SI*1), Z11, Z3
-	VMULPS        Z3, Z12, Z12
-	VADDPS        Z12, Z1, Z1
+	VPDPBUSD.BCST (BX)(SI*1), Z2, Z11
+	VPDPBUSD.BCST 4(BX)(SI*1), Z3, Z14
+	VPDPBUSD.BCST 8(BX)(SI*1), Z4, Z11
+	VPDPBUSD.BCST 12(BX)(SI*1), Z5, Z14
+	VPDPBUSD.BCST 16(BX)(SI*1), Z6, Z11
+	VPDPBUSD.BCST 20(BX)(SI*1), Z7, Z14
+	VPDPBUSD.BCST 24(BX)(SI*1), Z8, Z11
+	VPDPBUSD.BCST 28(BX)(SI*1), Z9, Z14
+	VPADDD        Z14, Z11, Z11
+	VCVTDQ2PS     Z11, Z11
+	VMULPS.BCST   32(BX)(SI*1), Z10, Z2
+	VMULPS        Z2, Z11, Z11
+	VADDPS        Z11, Z1, Z1
 	ADDQ          $0x30, BX
 	ADDQ          $0x00000220, CX
 	DECQ          DX
@@ -11391,12 +11401,10 @@ done:
 // func packedQ8_0AVX512Tile3(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 // Requires: AVX, AVX512F, AVX512_VNNI
 TEXT ·packedQ8_0AVX512Tile3(SB), NOSPLIT, $0-72
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+16(FP), CX
-	MOVQ         x+8(FP), BX
-	MOVQ         ldx+40(FP), SI
-	MOVL         $0x80808080, DX
-	VPBROADCASTD DX, Z3
+	MOVQ dst+0(FP), AX
+	MOVQ src+16(FP), CX
+	MOVQ x+8(FP), BX
+	MOVQ ldx+40(FP), SI
 
 tile:
 	MOVQ    n+32(FP), DX
@@ -11415,60 +11423,60 @@ tile:
 	VMOVUPS (DI), Z2
 
 block:
-	VPXORD        (CX), Z3, Z4
-	VPXORD        64(CX), Z3, Z5
-	VPXORD        128(CX), Z3, Z6
-	VPXORD        192(CX), Z3, Z7
-	VPXORD        256(CX), Z3, Z8
-	VPXORD        320(CX), Z3, Z9
-	VPXORD        384(CX), Z3, Z10
-	VPXORD        448(CX), Z3, Z11
-	VCVTPH2PS     512(CX), Z12
-	VPBROADCASTD  40(BX), Z13
+	VMOVDQU64     (CX), Z3
+	VMOVDQU64     64(CX), Z4
+	VMOVDQU64     128(CX), Z5
+	VMOVDQU64     192(CX), Z6
+	VMOVDQU64     256(CX), Z7
+	VMOVDQU64     320(CX), Z8
+	VMOVDQU64     384(CX), Z9
+	VMOVDQU64     448(CX), Z10
+	VCVTPH2PS     512(CX), Z11
+	VPBROADCASTD  40(BX), Z12
+	VPXORD        Z14, Z14, Z14
+	VPDPBUSD.BCST (BX), Z3, Z12
+	VPDPBUSD.BCST 4(BX), Z4, Z14
+	VPDPBUSD.BCST 8(BX), Z5, Z12
+	VPDPBUSD.BCST 12(BX), Z6, Z14
+	VPDPBUSD.BCST 16(BX), Z7, Z12
+	VPDPBUSD.BCST 20(BX), Z8, Z14
+	VPDPBUSD.BCST 24(BX), Z9, Z12
+	VPDPBUSD.BCST 28(BX), Z10, Z14
+	VPADDD        Z14, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VMULPS.BCST   32(BX), Z11, Z13
+	VMULPS        Z13, Z12, Z12
+	VADDPS        Z12, Z0, Z0
+	VPBROADCASTD  40(BX)(SI*1), Z12
 	VPXORD        Z15, Z15, Z15
-	VPDPBUSD.BCST (BX), Z4, Z13
-	VPDPBUSD.BCST 4(BX), Z5, Z15
-	VPDPBUSD.BCST 8(BX), Z6, Z13
-	VPDPBUSD.BCST 12(BX), Z7, Z15
-	VPDPBUSD.BCST 16(BX), Z8, Z13
-	VPDPBUSD.BCST 20(BX), Z9, Z15
-	VPDPBUSD.BCST 24(BX), Z10, Z13
-	VPDPBUSD.BCST 28(BX), Z11, Z15
-	VPADDD        Z15, Z13, Z13
-	VCVTDQ2PS     Z13, Z13
-	VMULPS.BCST   32(BX), Z12, Z14
-	VMULPS        Z14, Z13, Z13
-	VADDPS        Z13, Z0, Z0
-	VPBROADCASTD  40(BX)(SI*1), Z13
+	VPDPBUSD.BCST (BX)(SI*1), Z3, Z12
+	VPDPBUSD.BCST 4(BX)(SI*1), Z4, Z15
+	VPDPBUSD.BCST 8(BX)(SI*1), Z5, Z12
+	VPDPBUSD.BCST 12(BX)(SI*1), Z6, Z15
+	VPDPBUSD.BCST 16(BX)(SI*1), Z7, Z12
+	VPDPBUSD.BCST 20(BX)(SI*1), Z8, Z15
+	VPDPBUSD.BCST 24(BX)(SI*1), Z9, Z12
+	VPDPBUSD.BCST 28(BX)(SI*1), Z10, Z15
+	VPADDD        Z15, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VMULPS.BCST   32(BX)(SI*1), Z11, Z13
+	VMULPS        Z13, Z12, Z12
+	VADDPS        Z12, Z1, Z1
+	VPBROADCASTD  40(BX)(SI*2), Z12
 	VPXORD        Z16, Z16, Z16
-	VPDPBUSD.BCST (BX)(SI*1), Z4, Z13
-	VPDPBUSD.BCST 4(BX)(SI*1), Z5, Z16
-	VPDPBUSD.BCST 8(BX)(SI*1), Z6, Z13
-	VPDPBUSD.BCST 12(BX)(SI*1), Z7, Z16
-	VPDPBUSD.BCST 16(BX)(SI*1), Z8, Z13
-	VPDPBUSD.BCST 20(BX)(SI*1), Z9, Z16
-	VPDPBUSD.BCST 24(BX)(SI*1), Z10, Z13
-	VPDPBUSD.BCST 28(BX)(SI*1), Z11, Z16
-	VPADDD        Z16, Z13, Z13
-	VCVTDQ2PS     Z13, Z13
-	VMULPS.BCST   32(BX)(SI*1), Z12, Z14
-	VMULPS        Z14, Z13, Z13
-	VADDPS        Z13, Z1, Z1
-	VPBROADCASTD  40(BX)(SI*2), Z13
-	VPXORD        Z17, Z17, Z17
-	VPDPBUSD.BCST (BX)(SI*2), Z4, Z13
-	VPDPBUSD.BCST 4(BX)(SI*2), Z5, Z17
-	VPDPBUSD.BCST 8(BX)(SI*2), Z6, Z13
-	VPDPBUSD.BCST 12(BX)(SI*2), Z7, Z17
-	VPDPBUSD.BCST 16(BX)(SI*2), Z8, Z13
-	VPDPBUSD.BCST 20(BX)(SI*2), Z9, Z17
-	VPDPBUSD.BCST 24(BX)(SI*2), Z10, Z13
-	VPDPBUSD.BCST 28(BX)(SI*2), Z11, Z17
-	VPADDD        Z17, Z13, Z13
-	VCVTDQ2PS     Z13, Z13
-	VMULPS.BCST   32(BX)(SI*2), Z12, Z4
-	VMULPS        Z4, Z13, Z13
-	VADDPS        Z13, Z2, Z2
+	VPDPBUSD.BCST (BX)(SI*2), Z3, Z12
+	VPDPBUSD.BCST 4(BX)(SI*2), Z4, Z16
+	VPDPBUSD.BCST 8(BX)(SI*2), Z5, Z12
+	VPDPBUSD.BCST 12(BX)(SI*2), Z6, Z16
+	VPDPBUSD.BCST 16(BX)(SI*2), Z7, Z12
+	VPDPBUSD.BCST 20(BX)(SI*2), Z8, Z16
+	VPDPBUSD.BCST 24(BX)(SI*2), Z9, Z12
+	VPDPBUSD.BCST 28(BX)(SI*2), Z10, Z16
+	VPADDD        Z16, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VMULPS.BCST   32(BX)(SI*2), Z11, Z3
+	VMULPS        Z3, Z12, Z12
+	VADDPS        Z12, Z2, Z2
 	ADDQ          $0x30, BX
 	ADDQ          $0x00000220, CX
 	DECQ          DX
@@ -11509,14 +11517,12 @@ done:
 // func packedQ8_0AVX512Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 // Requires: AVX, AVX512F, AVX512_VNNI
 TEXT ·packedQ8_0AVX512Tile4(SB), NOSPLIT, $0-72
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+16(FP), CX
-	MOVQ         x+8(FP), BX
-	MOVQ         ldx+40(FP), SI
-	LEAQ         (BX)(SI*2), DI
-	ADDQ         SI, DI
-	MOVL         $0x80808080, DX
-	VPBROADCASTD DX, Z4
+	MOVQ dst+0(FP), AX
+	MOVQ src+16(FP), CX
+	MOVQ x+8(FP), BX
+	MOVQ ldx+40(FP), SI
+	LEAQ (BX)(SI*2), DI
+	ADDQ SI, DI
 
 tile:
 	MOVQ    n+32(FP), DX
@@ -11538,14 +11544,151 @@ tile:
 	VMOVUPS (R8), Z3
 
 block:
-	VPXORD        (CX), Z4, Z5
-	VPXORD        64(CX), Z4, Z6
-	VPXORD        128(CX), Z4, Z7
-	VPXORD        192(CX), Z4, Z8
-	VPXORD        256(CX), Z4, Z9
-	VPXORD        320(CX), Z4, Z10
-	VPXORD        384(CX), Z4, Z11
-	VPXORD        448(CX), Z4, Z12
+	VMOVDQU64     (CX), Z4
+	VMOVDQU64     64(CX), Z5
+	VMOVDQU64     128(CX), Z6
+	VMOVDQU64     192(CX), Z7
+	VMOVDQU64     256(CX), Z8
+	VMOVDQU64     320(CX), Z9
+	VMOVDQU64     384(CX), Z10
+	VMOVDQU64     448(CX), Z11
+	VCVTPH2PS     512(CX), Z12
+	VPBROADCASTD  40(BX), Z13
+	VPDPBUSD.BCST (BX), Z4, Z13
+	VPDPBUSD.BCST 4(BX), Z5, Z13
+	VPDPBUSD.BCST 8(BX), Z6, Z13
+	VPDPBUSD.BCST 12(BX), Z7, Z13
+	VPDPBUSD.BCST 16(BX), Z8, Z13
+	VPDPBUSD.BCST 20(BX), Z9, Z13
+	VPDPBUSD.BCST 24(BX), Z10, Z13
+	VPDPBUSD.BCST 28(BX), Z11, Z13
+	VCVTDQ2PS     Z13, Z13
+	VMULPS.BCST   32(BX), Z12, Z14
+	VMULPS        Z14, Z13, Z13
+	VADDPS        Z13, Z0, Z0
+	VPBROADCASTD  40(BX)(SI*1), Z13
+	VPDPBUSD.BCST (BX)(SI*1), Z4, Z13
+	VPDPBUSD.BCST 4(BX)(SI*1), Z5, Z13
+	VPDPBUSD.BCST 8(BX)(SI*1), Z6, Z13
+	VPDPBUSD.BCST 12(BX)(SI*1), Z7, Z13
+	VPDPBUSD.BCST 16(BX)(SI*1), Z8, Z13
+	VPDPBUSD.BCST 20(BX)(SI*1), Z9, Z13
+	VPDPBUSD.BCST 24(BX)(SI*1), Z10, Z13
+	VPDPBUSD.BCST 28(BX)(SI*1), Z11, Z13
+	VCVTDQ2PS     Z13, Z13
+	VMULPS.BCST   32(BX)(SI*1), Z12, Z14
+	VMULPS        Z14, Z13, Z13
+	VADDPS        Z13, Z1, Z1
+	VPBROADCASTD  40(BX)(SI*2), Z13
+	VPDPBUSD.BCST (BX)(SI*2), Z4, Z13
+	VPDPBUSD.BCST 4(BX)(SI*2), Z5, Z13
+	VPDPBUSD.BCST 8(BX)(SI*2), Z6, Z13
+	VPDPBUSD.BCST 12(BX)(SI*2), Z7, Z13
+	VPDPBUSD.BCST 16(BX)(SI*2), Z8, Z13
+	VPDPBUSD.BCST 20(BX)(SI*2), Z9, Z13
+	VPDPBUSD.BCST 24(BX)(SI*2), Z10, Z13
+	VPDPBUSD.BCST 28(BX)(SI*2), Z11, Z13
+	VCVTDQ2PS     Z13, Z13
+	VMULPS.BCST   32(BX)(SI*2), Z12, Z14
+	VMULPS        Z14, Z13, Z13
+	VADDPS        Z13, Z2, Z2
+	VPBROADCASTD  40(DI), Z13
+	VPDPBUSD.BCST (DI), Z4, Z13
+	VPDPBUSD.BCST 4(DI), Z5, Z13
+	VPDPBUSD.BCST 8(DI), Z6, Z13
+	VPDPBUSD.BCST 12(DI), Z7, Z13
+	VPDPBUSD.BCST 16(DI), Z8, Z13
+	VPDPBUSD.BCST 20(DI), Z9, Z13
+	VPDPBUSD.BCST 24(DI), Z10, Z13
+	VPDPBUSD.BCST 28(DI), Z11, Z13
+	VCVTDQ2PS     Z13, Z13
+	VMULPS.BCST   32(DI), Z12, Z4
+	VMULPS        Z4, Z13, Z13
+	VADDPS        Z13, Z3, Z3
+	ADDQ          $0x30, BX
+	ADDQ          $0x30, DI
+	ADDQ          $0x00000220, CX
+	DECQ          DX
+	JNZ           block
+	MOVQ          bias+24(FP), DX
+	TESTQ         DX, DX
+	JZ            store
+	VADDPS        (DX), Z0, Z0
+	VADDPS        (DX), Z1, Z1
+	VADDPS        (DX), Z2, Z2
+	VADDPS        (DX), Z3, Z3
+
+store:
+	MOVQ    ldd+48(FP), R8
+	MOVQ    AX, DX
+	VMOVUPS Z0, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z1, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z2, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z3, (DX)
+	DECQ    tiles+64(FP)
+	JZ      done
+	MOVQ    n+32(FP), R8
+	IMUL3Q  $0x30, R8, DX
+	SUBQ    DX, BX
+	SUBQ    DX, DI
+	IMUL3Q  $0x00000220, R8, DX
+	SUBQ    DX, CX
+	IMUL3Q  $0x04, SI, DX
+	ADDQ    DX, BX
+	ADDQ    DX, DI
+	MOVQ    ldd+48(FP), DX
+	IMUL3Q  $0x04, DX, DX
+	ADDQ    DX, AX
+	JMP     tile
+
+done:
+	VZEROUPPER
+	RET
+
+// func packedQ8_0AVX512Tile5(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
+// Requires: AVX, AVX512F, AVX512_VNNI
+TEXT ·packedQ8_0AVX512Tile5(SB), NOSPLIT, $0-72
+	MOVQ dst+0(FP), AX
+	MOVQ src+16(FP), CX
+	MOVQ x+8(FP), BX
+	MOVQ ldx+40(FP), SI
+	LEAQ (BX)(SI*2), DI
+	ADDQ SI, DI
+
+tile:
+	MOVQ    n+32(FP), DX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	MOVQ    add+56(FP), R8
+	TESTQ   R8, R8
+	JZ      block
+	MOVQ    ldd+48(FP), R9
+	MOVQ    AX, R8
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+
+block:
+	VMOVDQU64     (CX), Z5
+	VMOVDQU64     64(CX), Z6
+	VMOVDQU64     128(CX), Z7
+	VMOVDQU64     192(CX), Z8
+	VMOVDQU64     256(CX), Z9
+	VMOVDQU64     320(CX), Z10
+	VMOVDQU64     384(CX), Z11
+	VMOVDQU64     448(CX), Z12
 	VCVTPH2PS     512(CX), Z13
 	VPBROADCASTD  40(BX), Z14
 	VPDPBUSD.BCST (BX), Z5, Z14
@@ -11596,9 +11739,22 @@ block:
 	VPDPBUSD.BCST 24(DI), Z11, Z14
 	VPDPBUSD.BCST 28(DI), Z12, Z14
 	VCVTDQ2PS     Z14, Z14
-	VMULPS.BCST   32(DI), Z13, Z5
-	VMULPS        Z5, Z14, Z14
+	VMULPS.BCST   32(DI), Z13, Z15
+	VMULPS        Z15, Z14, Z14
 	VADDPS        Z14, Z3, Z3
+	VPBROADCASTD  40(DI)(SI*1), Z14
+	VPDPBUSD.BCST (DI)(SI*1), Z5, Z14
+	VPDPBUSD.BCST 4(DI)(SI*1), Z6, Z14
+	VPDPBUSD.BCST 8(DI)(SI*1), Z7, Z14
+	VPDPBUSD.BCST 12(DI)(SI*1), Z8, Z14
+	VPDPBUSD.BCST 16(DI)(SI*1), Z9, Z14
+	VPDPBUSD.BCST 20(DI)(SI*1), Z10, Z14
+	VPDPBUSD.BCST 24(DI)(SI*1), Z11, Z14
+	VPDPBUSD.BCST 28(DI)(SI*1), Z12, Z14
+	VCVTDQ2PS     Z14, Z14
+	VMULPS.BCST   32(DI)(SI*1), Z13, Z5
+	VMULPS        Z5, Z14, Z14
+	VADDPS        Z14, Z4, Z4
 	ADDQ          $0x30, BX
 	ADDQ          $0x30, DI
 	ADDQ          $0x00000220, CX
@@ -11611,6 +11767,7 @@ block:
 	VADDPS        (DX), Z1, Z1
 	VADDPS        (DX), Z2, Z2
 	VADDPS        (DX), Z3, Z3
+	VADDPS        (DX), Z4, Z4
 
 store:
 	MOVQ    ldd+48(FP), R8
@@ -11622,6 +11779,8 @@ store:
 	VMOVUPS Z2, (DX)
 	ADDQ    R8, DX
 	VMOVUPS Z3, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z4, (DX)
 	DECQ    tiles+64(FP)
 	JZ      done
 	MOVQ    n+32(FP), R8
@@ -11630,11 +11789,11 @@ store:
 	SUBQ    DX, DI
 	IMUL3Q  $0x00000220, R8, DX
 	SUBQ    DX, CX
-	IMUL3Q  $0x04, SI, DX
+	IMUL3Q  $0x05, SI, DX
 	ADDQ    DX, BX
 	ADDQ    DX, DI
 	MOVQ    ldd+48(FP), DX
-	IMUL3Q  $0x04, DX, DX
+	IMUL3Q  $0x05, DX, DX
 	ADDQ    DX, AX
 	JMP     tile
 
@@ -11642,17 +11801,15 @@ done:
 	VZEROUPPER
 	RET
 
-// func packedQ8_0AVX512Tile5(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
+// func packedQ8_0AVX512Tile6(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 // Requires: AVX, AVX512F, AVX512_VNNI
-TEXT ·packedQ8_0AVX512Tile5(SB), NOSPLIT, $0-72
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+16(FP), CX
-	MOVQ         x+8(FP), BX
-	MOVQ         ldx+40(FP), SI
-	LEAQ         (BX)(SI*2), DI
-	ADDQ         SI, DI
-	MOVL         $0x80808080, DX
-	VPBROADCASTD DX, Z5
+TEXT ·packedQ8_0AVX512Tile6(SB), NOSPLIT, $0-72
+	MOVQ dst+0(FP), AX
+	MOVQ src+16(FP), CX
+	MOVQ x+8(FP), BX
+	MOVQ ldx+40(FP), SI
+	LEAQ (BX)(SI*2), DI
+	ADDQ SI, DI
 
 tile:
 	MOVQ    n+32(FP), DX
@@ -11661,6 +11818,7 @@ tile:
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
 	MOVQ    add+56(FP), R8
 	TESTQ   R8, R8
 	JZ      block
@@ -11675,16 +11833,18 @@ tile:
 	VMOVUPS (R8), Z3
 	ADDQ    R9, R8
 	VMOVUPS (R8), Z4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z5
 
 block:
-	VPXORD        (CX), Z5, Z6
-	VPXORD        64(CX), Z5, Z7
-	VPXORD        128(CX), Z5, Z8
-	VPXORD        192(CX), Z5, Z9
-	VPXORD        256(CX), Z5, Z10
-	VPXORD        320(CX), Z5, Z11
-	VPXORD        384(CX), Z5, Z12
-	VPXORD        448(CX), Z5, Z13
+	VMOVDQU64     (CX), Z6
+	VMOVDQU64     64(CX), Z7
+	VMOVDQU64     128(CX), Z8
+	VMOVDQU64     192(CX), Z9
+	VMOVDQU64     256(CX), Z10
+	VMOVDQU64     320(CX), Z11
+	VMOVDQU64     384(CX), Z12
+	VMOVDQU64     448(CX), Z13
 	VCVTPH2PS     512(CX), Z14
 	VPBROADCASTD  40(BX), Z15
 	VPDPBUSD.BCST (BX), Z6, Z15
@@ -11748,9 +11908,22 @@ block:
 	VPDPBUSD.BCST 24(DI)(SI*1), Z12, Z15
 	VPDPBUSD.BCST 28(DI)(SI*1), Z13, Z15
 	VCVTDQ2PS     Z15, Z15
-	VMULPS.BCST   32(DI)(SI*1), Z14, Z6
-	VMULPS        Z6, Z15, Z15
+	VMULPS.BCST   32(DI)(SI*1), Z14, Z16
+	VMULPS        Z16, Z15, Z15
 	VADDPS        Z15, Z4, Z4
+	VPBROADCASTD  40(DI)(SI*2), Z15
+	VPDPBUSD.BCST (DI)(SI*2), Z6, Z15
+	VPDPBUSD.BCST 4(DI)(SI*2), Z7, Z15
+	VPDPBUSD.BCST 8(DI)(SI*2), Z8, Z15
+	VPDPBUSD.BCST 12(DI)(SI*2), Z9, Z15
+	VPDPBUSD.BCST 16(DI)(SI*2), Z10, Z15
+	VPDPBUSD.BCST 20(DI)(SI*2), Z11, Z15
+	VPDPBUSD.BCST 24(DI)(SI*2), Z12, Z15
+	VPDPBUSD.BCST 28(DI)(SI*2), Z13, Z15
+	VCVTDQ2PS     Z15, Z15
+	VMULPS.BCST   32(DI)(SI*2), Z14, Z6
+	VMULPS        Z6, Z15, Z15
+	VADDPS        Z15, Z5, Z5
 	ADDQ          $0x30, BX
 	ADDQ          $0x30, DI
 	ADDQ          $0x00000220, CX
@@ -11764,6 +11937,7 @@ block:
 	VADDPS        (DX), Z2, Z2
 	VADDPS        (DX), Z3, Z3
 	VADDPS        (DX), Z4, Z4
+	VADDPS        (DX), Z5, Z5
 
 store:
 	MOVQ    ldd+48(FP), R8
@@ -11777,6 +11951,8 @@ store:
 	VMOVUPS Z3, (DX)
 	ADDQ    R8, DX
 	VMOVUPS Z4, (DX)
+	ADDQ    R8, DX
+	VMOVUPS Z5, (DX)
 	DECQ    tiles+64(FP)
 	JZ      done
 	MOVQ    n+32(FP), R8
@@ -11785,11 +11961,11 @@ store:
 	SUBQ    DX, DI
 	IMUL3Q  $0x00000220, R8, DX
 	SUBQ    DX, CX
-	IMUL3Q  $0x05, SI, DX
+	IMUL3Q  $0x06, SI, DX
 	ADDQ    DX, BX
 	ADDQ    DX, DI
 	MOVQ    ldd+48(FP), DX
-	IMUL3Q  $0x05, DX, DX
+	IMUL3Q  $0x06, DX, DX
 	ADDQ    DX, AX
 	JMP     tile
 
@@ -11797,17 +11973,17 @@ done:
 	VZEROUPPER
 	RET
 
-// func packedQ8_0AVX512Tile6(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
+// func packedQ8_0AVX512Tile7(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 // Requires: AVX, AVX512F, AVX512_VNNI
-TEXT ·packedQ8_0AVX512Tile6(SB), NOSPLIT, $0-72
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+16(FP), CX
-	MOVQ         x+8(FP), BX
-	MOVQ         ldx+40(FP), SI
-	LEAQ         (BX)(SI*2), DI
-	ADDQ         SI, DI
-	MOVL         $0x80808080, DX
-	VPBROADCASTD DX, Z6
+TEXT ·packedQ8_0AVX512Tile7(SB), NOSPLIT, $0-72
+	MOVQ dst+0(FP), AX
+	MOVQ src+16(FP), CX
+	MOVQ x+8(FP), BX
+	MOVQ ldx+40(FP), SI
+	LEAQ (BX)(SI*2), DI
+	ADDQ SI, DI
+	LEAQ (DI)(SI*2), R8
+	ADDQ SI, R8
 
 tile:
 	MOVQ    n+32(FP), DX
@@ -11817,32 +11993,35 @@ tile:
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
-	MOVQ    add+56(FP), R8
-	TESTQ   R8, R8
+	VPXORD  Z6, Z6, Z6
+	MOVQ    add+56(FP), R9
+	TESTQ   R9, R9
 	JZ      block
-	MOVQ    ldd+48(FP), R9
-	MOVQ    AX, R8
-	VMOVUPS (R8), Z0
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z1
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z2
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z3
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z4
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z5
+	MOVQ    ldd+48(FP), R10
+	MOVQ    AX, R9
+	VMOVUPS (R9), Z0
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z1
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z2
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z3
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z4
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z5
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z6
 
 block:
-	VPXORD        (CX), Z6, Z7
-	VPXORD        64(CX), Z6, Z8
-	VPXORD        128(CX), Z6, Z9
-	VPXORD        192(CX), Z6, Z10
-	VPXORD        256(CX), Z6, Z11
-	VPXORD        320(CX), Z6, Z12
-	VPXORD        384(CX), Z6, Z13
-	VPXORD        448(CX), Z6, Z14
+	VMOVDQU64     (CX), Z7
+	VMOVDQU64     64(CX), Z8
+	VMOVDQU64     128(CX), Z9
+	VMOVDQU64     192(CX), Z10
+	VMOVDQU64     256(CX), Z11
+	VMOVDQU64     320(CX), Z12
+	VMOVDQU64     384(CX), Z13
+	VMOVDQU64     448(CX), Z14
 	VCVTPH2PS     512(CX), Z15
 	VPBROADCASTD  40(BX), Z16
 	VPDPBUSD.BCST (BX), Z7, Z16
@@ -11919,11 +12098,25 @@ block:
 	VPDPBUSD.BCST 24(DI)(SI*2), Z13, Z16
 	VPDPBUSD.BCST 28(DI)(SI*2), Z14, Z16
 	VCVTDQ2PS     Z16, Z16
-	VMULPS.BCST   32(DI)(SI*2), Z15, Z7
-	VMULPS        Z7, Z16, Z16
+	VMULPS.BCST   32(DI)(SI*2), Z15, Z17
+	VMULPS        Z17, Z16, Z16
 	VADDPS        Z16, Z5, Z5
+	VPBROADCASTD  40(R8), Z16
+	VPDPBUSD.BCST (R8), Z7, Z16
+	VPDPBUSD.BCST 4(R8), Z8, Z16
+	VPDPBUSD.BCST 8(R8), Z9, Z16
+	VPDPBUSD.BCST 12(R8), Z10, Z16
+	VPDPBUSD.BCST 16(R8), Z11, Z16
+	VPDPBUSD.BCST 20(R8), Z12, Z16
+	VPDPBUSD.BCST 24(R8), Z13, Z16
+	VPDPBUSD.BCST 28(R8), Z14, Z16
+	VCVTDQ2PS     Z16, Z16
+	VMULPS.BCST   32(R8), Z15, Z7
+	VMULPS        Z7, Z16, Z16
+	VADDPS        Z16, Z6, Z6
 	ADDQ          $0x30, BX
 	ADDQ          $0x30, DI
+	ADDQ          $0x30, R8
 	ADDQ          $0x00000220, CX
 	DECQ          DX
 	JNZ           block
@@ -11936,34 +12129,39 @@ block:
 	VADDPS        (DX), Z3, Z3
 	VADDPS        (DX), Z4, Z4
 	VADDPS        (DX), Z5, Z5
+	VADDPS        (DX), Z6, Z6
 
 store:
-	MOVQ    ldd+48(FP), R8
+	MOVQ    ldd+48(FP), R9
 	MOVQ    AX, DX
 	VMOVUPS Z0, (DX)
-	ADDQ    R8, DX
+	ADDQ    R9, DX
 	VMOVUPS Z1, (DX)
-	ADDQ    R8, DX
+	ADDQ    R9, DX
 	VMOVUPS Z2, (DX)
-	ADDQ    R8, DX
+	ADDQ    R9, DX
 	VMOVUPS Z3, (DX)
-	ADDQ    R8, DX
+	ADDQ    R9, DX
 	VMOVUPS Z4, (DX)
-	ADDQ    R8, DX
+	ADDQ    R9, DX
 	VMOVUPS Z5, (DX)
+	ADDQ    R9, DX
+	VMOVUPS Z6, (DX)
 	DECQ    tiles+64(FP)
 	JZ      done
-	MOVQ    n+32(FP), R8
-	IMUL3Q  $0x30, R8, DX
+	MOVQ    n+32(FP), R9
+	IMUL3Q  $0x30, R9, DX
 	SUBQ    DX, BX
 	SUBQ    DX, DI
-	IMUL3Q  $0x00000220, R8, DX
+	SUBQ    DX, R8
+	IMUL3Q  $0x00000220, R9, DX
 	SUBQ    DX, CX
-	IMUL3Q  $0x06, SI, DX
+	IMUL3Q  $0x07, SI, DX
 	ADDQ    DX, BX
 	ADDQ    DX, DI
+	ADDQ    DX, R8
 	MOVQ    ldd+48(FP), DX
-	IMUL3Q  $0x06, DX, DX
+	IMUL3Q  $0x07, DX, DX
 	ADDQ    DX, AX
 	JMP     tile
 
@@ -11971,19 +12169,17 @@ done:
 	VZEROUPPER
 	RET
 
-// func packedQ8_0AVX512Tile7(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
+// func packedQ8_0AVX512Tile8(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 // Requires: AVX, AVX512F, AVX512_VNNI
-TEXT ·packedQ8_0AVX512Tile7(SB), NOSPLIT, $0-72
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+16(FP), CX
-	MOVQ         x+8(FP), BX
-	MOVQ         ldx+40(FP), SI
-	LEAQ         (BX)(SI*2), DI
-	ADDQ         SI, DI
-	LEAQ         (DI)(SI*2), R8
-	ADDQ         SI, R8
-	MOVL         $0x80808080, DX
-	VPBROADCASTD DX, Z7
+TEXT ·packedQ8_0AVX512Tile8(SB), NOSPLIT, $0-72
+	MOVQ dst+0(FP), AX
+	MOVQ src+16(FP), CX
+	MOVQ x+8(FP), BX
+	MOVQ ldx+40(FP), SI
+	LEAQ (BX)(SI*2), DI
+	ADDQ SI, DI
+	LEAQ (DI)(SI*2), R8
+	ADDQ SI, R8
 
 tile:
 	MOVQ    n+32(FP), DX
@@ -11994,6 +12190,7 @@ tile:
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
 	MOVQ    add+56(FP), R9
 	TESTQ   R9, R9
 	JZ      block
@@ -12012,16 +12209,18 @@ tile:
 	VMOVUPS (R9), Z5
 	ADDQ    R10, R9
 	VMOVUPS (R9), Z6
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z7
 
 block:
-	VPXORD        (CX), Z7, Z8
-	VPXORD        64(CX), Z7, Z9
-	VPXORD        128(CX), Z7, Z10
-	VPXORD        192(CX), Z7, Z11
-	VPXORD        256(CX), Z7, Z12
-	VPXORD        320(CX), Z7, Z13
-	VPXORD        384(CX), Z7, Z14
-	VPXORD        448(CX), Z7, Z15
+	VMOVDQU64     (CX), Z8
+	VMOVDQU64     64(CX), Z9
+	VMOVDQU64     128(CX), Z10
+	VMOVDQU64     192(CX), Z11
+	VMOVDQU64     256(CX), Z12
+	VMOVDQU64     320(CX), Z13
+	VMOVDQU64     384(CX), Z14
+	VMOVDQU64     448(CX), Z15
 	VCVTPH2PS     512(CX), Z16
 	VPBROADCASTD  40(BX), Z17
 	VPDPBUSD.BCST (BX), Z8, Z17
@@ -12111,223 +12310,22 @@ block:
 	VPDPBUSD.BCST 24(R8), Z14, Z17
 	VPDPBUSD.BCST 28(R8), Z15, Z17
 	VCVTDQ2PS     Z17, Z17
-	VMULPS.BCST   32(R8), Z16, Z8
-	VMULPS        Z8, Z17, Z17
+	VMULPS.BCST   32(R8), Z16, Z18
+	VMULPS        Z18, Z17, Z17
 	VADDPS        Z17, Z6, Z6
-	ADDQ          $0x30, BX
-	ADDQ          $0x30, DI
-	ADDQ          $0x30, R8
-	ADDQ          $0x00000220, CX
-	DECQ          DX
-	JNZ           block
-	MOVQ          bias+24(FP), DX
-	TESTQ         DX, DX
-	JZ            store
-	VADDPS        (DX), Z0, Z0
-	VADDPS        (DX), Z1, Z1
-	VADDPS        (DX), Z2, Z2
-	VADDPS        (DX), Z3, Z3
-	VADDPS        (DX), Z4, Z4
-	VADDPS        (DX), Z5, Z5
-	VADDPS        (DX), Z6, Z6
-
-store:
-	MOVQ    ldd+48(FP), R9
-	MOVQ    AX, DX
-	VMOVUPS Z0, (DX)
-	ADDQ    R9, DX
-	VMOVUPS Z1, (DX)
-	ADDQ    R9, DX
-	VMOVUPS Z2, (DX)
-	ADDQ    R9, DX
-	VMOVUPS Z3, (DX)
-	ADDQ    R9, DX
-	VMOVUPS Z4, (DX)
-	ADDQ    R9, DX
-	VMOVUPS Z5, (DX)
-	ADDQ    R9, DX
-	VMOVUPS Z6, (DX)
-	DECQ    tiles+64(FP)
-	JZ      done
-	MOVQ    n+32(FP), R9
-	IMUL3Q  $0x30, R9, DX
-	SUBQ    DX, BX
-	SUBQ    DX, DI
-	SUBQ    DX, R8
-	IMUL3Q  $0x00000220, R9, DX
-	SUBQ    DX, CX
-	IMUL3Q  $0x07, SI, DX
-	ADDQ    DX, BX
-	ADDQ    DX, DI
-	ADDQ    DX, R8
-	MOVQ    ldd+48(FP), DX
-	IMUL3Q  $0x07, DX, DX
-	ADDQ    DX, AX
-	JMP     tile
-
-done:
-	VZEROUPPER
-	RET
-
-// func packedQ8_0AVX512Tile8(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
-// Requires: AVX, AVX512F, AVX512_VNNI
-TEXT ·packedQ8_0AVX512Tile8(SB), NOSPLIT, $0-72
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+16(FP), CX
-	MOVQ         x+8(FP), BX
-	MOVQ         ldx+40(FP), SI
-	LEAQ         (BX)(SI*2), DI
-	ADDQ         SI, DI
-	LEAQ         (DI)(SI*2), R8
-	ADDQ         SI, R8
-	MOVL         $0x80808080, DX
-	VPBROADCASTD DX, Z8
-
-tile:
-	MOVQ    n+32(FP), DX
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	MOVQ    add+56(FP), R9
-	TESTQ   R9, R9
-	JZ      block
-	MOVQ    ldd+48(FP), R10
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    R10, R9
-	VMOVUPS (R9), Z1
-	ADDQ    R10, R9
-	VMOVUPS (R9), Z2
-	ADDQ    R10, R9
-	VMOVUPS (R9), Z3
-	ADDQ    R10, R9
-	VMOVUPS (R9), Z4
-	ADDQ    R10, R9
-	VMOVUPS (R9), Z5
-	ADDQ    R10, R9
-	VMOVUPS (R9), Z6
-	ADDQ    R10, R9
-	VMOVUPS (R9), Z7
-
-block:
-	VPXORD        (CX), Z8, Z9
-	VPXORD        64(CX), Z8, Z10
-	VPXORD        128(CX), Z8, Z11
-	VPXORD        192(CX), Z8, Z12
-	VPXORD        256(CX), Z8, Z13
-	VPXORD        320(CX), Z8, Z14
-	VPXORD        384(CX), Z8, Z15
-	VPXORD        448(CX), Z8, Z16
-	VCVTPH2PS     512(CX), Z17
-	VPBROADCASTD  40(BX), Z18
-	VPDPBUSD.BCST (BX), Z9, Z18
-	VPDPBUSD.BCST 4(BX), Z10, Z18
-	VPDPBUSD.BCST 8(BX), Z11, Z18
-	VPDPBUSD.BCST 12(BX), Z12, Z18
-	VPDPBUSD.BCST 16(BX), Z13, Z18
-	VPDPBUSD.BCST 20(BX), Z14, Z18
-	VPDPBUSD.BCST 24(BX), Z15, Z18
-	VPDPBUSD.BCST 28(BX), Z16, Z18
-	VCVTDQ2PS     Z18, Z18
-	VMULPS.BCST   32(BX), Z17, Z19
-	VMULPS        Z19, Z18, Z18
-	VADDPS        Z18, Z0, Z0
-	VPBROADCASTD  40(BX)(SI*1), Z18
-	VPDPBUSD.BCST (BX)(SI*1), Z9, Z18
-	VPDPBUSD.BCST 4(BX)(SI*1), Z10, Z18
-	VPDPBUSD.BCST 8(BX)(SI*1), Z11, Z18
-	VPDPBUSD.BCST 12(BX)(SI*1), Z12, Z18
-	VPDPBUSD.BCST 16(BX)(SI*1), Z13, Z18
-	VPDPBUSD.BCST 20(BX)(SI*1), Z14, Z18
-	VPDPBUSD.BCST 24(BX)(SI*1), Z15, Z18
-	VPDPBUSD.BCST 28(BX)(SI*1), Z16, Z18
-	VCVTDQ2PS     Z18, Z18
-	VMULPS.BCST   32(BX)(SI*1), Z17, Z19
-	VMULPS        Z19, Z18, Z18
-	VADDPS        Z18, Z1, Z1
-	VPBROADCASTD  40(BX)(SI*2), Z18
-	VPDPBUSD.BCST (BX)(SI*2), Z9, Z18
-	VPDPBUSD.BCST 4(BX)(SI*2), Z10, Z18
-	VPDPBUSD.BCST 8(BX)(SI*2), Z11, Z18
-	VPDPBUSD.BCST 12(BX)(SI*2), Z12, Z18
-	VPDPBUSD.BCST 16(BX)(SI*2), Z13, Z18
-	VPDPBUSD.BCST 20(BX)(SI*2), Z14, Z18
-	VPDPBUSD.BCST 24(BX)(SI*2), Z15, Z18
-	VPDPBUSD.BCST 28(BX)(SI*2), Z16, Z18
-	VCVTDQ2PS     Z18, Z18
-	VMULPS.BCST   32(BX)(SI*2), Z17, Z19
-	VMULPS        Z19, Z18, Z18
-	VADDPS        Z18, Z2, Z2
-	VPBROADCASTD  40(DI), Z18
-	VPDPBUSD.BCST (DI), Z9, Z18
-	VPDPBUSD.BCST 4(DI), Z10, Z18
-	VPDPBUSD.BCST 8(DI), Z11, Z18
-	VPDPBUSD.BCST 12(DI), Z12, Z18
-	VPDPBUSD.BCST 16(DI), Z13, Z18
-	VPDPBUSD.BCST 20(DI), Z14, Z18
-	VPDPBUSD.BCST 24(DI), Z15, Z18
-	VPDPBUSD.BCST 28(DI), Z16, Z18
-	VCVTDQ2PS     Z18, Z18
-	VMULPS.BCST   32(DI), Z17, Z19
-	VMULPS        Z19, Z18, Z18
-	VADDPS        Z18, Z3, Z3
-	VPBROADCASTD  40(DI)(SI*1), Z18
-	VPDPBUSD.BCST (DI)(SI*1), Z9, Z18
-	VPDPBUSD.BCST 4(DI)(SI*1), Z10, Z18
-	VPDPBUSD.BCST 8(DI)(SI*1), Z11, Z18
-	VPDPBUSD.BCST 12(DI)(SI*1), Z12, Z18
-	VPDPBUSD.BCST 16(DI)(SI*1), Z13, Z18
-	VPDPBUSD.BCST 20(DI)(SI*1), Z14, Z18
-	VPDPBUSD.BCST 24(DI)(SI*1), Z15, Z18
-	VPDPBUSD.BCST 28(DI)(SI*1), Z16, Z18
-	VCVTDQ2PS     Z18, Z18
-	VMULPS.BCST   32(DI)(SI*1), Z17, Z19
-	VMULPS        Z19, Z18, Z18
-	VADDPS        Z18, Z4, Z4
-	VPBROADCASTD  40(DI)(SI*2), Z18
-	VPDPBUSD.BCST (DI)(SI*2), Z9, Z18
-	VPDPBUSD.BCST 4(DI)(SI*2), Z10, Z18
-	VPDPBUSD.BCST 8(DI)(SI*2), Z11, Z18
-	VPDPBUSD.BCST 12(DI)(SI*2), Z12, Z18
-	VPDPBUSD.BCST 16(DI)(SI*2), Z13, Z18
-	VPDPBUSD.BCST 20(DI)(SI*2), Z14, Z18
-	VPDPBUSD.BCST 24(DI)(SI*2), Z15, Z18
-	VPDPBUSD.BCST 28(DI)(SI*2), Z16, Z18
-	VCVTDQ2PS     Z18, Z18
-	VMULPS.BCST   32(DI)(SI*2), Z17, Z19
-	VMULPS        Z19, Z18, Z18
-	VADDPS        Z18, Z5, Z5
-	VPBROADCASTD  40(R8), Z18
-	VPDPBUSD.BCST (R8), Z9, Z18
-	VPDPBUSD.BCST 4(R8), Z10, Z18
-	VPDPBUSD.BCST 8(R8), Z11, Z18
-	VPDPBUSD.BCST 12(R8), Z12, Z18
-	VPDPBUSD.BCST 16(R8), Z13, Z18
-	VPDPBUSD.BCST 20(R8), Z14, Z18
-	VPDPBUSD.BCST 24(R8), Z15, Z18
-	VPDPBUSD.BCST 28(R8), Z16, Z18
-	VCVTDQ2PS     Z18, Z18
-	VMULPS.BCST   32(R8), Z17, Z19
-	VMULPS        Z19, Z18, Z18
-	VADDPS        Z18, Z6, Z6
-	VPBROADCASTD  40(R8)(SI*1), Z18
-	VPDPBUSD.BCST (R8)(SI*1), Z9, Z18
-	VPDPBUSD.BCST 4(R8)(SI*1), Z10, Z18
-	VPDPBUSD.BCST 8(R8)(SI*1), Z11, Z18
-	VPDPBUSD.BCST 12(R8)(SI*1), Z12, Z18
-	VPDPBUSD.BCST 16(R8)(SI*1), Z13, Z18
-	VPDPBUSD.BCST 20(R8)(SI*1), Z14, Z18
-	VPDPBUSD.BCST 24(R8)(SI*1), Z15, Z18
-	VPDPBUSD.BCST 28(R8)(SI*1), Z16, Z18
-	VCVTDQ2PS     Z18, Z18
-	VMULPS.BCST   32(R8)(SI*1), Z17, Z9
-	VMULPS        Z9, Z18, Z18
-	VADDPS        Z18, Z7, Z7
+	VPBROADCASTD  40(R8)(SI*1), Z17
+	VPDPBUSD.BCST (R8)(SI*1), Z8, Z17
+	VPDPBUSD.BCST 4(R8)(SI*1), Z9, Z17
+	VPDPBUSD.BCST 8(R8)(SI*1), Z10, Z17
+	VPDPBUSD.BCST 12(R8)(SI*1), Z11, Z17
+	VPDPBUSD.BCST 16(R8)(SI*1), Z12, Z17
+	VPDPBUSD.BCST 20(R8)(SI*1), Z13, Z17
+	VPDPBUSD.BCST 24(R8)(SI*1), Z14, Z17
+	VPDPBUSD.BCST 28(R8)(SI*1), Z15, Z17
+	VCVTDQ2PS     Z17, Z17
+	VMULPS.BCST   32(R8)(SI*1), Z16, Z8
+	VMULPS        Z8, Z17, Z17
+	VADDPS        Z17, Z7, Z7
 	ADDQ          $0x30, BX
 	ADDQ          $0x30, DI
 	ADDQ          $0x30, R8
@@ -12389,13 +12387,19 @@ done:
 // func packedQ8_0AVX2Tile1(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 // Requires: AVX, AVX2, F16C
 TEXT ·packedQ8_0AVX2Tile1(SB), NOSPLIT, $0-72
-	MOVQ     dst+0(FP), AX
-	MOVQ     src+16(FP), CX
-	MOVQ     x+8(FP), BX
-	MOVQ     ldx+40(FP), SI
-	VPCMPEQW Y1, Y1, Y1
-	VPSRLW   $0x0f, Y1, Y1
-	XORQ     DI, DI
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+16(FP), CX
+	MOVQ         x+8(FP), BX
+	MOVQ         ldx+40(FP), SI
+	MOVL         $0x0f0f0f0f, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	VPCMPEQW     Y1, Y1, Y1
+	VPSRLW       $0x0f, Y1, Y1
+	MOVL         $0x80808080, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Y2
+	XORQ         DI, DI
 
 side:
 	LEAQ    512(CX), R8
@@ -12410,68 +12414,68 @@ side:
 	VMOVUPS (R9), Y0
 
 block:
-	VMOVDQU      (CX), Y2
-	VPABSB       Y2, Y3
-	VPBROADCASTD (BX), Y4
-	VPSIGNB      Y2, Y4, Y4
-	VPMADDUBSW   Y4, Y3, Y4
-	VPMADDWD     Y1, Y4, Y4
-	VMOVDQU      64(CX), Y2
-	VPABSB       Y2, Y3
-	VPBROADCASTD 4(BX), Y5
-	VPSIGNB      Y2, Y5, Y5
-	VPMADDUBSW   Y5, Y3, Y5
+	VPXOR        (CX), Y2, Y3
+	VPABSB       Y3, Y4
+	VPBROADCASTD (BX), Y5
+	VPSIGNB      Y3, Y5, Y5
+	VPMADDUBSW   Y5, Y4, Y5
 	VPMADDWD     Y1, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VMOVDQU      128(CX), Y2
-	VPABSB       Y2, Y3
-	VPBROADCASTD 8(BX), Y5
-	VPSIGNB      Y2, Y5, Y5
-	VPMADDUBSW   Y5, Y3, Y5
-	VPMADDWD     Y1, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VMOVDQU      192(CX), Y2
-	VPABSB       Y2, Y3
-	VPBROADCASTD 12(BX), Y5
-	VPSIGNB      Y2, Y5, Y5
-	VPMADDUBSW   Y5, Y3, Y5
-	VPMADDWD     Y1, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VMOVDQU      256(CX), Y2
-	VPABSB       Y2, Y3
-	VPBROADCASTD 16(BX), Y5
-	VPSIGNB      Y2, Y5, Y5
-	VPMADDUBSW   Y5, Y3, Y5
-	VPMADDWD     Y1, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VMOVDQU      320(CX), Y2
-	VPABSB       Y2, Y3
-	VPBROADCASTD 20(BX), Y5
-	VPSIGNB      Y2, Y5, Y5
-	VPMADDUBSW   Y5, Y3, Y5
-	VPMADDWD     Y1, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VMOVDQU      384(CX), Y2
-	VPABSB       Y2, Y3
-	VPBROADCASTD 24(BX), Y5
-	VPSIGNB      Y2, Y5, Y5
-	VPMADDUBSW   Y5, Y3, Y5
-	VPMADDWD     Y1, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VMOVDQU      448(CX), Y2
-	VPABSB       Y2, Y3
-	VPBROADCASTD 28(BX), Y5
-	VPSIGNB      Y2, Y5, Y5
-	VPMADDUBSW   Y5, Y3, Y5
-	VPMADDWD     Y1, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VCVTPH2PS    (R8), Y2
+	VPXOR        64(CX), Y2, Y3
+	VPABSB       Y3, Y4
+	VPBROADCASTD 4(BX), Y6
+	VPSIGNB      Y3, Y6, Y6
+	VPMADDUBSW   Y6, Y4, Y6
+	VPMADDWD     Y1, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPXOR        128(CX), Y2, Y3
+	VPABSB       Y3, Y4
+	VPBROADCASTD 8(BX), Y6
+	VPSIGNB      Y3, Y6, Y6
+	VPMADDUBSW   Y6, Y4, Y6
+	VPMADDWD     Y1, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPXOR        192(CX), Y2, Y3
+	VPABSB       Y3, Y4
+	VPBROADCASTD 12(BX), Y6
+	VPSIGNB      Y3, Y6, Y6
+	VPMADDUBSW   Y6, Y4, Y6
+	VPMADDWD     Y1, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPXOR        256(CX), Y2, Y3
+	VPABSB       Y3, Y4
+	VPBROADCASTD 16(BX), Y6
+	VPSIGNB      Y3, Y6, Y6
+	VPMADDUBSW   Y6, Y4, Y6
+	VPMADDWD     Y1, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPXOR        320(CX), Y2, Y3
+	VPABSB       Y3, Y4
+	VPBROADCASTD 20(BX), Y6
+	VPSIGNB      Y3, Y6, Y6
+	VPMADDUBSW   Y6, Y4, Y6
+	VPMADDWD     Y1, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPXOR        384(CX), Y2, Y3
+	VPABSB       Y3, Y4
+	VPBROADCASTD 24(BX), Y6
+	VPSIGNB      Y3, Y6, Y6
+	VPMADDUBSW   Y6, Y4, Y6
+	VPMADDWD     Y1, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPXOR        448(CX), Y2, Y3
+	VPABSB       Y3, Y4
+	VPBROADCASTD 28(BX), Y6
+	VPSIGNB      Y3, Y6, Y6
+	VPMADDUBSW   Y6, Y4, Y6
+	VPMADDWD     Y1, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VCVTPH2PS    (R8), Y3
 	ADDQ         $0x00000220, R8
-	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 32(BX), Y3
-	VMULPS       Y2, Y3, Y3
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS 32(BX), Y4
 	VMULPS       Y3, Y4, Y4
-	VADDPS       Y4, Y0, Y0
+	VMULPS       Y4, Y5, Y5
+	VADDPS       Y5, Y0, Y0
 	ADDQ         $0x30, BX
 	ADDQ         $0x00000220, CX
 	DECQ         DX
@@ -12520,13 +12524,19 @@ done:
 // func packedQ8_0AVX2Tile2(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 // Requires: AVX, AVX2, F16C
 TEXT ·packedQ8_0AVX2Tile2(SB), NOSPLIT, $0-72
-	MOVQ     dst+0(FP), AX
-	MOVQ     src+16(FP), CX
-	MOVQ     x+8(FP), BX
-	MOVQ     ldx+40(FP), SI
-	VPCMPEQW Y2, Y2, Y2
-	VPSRLW   $0x0f, Y2, Y2
-	XORQ     DI, DI
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+16(FP), CX
+	MOVQ         x+8(FP), BX
+	MOVQ         ldx+40(FP), SI
+	MOVL         $0x0f0f0f0f, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	VPCMPEQW     Y2, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	MOVL         $0x80808080, DX
+	VMOVD        DX, X3
+	VPBROADCASTD X3, Y3
+	XORQ         DI, DI
 
 side:
 	LEAQ    512(CX), R8
@@ -12544,112 +12554,112 @@ side:
 	VMOVUPS (R9), Y1
 
 block:
-	VMOVDQU      (CX), Y3
-	VPABSB       Y3, Y4
-	VPBROADCASTD (BX), Y5
-	VPSIGNB      Y3, Y5, Y5
-	VPMADDUBSW   Y5, Y4, Y5
-	VPMADDWD     Y2, Y5, Y5
-	VPBROADCASTD (BX)(SI*1), Y6
-	VPSIGNB      Y3, Y6, Y6
-	VPMADDUBSW   Y6, Y4, Y6
+	VPXOR        (CX), Y3, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD (BX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
 	VPMADDWD     Y2, Y6, Y6
-	VMOVDQU      64(CX), Y3
-	VPABSB       Y3, Y4
-	VPBROADCASTD 4(BX), Y7
-	VPSIGNB      Y3, Y7, Y7
-	VPMADDUBSW   Y7, Y4, Y7
+	VPBROADCASTD (BX)(SI*1), Y7
+	VPSIGNB      Y4, Y7, Y7
+	VPMADDUBSW   Y7, Y5, Y7
 	VPMADDWD     Y2, Y7, Y7
-	VPADDD       Y7, Y5, Y5
-	VPBROADCASTD 4(BX)(SI*1), Y7
-	VPSIGNB      Y3, Y7, Y7
-	VPMADDUBSW   Y7, Y4, Y7
-	VPMADDWD     Y2, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VMOVDQU      128(CX), Y3
-	VPABSB       Y3, Y4
-	VPBROADCASTD 8(BX), Y7
-	VPSIGNB      Y3, Y7, Y7
-	VPMADDUBSW   Y7, Y4, Y7
-	VPMADDWD     Y2, Y7, Y7
-	VPADDD       Y7, Y5, Y5
-	VPBROADCASTD 8(BX)(SI*1), Y7
-	VPSIGNB      Y3, Y7, Y7
-	VPMADDUBSW   Y7, Y4, Y7
-	VPMADDWD     Y2, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VMOVDQU      192(CX), Y3
-	VPABSB       Y3, Y4
-	VPBROADCASTD 12(BX), Y7
-	VPSIGNB      Y3, Y7, Y7
-	VPMADDUBSW   Y7, Y4, Y7
-	VPMADDWD     Y2, Y7, Y7
-	VPADDD       Y7, Y5, Y5
-	VPBROADCASTD 12(BX)(SI*1), Y7
-	VPSIGNB      Y3, Y7, Y7
-	VPMADDUBSW   Y7, Y4, Y7
-	VPMADDWD     Y2, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VMOVDQU      256(CX), Y3
-	VPABSB       Y3, Y4
-	VPBROADCASTD 16(BX), Y7
-	VPSIGNB      Y3, Y7, Y7
-	VPMADDUBSW   Y7, Y4, Y7
-	VPMADDWD     Y2, Y7, Y7
-	VPADDD       Y7, Y5, Y5
-	VPBROADCASTD 16(BX)(SI*1), Y7
-	VPSIGNB      Y3, Y7, Y7
-	VPMADDUBSW   Y7, Y4, Y7
-	VPMADDWD     Y2, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VMOVDQU      320(CX), Y3
-	VPABSB       Y3, Y4
-	VPBROADCASTD 20(BX), Y7
-	VPSIGNB      Y3, Y7, Y7
-	VPMADDUBSW   Y7, Y4, Y7
-	VPMADDWD     Y2, Y7, Y7
-	VPADDD       Y7, Y5, Y5
-	VPBROADCASTD 20(BX)(SI*1), Y7
-	VPSIGNB      Y3, Y7, Y7
-	VPMADDUBSW   Y7, Y4, Y7
-	VPMADDWD     Y2, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VMOVDQU      384(CX), Y3
-	VPABSB       Y3, Y4
-	VPBROADCASTD 24(BX), Y7
-	VPSIGNB      Y3, Y7, Y7
-	VPMADDUBSW   Y7, Y4, Y7
-	VPMADDWD     Y2, Y7, Y7
-	VPADDD       Y7, Y5, Y5
-	VPBROADCASTD 24(BX)(SI*1), Y7
-	VPSIGNB      Y3, Y7, Y7
-	VPMADDUBSW   Y7, Y4, Y7
-	VPMADDWD     Y2, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VMOVDQU      448(CX), Y3
-	VPABSB       Y3, Y4
-	VPBROADCASTD 28(BX), Y7
-	VPSIGNB      Y3, Y7, Y7
-	VPMADDUBSW   Y7, Y4, Y7
-	VPMADDWD     Y2, Y7, Y7
-	VPADDD       Y7, Y5, Y5
-	VPBROADCASTD 28(BX)(SI*1), Y7
-	VPSIGNB      Y3, Y7, Y7
-	VPMADDUBSW   Y7, Y4, Y7
-	VPMADDWD     Y2, Y7, Y7
-	VPADDD       Y7, Y6, Y6
-	VCVTPH2PS    (R8), Y3
+	VPXOR        64(CX), Y3, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 4(BX), Y8
+	VPSIGNB      Y4, Y8, Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPMADDWD     Y2, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 4(BX)(SI*1), Y8
+	VPSIGNB      Y4, Y8, Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPMADDWD     Y2, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPXOR        128(CX), Y3, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 8(BX), Y8
+	VPSIGNB      Y4, Y8, Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPMADDWD     Y2, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 8(BX)(SI*1), Y8
+	VPSIGNB      Y4, Y8, Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPMADDWD     Y2, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPXOR        192(CX), Y3, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 12(BX), Y8
+	VPSIGNB      Y4, Y8, Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPMADDWD     Y2, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 12(BX)(SI*1), Y8
+	VPSIGNB      Y4, Y8, Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPMADDWD     Y2, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPXOR        256(CX), Y3, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 16(BX), Y8
+	VPSIGNB      Y4, Y8, Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPMADDWD     Y2, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 16(BX)(SI*1), Y8
+	VPSIGNB      Y4, Y8, Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPMADDWD     Y2, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPXOR        320(CX), Y3, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 20(BX), Y8
+	VPSIGNB      Y4, Y8, Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPMADDWD     Y2, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 20(BX)(SI*1), Y8
+	VPSIGNB      Y4, Y8, Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPMADDWD     Y2, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPXOR        384(CX), Y3, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 24(BX), Y8
+	VPSIGNB      Y4, Y8, Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPMADDWD     Y2, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 24(BX)(SI*1), Y8
+	VPSIGNB      Y4, Y8, Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPMADDWD     Y2, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPXOR        448(CX), Y3, Y4
+	VPABSB       Y4, Y5
+	VPBROADCASTD 28(BX), Y8
+	VPSIGNB      Y4, Y8, Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPMADDWD     Y2, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPBROADCASTD 28(BX)(SI*1), Y8
+	VPSIGNB      Y4, Y8, Y8
+	VPMADDUBSW   Y8, Y5, Y8
+	VPMADDWD     Y2, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VCVTPH2PS    (R8), Y4
 	ADDQ         $0x00000220, R8
-	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS 32(BX), Y4
-	VMULPS       Y3, Y4, Y4
-	VMULPS       Y4, Y5, Y5
-	VADDPS       Y5, Y0, Y0
 	VCVTDQ2PS    Y6, Y6
-	VBROADCASTSS 32(BX)(SI*1), Y4
-	VMULPS       Y3, Y4, Y4
-	VMULPS       Y4, Y6, Y6
-	VADDPS       Y6, Y1, Y1
+	VBROADCASTSS 32(BX), Y5
+	VMULPS       Y4, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VADDPS       Y6, Y0, Y0
+	VCVTDQ2PS    Y7, Y7
+	VBROADCASTSS 32(BX)(SI*1), Y5
+	VMULPS       Y4, Y5, Y5
+	VMULPS       Y5, Y7, Y7
+	VADDPS       Y7, Y1, Y1
 	ADDQ         $0x30, BX
 	ADDQ         $0x00000220, CX
 	DECQ         DX
@@ -12701,13 +12711,19 @@ done:
 // func packedQ8_0AVX2Tile3(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 // Requires: AVX, AVX2, F16C
 TEXT ·packedQ8_0AVX2Tile3(SB), NOSPLIT, $0-72
-	MOVQ     dst+0(FP), AX
-	MOVQ     src+16(FP), CX
-	MOVQ     x+8(FP), BX
-	MOVQ     ldx+40(FP), SI
-	VPCMPEQW Y3, Y3, Y3
-	VPSRLW   $0x0f, Y3, Y3
-	XORQ     DI, DI
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+16(FP), CX
+	MOVQ         x+8(FP), BX
+	MOVQ         ldx+40(FP), SI
+	MOVL         $0x0f0f0f0f, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	VPCMPEQW     Y3, Y3, Y3
+	VPSRLW       $0x0f, Y3, Y3
+	MOVL         $0x80808080, DX
+	VMOVD        DX, X4
+	VPBROADCASTD X4, Y4
+	XORQ         DI, DI
 
 side:
 	LEAQ    512(CX), R8
@@ -12728,156 +12744,156 @@ side:
 	VMOVUPS (R9), Y2
 
 block:
-	VMOVDQU      (CX), Y4
-	VPABSB       Y4, Y5
-	VPBROADCASTD (BX), Y6
-	VPSIGNB      Y4, Y6, Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y3, Y6, Y6
-	VPBROADCASTD (BX)(SI*1), Y7
-	VPSIGNB      Y4, Y7, Y7
-	VPMADDUBSW   Y7, Y5, Y7
+	VPXOR        (CX), Y4, Y5
+	VPABSB       Y5, Y6
+	VPBROADCASTD (BX), Y7
+	VPSIGNB      Y5, Y7, Y7
+	VPMADDUBSW   Y7, Y6, Y7
 	VPMADDWD     Y3, Y7, Y7
-	VPBROADCASTD (BX)(SI*2), Y8
-	VPSIGNB      Y4, Y8, Y8
-	VPMADDUBSW   Y8, Y5, Y8
+	VPBROADCASTD (BX)(SI*1), Y8
+	VPSIGNB      Y5, Y8, Y8
+	VPMADDUBSW   Y8, Y6, Y8
 	VPMADDWD     Y3, Y8, Y8
-	VMOVDQU      64(CX), Y4
-	VPABSB       Y4, Y5
-	VPBROADCASTD 4(BX), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
+	VPBROADCASTD (BX)(SI*2), Y9
+	VPSIGNB      Y5, Y9, Y9
+	VPMADDUBSW   Y9, Y6, Y9
 	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPBROADCASTD 4(BX)(SI*1), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y7, Y7
-	VPBROADCASTD 4(BX)(SI*2), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VMOVDQU      128(CX), Y4
-	VPABSB       Y4, Y5
-	VPBROADCASTD 8(BX), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPBROADCASTD 8(BX)(SI*1), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y7, Y7
-	VPBROADCASTD 8(BX)(SI*2), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VMOVDQU      192(CX), Y4
-	VPABSB       Y4, Y5
-	VPBROADCASTD 12(BX), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPBROADCASTD 12(BX)(SI*1), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y7, Y7
-	VPBROADCASTD 12(BX)(SI*2), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VMOVDQU      256(CX), Y4
-	VPABSB       Y4, Y5
-	VPBROADCASTD 16(BX), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPBROADCASTD 16(BX)(SI*1), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y7, Y7
-	VPBROADCASTD 16(BX)(SI*2), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VMOVDQU      320(CX), Y4
-	VPABSB       Y4, Y5
-	VPBROADCASTD 20(BX), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPBROADCASTD 20(BX)(SI*1), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y7, Y7
-	VPBROADCASTD 20(BX)(SI*2), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VMOVDQU      384(CX), Y4
-	VPABSB       Y4, Y5
-	VPBROADCASTD 24(BX), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPBROADCASTD 24(BX)(SI*1), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y7, Y7
-	VPBROADCASTD 24(BX)(SI*2), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VMOVDQU      448(CX), Y4
-	VPABSB       Y4, Y5
-	VPBROADCASTD 28(BX), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPBROADCASTD 28(BX)(SI*1), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y7, Y7
-	VPBROADCASTD 28(BX)(SI*2), Y9
-	VPSIGNB      Y4, Y9, Y9
-	VPMADDUBSW   Y9, Y5, Y9
-	VPMADDWD     Y3, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VCVTPH2PS    (R8), Y4
+	VPXOR        64(CX), Y4, Y5
+	VPABSB       Y5, Y6
+	VPBROADCASTD 4(BX), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 4(BX)(SI*1), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y8, Y8
+	VPBROADCASTD 4(BX)(SI*2), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPXOR        128(CX), Y4, Y5
+	VPABSB       Y5, Y6
+	VPBROADCASTD 8(BX), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 8(BX)(SI*1), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y8, Y8
+	VPBROADCASTD 8(BX)(SI*2), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPXOR        192(CX), Y4, Y5
+	VPABSB       Y5, Y6
+	VPBROADCASTD 12(BX), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 12(BX)(SI*1), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y8, Y8
+	VPBROADCASTD 12(BX)(SI*2), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPXOR        256(CX), Y4, Y5
+	VPABSB       Y5, Y6
+	VPBROADCASTD 16(BX), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 16(BX)(SI*1), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y8, Y8
+	VPBROADCASTD 16(BX)(SI*2), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPXOR        320(CX), Y4, Y5
+	VPABSB       Y5, Y6
+	VPBROADCASTD 20(BX), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 20(BX)(SI*1), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y8, Y8
+	VPBROADCASTD 20(BX)(SI*2), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPXOR        384(CX), Y4, Y5
+	VPABSB       Y5, Y6
+	VPBROADCASTD 24(BX), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 24(BX)(SI*1), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y8, Y8
+	VPBROADCASTD 24(BX)(SI*2), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPXOR        448(CX), Y4, Y5
+	VPABSB       Y5, Y6
+	VPBROADCASTD 28(BX), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 28(BX)(SI*1), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y8, Y8
+	VPBROADCASTD 28(BX)(SI*2), Y10
+	VPSIGNB      Y5, Y10, Y10
+	VPMADDUBSW   Y10, Y6, Y10
+	VPMADDWD     Y3, Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VCVTPH2PS    (R8), Y5
 	ADDQ         $0x00000220, R8
-	VCVTDQ2PS    Y6, Y6
-	VBROADCASTSS 32(BX), Y5
-	VMULPS       Y4, Y5, Y5
-	VMULPS       Y5, Y6, Y6
-	VADDPS       Y6, Y0, Y0
 	VCVTDQ2PS    Y7, Y7
-	VBROADCASTSS 32(BX)(SI*1), Y5
-	VMULPS       Y4, Y5, Y5
-	VMULPS       Y5, Y7, Y7
-	VADDPS       Y7, Y1, Y1
+	VBROADCASTSS 32(BX), Y6
+	VMULPS       Y5, Y6, Y6
+	VMULPS       Y6, Y7, Y7
+	VADDPS       Y7, Y0, Y0
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 32(BX)(SI*2), Y5
-	VMULPS       Y4, Y5, Y5
-	VMULPS       Y5, Y8, Y8
-	VADDPS       Y8, Y2, Y2
+	VBROADCASTSS 32(BX)(SI*1), Y6
+	VMULPS       Y5, Y6, Y6
+	VMULPS       Y6, Y8, Y8
+	VADDPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y9, Y9
+	VBROADCASTSS 32(BX)(SI*2), Y6
+	VMULPS       Y5, Y6, Y6
+	VMULPS       Y6, Y9, Y9
+	VADDPS       Y9, Y2, Y2
 	ADDQ         $0x30, BX
 	ADDQ         $0x00000220, CX
 	DECQ         DX
@@ -12932,15 +12948,21 @@ done:
 // func packedQ8_0AVX2Tile4(dst *float32, x *byte, src *byte, bias *float32, n int, ldx int, ldd int, add int, tiles int)
 // Requires: AVX, AVX2, F16C
 TEXT ·packedQ8_0AVX2Tile4(SB), NOSPLIT, $0-72
-	MOVQ     dst+0(FP), AX
-	MOVQ     src+16(FP), CX
-	MOVQ     x+8(FP), BX
-	MOVQ     ldx+40(FP), SI
-	LEAQ     (BX)(SI*2), DI
-	ADDQ     SI, DI
-	VPCMPEQW Y4, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	XORQ     R8, R8
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+16(FP), CX
+	MOVQ         x+8(FP), BX
+	MOVQ         ldx+40(FP), SI
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
+	MOVL         $0x0f0f0f0f, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	VPCMPEQW     Y4, Y4, Y4
+	VPSRLW       $0x0f, Y4, Y4
+	MOVL         $0x80808080, DX
+	VMOVD        DX, X5
+	VPBROADCASTD X5, Y5
+	XORQ         R8, R8
 
 side:
 	LEAQ    512(CX), R9
@@ -12964,200 +12986,200 @@ side:
 	VMOVUPS (R10), Y3
 
 block:
-	VMOVDQU      (CX), Y5
-	VPABSB       Y5, Y6
-	VPBROADCASTD (BX), Y7
-	VPSIGNB      Y5, Y7, Y7
-	VPMADDUBSW   Y7, Y6, Y7
-	VPMADDWD     Y4, Y7, Y7
-	VPBROADCASTD (BX)(SI*1), Y8
-	VPSIGNB      Y5, Y8, Y8
-	VPMADDUBSW   Y8, Y6, Y8
+	VPXOR        (CX), Y5, Y6
+	VPABSB       Y6, Y7
+	VPBROADCASTD (BX), Y8
+	VPSIGNB      Y6, Y8, Y8
+	VPMADDUBSW   Y8, Y7, Y8
 	VPMADDWD     Y4, Y8, Y8
-	VPBROADCASTD (BX)(SI*2), Y9
-	VPSIGNB      Y5, Y9, Y9
-	VPMADDUBSW   Y9, Y6, Y9
+	VPBROADCASTD (BX)(SI*1), Y9
+	VPSIGNB      Y6, Y9, Y9
+	VPMADDUBSW   Y9, Y7, Y9
 	VPMADDWD     Y4, Y9, Y9
-	VPBROADCASTD (DI), Y10
-	VPSIGNB      Y5, Y10, Y10
-	VPMADDUBSW   Y10, Y6, Y10
+	VPBROADCASTD (BX)(SI*2), Y10
+	VPSIGNB      Y6, Y10, Y10
+	VPMADDUBSW   Y10, Y7, Y10
 	VPMADDWD     Y4, Y10, Y10
-	VMOVDQU      64(CX), Y5
-	VPABSB       Y5, Y6
-	VPBROADCASTD 4(BX), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
+	VPBROADCASTD (DI), Y11
+	VPSIGNB      Y6, Y11, Y11
+	VPMADDUBSW   Y11, Y7, Y11
 	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y7, Y7
-	VPBROADCASTD 4(BX)(SI*1), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y8, Y8
-	VPBROADCASTD 4(BX)(SI*2), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y9, Y9
-	VPBROADCASTD 4(DI), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y10, Y10
-	VMOVDQU      128(CX), Y5
-	VPABSB       Y5, Y6
-	VPBROADCASTD 8(BX), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y7, Y7
-	VPBROADCASTD 8(BX)(SI*1), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y8, Y8
-	VPBROADCASTD 8(BX)(SI*2), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y9, Y9
-	VPBROADCASTD 8(DI), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y10, Y10
-	VMOVDQU      192(CX), Y5
-	VPABSB       Y5, Y6
-	VPBROADCASTD 12(BX), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y7, Y7
-	VPBROADCASTD 12(BX)(SI*1), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y8, Y8
-	VPBROADCASTD 12(BX)(SI*2), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y9, Y9
-	VPBROADCASTD 12(DI), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y10, Y10
-	VMOVDQU      256(CX), Y5
-	VPABSB       Y5, Y6
-	VPBROADCASTD 16(BX), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y7, Y7
-	VPBROADCASTD 16(BX)(SI*1), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y8, Y8
-	VPBROADCASTD 16(BX)(SI*2), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y9, Y9
-	VPBROADCASTD 16(DI), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y10, Y10
-	VMOVDQU      320(CX), Y5
-	VPABSB       Y5, Y6
-	VPBROADCASTD 20(BX), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y7, Y7
-	VPBROADCASTD 20(BX)(SI*1), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y8, Y8
-	VPBROADCASTD 20(BX)(SI*2), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y9, Y9
-	VPBROADCASTD 20(DI), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y10, Y10
-	VMOVDQU      384(CX), Y5
-	VPABSB       Y5, Y6
-	VPBROADCASTD 24(BX), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y7, Y7
-	VPBROADCASTD 24(BX)(SI*1), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y8, Y8
-	VPBROADCASTD 24(BX)(SI*2), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y9, Y9
-	VPBROADCASTD 24(DI), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y10, Y10
-	VMOVDQU      448(CX), Y5
-	VPABSB       Y5, Y6
-	VPBROADCASTD 28(BX), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y7, Y7
-	VPBROADCASTD 28(BX)(SI*1), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y8, Y8
-	VPBROADCASTD 28(BX)(SI*2), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y9, Y9
-	VPBROADCASTD 28(DI), Y11
-	VPSIGNB      Y5, Y11, Y11
-	VPMADDUBSW   Y11, Y6, Y11
-	VPMADDWD     Y4, Y11, Y11
-	VPADDD       Y11, Y10, Y10
-	VCVTPH2PS    (R9), Y5
+	VPXOR        64(CX), Y5, Y6
+	VPABSB       Y6, Y7
+	VPBROADCASTD 4(BX), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPBROADCASTD 4(BX)(SI*1), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y9, Y9
+	VPBROADCASTD 4(BX)(SI*2), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y10, Y10
+	VPBROADCASTD 4(DI), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VPXOR        128(CX), Y5, Y6
+	VPABSB       Y6, Y7
+	VPBROADCASTD 8(BX), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPBROADCASTD 8(BX)(SI*1), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y9, Y9
+	VPBROADCASTD 8(BX)(SI*2), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y10, Y10
+	VPBROADCASTD 8(DI), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VPXOR        192(CX), Y5, Y6
+	VPABSB       Y6, Y7
+	VPBROADCASTD 12(BX), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPBROADCASTD 12(BX)(SI*1), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y9, Y9
+	VPBROADCASTD 12(BX)(SI*2), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y10, Y10
+	VPBROADCASTD 12(DI), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VPXOR        256(CX), Y5, Y6
+	VPABSB       Y6, Y7
+	VPBROADCASTD 16(BX), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPBROADCASTD 16(BX)(SI*1), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y9, Y9
+	VPBROADCASTD 16(BX)(SI*2), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y10, Y10
+	VPBROADCASTD 16(DI), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VPXOR        320(CX), Y5, Y6
+	VPABSB       Y6, Y7
+	VPBROADCASTD 20(BX), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPBROADCASTD 20(BX)(SI*1), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y9, Y9
+	VPBROADCASTD 20(BX)(SI*2), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y10, Y10
+	VPBROADCASTD 20(DI), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VPXOR        384(CX), Y5, Y6
+	VPABSB       Y6, Y7
+	VPBROADCASTD 24(BX), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPBROADCASTD 24(BX)(SI*1), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y9, Y9
+	VPBROADCASTD 24(BX)(SI*2), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y10, Y10
+	VPBROADCASTD 24(DI), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VPXOR        448(CX), Y5, Y6
+	VPABSB       Y6, Y7
+	VPBROADCASTD 28(BX), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPBROADCASTD 28(BX)(SI*1), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y9, Y9
+	VPBROADCASTD 28(BX)(SI*2), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y10, Y10
+	VPBROADCASTD 28(DI), Y12
+	VPSIGNB      Y6, Y12, Y12
+	VPMADDUBSW   Y12, Y7, Y12
+	VPMADDWD     Y4, Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VCVTPH2PS    (R9), Y6
 	ADDQ         $0x00000220, R9
-	VCVTDQ2PS    Y7, Y7
-	VBROADCASTSS 32(BX), Y6
-	VMULPS       Y5, Y6, Y6
-	VMULPS       Y6, Y7, Y7
-	VADDPS       Y7, Y0, Y0
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 32(BX)(SI*1), Y6
-	VMULPS       Y5, Y6, Y6
-	VMULPS       Y6, Y8, Y8
-	VADDPS       Y8, Y1, Y1
+	VBROADCASTSS 32(BX), Y7
+	VMULPS       Y6, Y7, Y7
+	VMULPS       Y7, Y8, Y8
+	VADDPS       Y8, Y0, Y0
 	VCVTDQ2PS    Y9, Y9
-	VBROADCASTSS 32(BX)(SI*2), Y6
-	VMULPS       Y5, Y6, Y6
-	VMULPS       Y6, Y9, Y9
-	VADDPS       Y9, Y2, Y2
+	VBROADCASTSS 32(BX)(SI*1), Y7
+	VMULPS       Y6, Y7, Y7
+	VMULPS       Y7, Y9, Y9
+	VADDPS       Y9, Y1, Y1
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 32(DI), Y6
-	VMULPS       Y5, Y6, Y6
-	VMULPS       Y6, Y10, Y10
-	VADDPS       Y10, Y3, Y3
+	VBROADCASTSS 32(BX)(SI*2), Y7
+	VMULPS       Y6, Y7, Y7
+	VMULPS       Y7, Y10, Y10
+	VADDPS       Y10, Y2, Y2
+	VCVTDQ2PS    Y11, Y11
+	VBROADCASTSS 32(DI), Y7
+	VMULPS       Y6, Y7, Y7
+	VMULPS       Y7, Y11, Y11
+	VADDPS       Y11, Y3, Y3
 	ADDQ         $0x30, BX
 	ADDQ         $0x30, DI
 	ADDQ         $0x00000220, CX

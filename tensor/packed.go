@@ -6,9 +6,11 @@ import (
 	"spatten/checkpoint/dtype"
 )
 
-// A packed matrix holds 16 rows together as the integer kernels read them, in the bytes that it takes as stored: of every block of 32 columns first the codes, four columns of each row side by side (of 4-bit codes column k
-// and column k+16 in one byte), then the 16 scales, then the 16 minima where the format has them. A token's decoding
-// reads every weight once and no more; turning 16 rows in registers each time costs more than the products.
+// A packed matrix holds 16 rows together as the integer kernels read them, in the bytes that it takes as stored: of every
+// block of 32 columns first the codes, unsigned, four columns of each row side by side (of 4-bit codes column k and column k+16
+// in one byte), then the 16 scales, then the 16 minima where the format has them. A token's decoding reads every weight once and
+// no more; turning 16 rows in registers each time costs more than the products. Many rows of activations meet a panel as tiles,
+// as they do a woven one, without the weaving.
 
 // packs reports whether a format can be packed, and how: the bytes before a block's codes, and those of the codes.
 func packs(t dtype.Type) (head, codes int, ok bool) {
@@ -71,12 +73,15 @@ func (p packing) Run(_, i int) {
 // packPortable packs 16 rows of so many bytes.
 func packPortable(dst, src []byte, t dtype.Type, rowBytes int) {
 	head, codes, _ := packs(t)
-	size := head + codes
+	size, flip := head+codes, uint32(0)
+	if t == dtype.Q8_0 {
+		flip = 0x80808080
+	}
 	for len(dst) > 0 {
 		for r := range panel {
 			b := src[r*rowBytes:][:size]
 			for k := 0; k < codes; k += 4 {
-				binary.LittleEndian.PutUint32(dst[panel*k+4*r:], binary.LittleEndian.Uint32(b[head+k:]))
+				binary.LittleEndian.PutUint32(dst[panel*k+4*r:], binary.LittleEndian.Uint32(b[head+k:])^flip)
 			}
 			for k := 0; k < head; k += 2 {
 				binary.LittleEndian.PutUint16(dst[panel*(codes+k)+2*r:], binary.LittleEndian.Uint16(b[k:]))

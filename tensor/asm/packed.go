@@ -30,18 +30,18 @@ func packed(l level, f layout) {
 // ahead is how far before their use the bytes of a packed panel are asked for.
 const ahead = 2048
 
+// spread512 returns a register full of one dword.
+func spread512(v uint32) reg.VecVirtual {
+	r, z := GP32(), ZMM()
+	MOVL(operand.U32(v), r)
+	VPBROADCASTD(r, z)
+	return z
+}
+
 func packed512(f layout, total, x, src, n reg.GPVirtual, quants, size int) {
-	spread := func(v uint32) reg.VecVirtual {
-		r, z := GP32(), ZMM()
-		MOVL(operand.U32(v), r)
-		VPBROADCASTD(r, z)
-		return z
-	}
-	var low, high, sign reg.VecVirtual
-	if f.bits == 8 {
-		sign = spread(0x80808080)
-	} else {
-		low, high = spread(0x0f0f0f0f), spread(0xf0f0f0f0)
+	var low, high reg.VecVirtual
+	if f.bits == 4 {
+		low, high = spread512(0x0f0f0f0f), spread512(0xf0f0f0f0)
 	}
 	sum, acc, other, d, m := ZMM(), ZMM(), ZMM(), ZMM(), ZMM()
 	VMOVUPS(operand.Mem{Base: total}, sum)
@@ -55,7 +55,6 @@ func packed512(f layout, total, x, src, n reg.GPVirtual, quants, size int) {
 		q := ZMM()
 		VMOVDQU64(operand.Mem{Base: src, Disp: 64 * g}, q)
 		if f.bits == 8 {
-			VPXORD(sign, q, q)
 			into := acc
 			if g >= 4 {
 				into = other
@@ -105,13 +104,9 @@ func packed256(f layout, total, x, src, n reg.GPVirtual, quants, size int) {
 	for half, sum := range sums {
 		VMOVUPS(operand.Mem{Base: total, Disp: 32 * half}, sum)
 	}
-	mask := YMM()
-	if f.bits == 4 {
-		b := YMM()
-		VPCMPEQB(mask, mask, mask)
-		VPSRLW(operand.Imm(12), mask, mask)
-		VPSLLW(operand.Imm(8), mask, b)
-		VPOR(b, mask, mask)
+	mask := splat(15)
+	if f.bits == 8 {
+		mask = splat(0x80)
 	}
 	acc, v, q, t := YMM(), YMM(), YMM(), YMM()
 	Label("block")
@@ -121,8 +116,9 @@ func packed256(f layout, total, x, src, n reg.GPVirtual, quants, size int) {
 	for half, sum := range sums {
 		VPXOR(acc, acc, acc)
 		for g := range quants / 64 {
-			VMOVDQU(operand.Mem{Base: src, Disp: 64*g + 32*half}, v)
+			at := operand.Mem{Base: src, Disp: 64*g + 32*half}
 			if f.bits == 8 {
+				VPXOR(at, mask, v) // signed
 				VPBROADCASTD(operand.Mem{Base: x, Disp: 4 * g}, q)
 				VPSIGNB(v, q, q)
 				VPABSB(v, t)
@@ -131,6 +127,7 @@ func packed256(f layout, total, x, src, n reg.GPVirtual, quants, size int) {
 				VPADDD(t, acc, acc)
 				continue
 			}
+			VMOVDQU(at, v)
 			for side := range 2 {
 				if side > 0 {
 					VPSRLW(operand.Imm(4), v, v)

@@ -113,18 +113,14 @@ func (t packedTile) eachRow(do func(v reg.VecVirtual, m operand.Mem)) {
 
 func packedTile512(f layout, count int) {
 	t := newPackedTile(avx512, f, count)
-	flip := ZMM() // the sign of 8 bits, or the mask of four
-	r := GP32()
-	if f.bits == 8 {
-		MOVL(operand.U32(0x80808080), r)
-	} else {
-		MOVL(operand.U32(0x0f0f0f0f), r)
+	var low reg.VecVirtual
+	if f.bits == 4 {
+		low = spread512(0x0f0f0f0f)
 	}
-	VPBROADCASTD(r, flip)
 	Label("tile")
 	t.begin(avx512)
 	Label("block")
-	w := t.unpack512(flip)
+	w := t.unpack512(low)
 	d, m := ZMM(), ZMM()
 	VCVTPH2PS(operand.Mem{Base: t.src, Disp: t.quants}, d)
 	if f.minimum {
@@ -166,19 +162,18 @@ func packedTile512(f layout, count int) {
 }
 
 // unpack512 returns a block's eight groups of four columns as unsigned bytes.
-func (t packedTile) unpack512(flip reg.VecVirtual) (w [8]reg.VecVirtual) {
+func (t packedTile) unpack512(low reg.VecVirtual) (w [8]reg.VecVirtual) {
 	for g := range t.quants / 64 {
 		w[g] = ZMM()
 		at := operand.Mem{Base: t.src, Disp: 64 * g}
+		VMOVDQU64(at, w[g])
 		if t.bits == 8 {
-			VPXORD(at, flip, w[g])
 			continue
 		}
 		w[g+4] = ZMM()
-		VMOVDQU64(at, w[g])
 		VPSRLW(operand.Imm(4), w[g], w[g+4])
-		VPANDD(flip, w[g], w[g])
-		VPANDD(flip, w[g+4], w[g+4])
+		VPANDD(low, w[g], w[g])
+		VPANDD(low, w[g+4], w[g+4])
 	}
 	return w
 }
@@ -186,11 +181,11 @@ func (t packedTile) unpack512(flip reg.VecVirtual) (w [8]reg.VecVirtual) {
 // packedTile256 does eight outputs and then the other eight.
 func packedTile256(f layout, count int) {
 	t := newPackedTile(avx2, f, count)
-	ones, mask := YMM(), YMM()
+	ones, mask := YMM(), splat(15)
 	VPCMPEQW(ones, ones, ones)
 	VPSRLW(operand.Imm(15), ones, ones)
-	if f.bits == 4 {
-		mask = splat(15)
+	if f.bits == 8 {
+		mask = splat(0x80)
 	}
 	right, scales := GP64(), GP64()
 	XORQ(right, right)
@@ -204,7 +199,7 @@ func packedTile256(f layout, count int) {
 		w := YMM()
 		magnitude := w
 		if f.bits == 8 {
-			VMOVDQU(operand.Mem{Base: t.src, Disp: 64 * g}, w)
+			VPXOR(operand.Mem{Base: t.src, Disp: 64 * g}, mask, w) // signed
 			magnitude = YMM()
 			VPABSB(w, magnitude)
 		} else {
