@@ -98,7 +98,7 @@ func (w *work) together(t *worker, first, last int) {
 		t.factor = append(t.factor, g.perHead[i].norm)
 	}
 	t.sums = room(t.sums, g.ld)
-	kernel.Mix(t.sums, g.probs[first*g.ld:], g.ld, t.factor)
+	kernel.Mix(t.sums, g.probs[first*g.ld:], g.ld, t.factor, w.cpu)
 }
 
 // pick returns, ascending, the rows with the largest of t.sums: a share of them, or fewer where fewer hold the mass of the

@@ -72,6 +72,9 @@ func (w *work) generate(cpu *tensor.CPU) {
 	g.blocks = w.valueBlocks()
 	g.partial, g.kept = room(g.partial, g.blocks*len(w.heads)*kernel.Pad(d)), room(g.kept, g.blocks*len(w.heads))
 	w.cutParts()
+	for i := range w.workers {
+		w.workers[i].top.Ahead = cpu
+	}
 	w.do(cpu, jobStep, len(g.parts))
 	if !s.seen.want.None {
 		w.sums = cleared(w.sums, g.ld)
@@ -188,7 +191,7 @@ func (w *work) channelScores(t *worker, keys *quant.Rows, seg segment, group int
 	at := sets*g.slots[group] + seg.block*slots
 	factors, offsets := g.factors[at:at+blocks*slots], g.offsets[at:at+blocks*slots]
 	t.q, t.offset, t.factor = room(t.q, d), room(t.offset, len(offsets)), room(t.factor, len(factors))
-	kernel.Fold(queries, m*d, t.q, g.q[first*d:], m, keys.Scales()[seg.block*d:(seg.block+blocks)*d], factors, offsets, slots)
+	kernel.Fold(queries, m*d, t.q, g.q[first*d:], m, keys.Scales()[seg.block*d:(seg.block+blocks)*d], factors, offsets, slots, w.cpu)
 	up := float32(uint32(1) << f.LSB)
 	root, offset := rootOf(d)/127, f.Offset(f.LSB == 0)/up
 	for i := range factors {
@@ -276,7 +279,7 @@ func (w *work) exponentials(c *chosen, i int) {
 	g := &w.step
 	scores := g.scores[i*g.ld : (i+1)*g.ld]
 	c.top = kernel.Max(scores)
-	c.norm = 1 / kernel.ExpAhead(g.probs[i*g.ld:], scores, c.top, w.cpu.Ahead(kernel.AheadBytes*len(scores)))
+	c.norm = 1 / kernel.ExpAhead(g.probs[i*g.ld:], scores, c.top, w.cpu)
 }
 
 // normalize turns a head's exponentials into probabilities.

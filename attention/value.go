@@ -32,7 +32,7 @@ func (w *work) cutValues(t *worker, it *item, q *record.Query, row []float32, n,
 	}
 	if w.s.listsRows() {
 		t.chosen = room(t.chosen, n+kernel.Lanes)
-		w.listRows(&w.perHead[head].values, t.chosen[:kernel.Above(t.chosen, row[:n], kth)], r)
+		w.listRows(&w.perHead[head].values, t.chosen[:kernel.Above(t.chosen, row[:n], kth, nil)], r)
 	}
 	sum := kernel.Cut(row, kth, it.values)
 	if w.s.schedule.Renormalize && sum > 0 {

@@ -2,7 +2,7 @@ package tensor
 
 import "sync/atomic"
 
-// announced are the matrices of the products to come, and how many pieces of them have been claimed.
+// announced are the matrices of the products to come, and how many bytes of them have been claimed.
 type announced struct {
 	matrices [8][]byte
 	n        int
@@ -23,20 +23,20 @@ func (c *CPU) Announce(matrices ...*Weights) {
 	a.claimed.Store(0)
 }
 
-// Ahead returns the next piece of n bytes of the matrices that have been announced, or nothing where all have been claimed. Any worker may
-// call it. Pieces are all of one size; what a matrix has beyond whole pieces is left out.
+// Ahead returns the next n bytes of the matrices that have been announced, or nothing where all have been claimed. Any worker may call it. Where
+// a matrix ends, what is claimed begins earlier; what would go beyond it is left out.
 func (c *CPU) Ahead(n int) []byte {
 	a := &c.announced
 	if a.n == 0 {
 		return nil
 	}
-	at := int(a.claimed.Add(1) - 1)
+	at := int(a.claimed.Add(int64(n))) - n
 	for _, m := range a.matrices[:a.n] {
-		pieces := len(m) / n
-		if at < pieces {
-			return m[at*n : (at+1)*n]
+		if at < len(m) && n <= len(m) {
+			at = min(at, len(m)-n)
+			return m[at : at+n]
 		}
-		at -= pieces
+		at -= len(m)
 	}
 	return nil
 }

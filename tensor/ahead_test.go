@@ -6,7 +6,7 @@ import (
 	"spatten/checkpoint/dtype"
 )
 
-// TestAhead claims what is announced piece by piece: matrices in their order, none that is not packed, nothing twice.
+// TestAhead claims what is announced piece by piece: matrices in their order, none that is not packed, and an end.
 func TestAhead(t *testing.T) {
 	c := NewCPU(1, Int8)
 	defer c.Close()
@@ -26,9 +26,9 @@ func TestAhead(t *testing.T) {
 	}
 	for range 2 {
 		c.Announce(w[0], w[1], w[2])
-		for piece := range 4 { // two of each, less what is left over
-			got, want := c.Ahead(600), w[piece/2*2].packed[piece%2*600:]
-			if len(got) != 600 || &got[0] != &want[0] {
+		// A matrix has 1,280 bytes: the third piece ends with it.
+		for piece, want := range [][]byte{w[0].packed, w[0].packed[600:], w[0].packed[680:], w[2].packed[520:], w[2].packed[680:]} {
+			if got := c.Ahead(600); len(got) != 600 || &got[0] != &want[0] {
 				t.Fatalf("piece %d is not where it should be", piece)
 			}
 		}

@@ -15,12 +15,9 @@ func Transpose(dst, src []float32, d int) { active.transpose(dst[:Lanes*d], src[
 // top becomes 0.
 func Exp(dst, x []float32, top float32) float32 { return active.exp(dst[:len(x)], x, top, nil) }
 
-// AheadBytes is how many bytes ExpAhead asks for with each number.
-const AheadBytes = 6
-
-// ExpAhead is Exp, and meanwhile asks for bytes from memory that are to be read soon, where there are AheadBytes of them for each number.
-func ExpAhead(dst, x []float32, top float32, ahead []byte) float32 {
-	return active.exp(dst[:len(x)], x, top, ahead)
+// ExpAhead is Exp, and asks for bytes meanwhile.
+func ExpAhead(dst, x []float32, top float32, a Ahead) float32 {
+	return active.exp(dst[:len(x)], x, top, claim(a, expAhead*len(x)))
 }
 
 // ExpFours writes exp(x − top) to dst, which may be x, tops being four that take turns, and returns the largest x − top; len(x) is a
@@ -68,11 +65,11 @@ func Count(x []float32, t float32) int {
 	return count
 }
 
-// Above writes the indices of all x ≥ t to dst, ascending, and returns their number. dst has room for len(x) + Lanes.
-func Above(dst []int32, x []float32, t float32) int {
+// Above writes the indices of all x ≥ t to dst, ascending, and returns their number. dst has room for len(x) + Lanes. It asks for bytes meanwhile.
+func Above(dst []int32, x []float32, t float32, a Ahead) int {
 	n, found := len(x)&^(Lanes-1), 0
 	if n > 0 {
-		found = active.above(dst, x[:n], t)
+		found = active.above(dst, x[:n], t, claim(a, selectAhead*n))
 	}
 	for i := n; i < len(x); i++ {
 		if x[i] >= t {
@@ -84,13 +81,13 @@ func Above(dst []int32, x []float32, t float32) int {
 }
 
 // Between writes those of x that are above low and not above high to dst, in their order, and returns their number and how many are
-// above high. dst has room for len(x) + Lanes.
-func Between(dst, x []float32, low, high float32) (inside, above int) {
+// above high. dst has room for len(x) + Lanes. It asks for bytes meanwhile.
+func Between(dst, x []float32, low, high float32, a Ahead) (inside, above int) {
 	n := len(x) &^ (Lanes - 1)
 	if n > 0 {
-		inside, above = active.between(dst[:n+Lanes], x[:n], low, high)
+		inside, above = active.between(dst[:n+Lanes], x[:n], low, high, claim(a, selectAhead*n))
 	}
-	more, higher := betweenPortable(dst[inside:], x[n:], low, high)
+	more, higher := betweenPortable(dst[inside:], x[n:], low, high, nil)
 	return inside + more, above + higher
 }
 
@@ -158,12 +155,12 @@ func listedPortable(dst []float32, ld int, q []int8, m, stride int, packed []byt
 
 // Fold quantizes q[i]·scales[i] of m queries of d numbers, a multiple of Lanes, to integers of at most 127, for every block of d scales: those
 // of block b go to dst from b·stride on. For query h it writes the largest magnitude of those products, for which 127
-// stands, to largest[b·lds+h], and the sum of the integers to sums[b·lds+h]. tmp is scratch of d numbers.
-func Fold(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int) {
+// stands, to largest[b·lds+h], and the sum of the integers to sums[b·lds+h]. tmp is scratch of d numbers. It asks for bytes meanwhile.
+func Fold(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int, a Ahead) {
 	d := len(tmp)
 	if blocks := len(scales) / d; blocks > 0 && m > 0 {
 		last := blocks - 1
-		active.fold(dst[:last*stride+m*d], stride, tmp, q[:m*d], m, scales[:blocks*d], largest[:last*lds+m], sums[:last*lds+m], lds)
+		active.fold(dst[:last*stride+m*d], stride, tmp, q[:m*d], m, scales[:blocks*d], largest[:last*lds+m], sums[:last*lds+m], lds, claim(a, foldAhead*blocks))
 	}
 }
 
@@ -252,7 +249,8 @@ func Gather(dst, x []float32, rows []int32) {
 	}
 }
 
-// Mix writes the sum of rows of x, which start ld elements apart, each times its factor; len(dst) is a multiple of Lanes.
-func Mix(dst, x []float32, ld int, factors []float32) {
-	active.mix(dst, x[:(len(factors)-1)*ld+len(dst)], ld, factors)
+// Mix writes the sum of rows of x, which start ld elements apart, each times its factor; len(dst) is a multiple of Lanes. It asks for bytes
+// meanwhile.
+func Mix(dst, x []float32, ld int, factors []float32, a Ahead) {
+	active.mix(dst, x[:(len(factors)-1)*ld+len(dst)], ld, factors, claim(a, mixAhead*len(dst)))
 }

@@ -25,8 +25,8 @@ type set struct {
 	scale     func(x []float32, s float32)
 	add       func(dst, x []float32)
 	count     func(x []float32, t float32) int
-	above     func(dst []int32, x []float32, t float32) int
-	between   func(dst, x []float32, low, high float32) (inside, above int)
+	above     func(dst []int32, x []float32, t float32, ahead []byte) int
+	between   func(dst, x []float32, low, high float32, ahead []byte) (inside, above int)
 	cut       func(x []float32, t float32, marks []float32) float32
 	quantize  func(dst []int8, x []float32, inverse float32) int
 	dots      func(dst []float32, q []int8, codes []byte)
@@ -37,13 +37,13 @@ type set struct {
 	listed    func(dst []float32, ld int, q []int8, m, stride int, packed []byte, rows, sets []int32, d, bits int, mem *[]byte)
 	refine    func(scores []float32, ld int, out []float32, q []int8, m, stride int, packed []byte, rows, sets []int32, offsets, factors []float32, lds int, rest float32, d, bits int, mem *RefineMemory)
 	spread    func(dst []float32, ld int, x []float32, m int, rows []int32)
-	fold      func(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int)
+	fold      func(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int, ahead []byte)
 	unpack    func(dst, src []byte, rows []int32, n, dim, bits int)
 	affine    func(x []float32, offset, factor float32)
 	absmax    func(x []float32) float32
 	widen     func(dst []float32, src []uint16)
 	gather    func(dst, x []float32, rows []int32)
-	mix       func(dst, x []float32, ld int, factors []float32)
+	mix       func(dst, x []float32, ld int, factors []float32, ahead []byte)
 	narrow    func(dst []uint16, src []float32)
 	widest    func(dst, x []float32)
 	encode    func(dst []uint16, x, inverses []float32, middle float32)

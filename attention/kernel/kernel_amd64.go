@@ -28,8 +28,10 @@ func available() []*set {
 			rescaleAVX2(&x[0], offset, &scales[0], factor, len(x))
 		},
 		count: func(x []float32, t float32) int { return countAVX2(&x[0], t, len(x)) },
-		above: func(dst []int32, x []float32, t float32) int { return aboveAVX2(&dst[0], &x[0], t, &places, len(x)) },
-		between: func(dst, x []float32, low, high float32) (inside, above int) {
+		above: func(dst []int32, x []float32, t float32, _ []byte) int {
+			return aboveAVX2(&dst[0], &x[0], t, &places, len(x))
+		},
+		between: func(dst, x []float32, low, high float32, _ []byte) (inside, above int) {
 			return betweenAVX2(&dst[0], &x[0], low, high, &places, len(x))
 		},
 		cut: func(x []float32, t float32, marks []float32) float32 { return cutAVX2(&x[0], t, &marks[0], len(x)) },
@@ -46,7 +48,7 @@ func available() []*set {
 		widen:  widenPortable,
 		narrow: narrowPortable,
 		gather: func(dst, x []float32, rows []int32) { gatherAVX2(&dst[0], &x[0], &rows[0], len(rows)) },
-		mix: func(dst, x []float32, ld int, factors []float32) {
+		mix: func(dst, x []float32, ld int, factors []float32, _ []byte) {
 			mixAVX2(&dst[0], &x[0], 4*ld, &factors[0], len(factors), len(dst))
 		},
 		widest: func(dst, x []float32) { widestAVX2(&dst[0], &x[0], len(dst)) },
@@ -71,24 +73,25 @@ func available() []*set {
 	avx512.name, avx512.tile, avx512.weigh = "avx512", tile512, weigh512
 	avx512.chosen = avx512.chosen512
 	avx512.exp = func(dst, x []float32, top float32, ahead []byte) float32 {
-		if len(ahead) < AheadBytes*len(x) {
-			return expAVX512(&dst[0], &x[0], top, len(x), nil, 0) // asks for what is not there, which does nothing
-		}
-		return expAVX512(&dst[0], &x[0], top, len(x), &ahead[0], AheadBytes*32)
+		from, step := steps(ahead, 32*expAhead)
+		return expAVX512(&dst[0], &x[0], top, len(x), from, step)
 	}
 	avx512.expFours = func(dst, x []float32, tops *[Fours]float32) float32 {
 		return expFoursAVX512(&dst[0], &x[0], &tops[0], len(x))
 	}
 	avx512.sum = func(x []float32) float32 { return sumAVX512(&x[0], len(x)) }
 	avx512.max = func(x []float32) float32 { return maxAVX512(&x[0], len(x)) }
-	avx512.mix = func(dst, x []float32, ld int, factors []float32) {
-		mixAVX512(&dst[0], &x[0], 4*ld, &factors[0], len(factors), len(dst))
+	avx512.mix = func(dst, x []float32, ld int, factors []float32, ahead []byte) {
+		from, step := steps(ahead, 64*mixAhead)
+		mixAVX512(&dst[0], &x[0], 4*ld, &factors[0], len(factors), len(dst), from, step)
 	}
-	avx512.above = func(dst []int32, x []float32, t float32) int {
-		return aboveAVX512(&dst[0], &x[0], t, &ascending, len(x))
+	avx512.above = func(dst []int32, x []float32, t float32, ahead []byte) int {
+		from, step := steps(ahead, 16*selectAhead)
+		return aboveAVX512(&dst[0], &x[0], t, &ascending, len(x), from, step)
 	}
-	avx512.between = func(dst, x []float32, low, high float32) (inside, above int) {
-		return betweenAVX512(&dst[0], &x[0], low, high, len(x))
+	avx512.between = func(dst, x []float32, low, high float32, ahead []byte) (inside, above int) {
+		from, step := steps(ahead, 16*selectAhead)
+		return betweenAVX512(&dst[0], &x[0], low, high, len(x), from, step)
 	}
 	avx512.count = func(x []float32, t float32) int { return countAVX512(&x[0], t, len(x)) }
 	if cpu.X86.HasAVX512VNNI {
@@ -96,6 +99,17 @@ func available() []*set {
 		avx512.refine, avx512.fold = avx512.refine512, fold512
 	}
 	return append([]*set{&avx512}, sets...)
+}
+
+// idle is asked for where there is nothing else to ask for: it is near already.
+var idle [1024]byte
+
+// steps returns where a kernel begins to ask for bytes, and how far it moves on in each step.
+func steps(ahead []byte, step int) (*byte, int) {
+	if len(ahead) == 0 {
+		return &idle[0], 0
+	}
+	return &ahead[0], step
 }
 
 // ascending are the first places of a vector.
@@ -200,26 +214,28 @@ func weighColumns(kernels *[3]weighFunc, width int, out []float32, ldo int, w []
 	}
 }
 
-func fold256(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int) {
+func fold256(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int, _ []byte) {
 	d := len(tmp)
 	for b := range len(scales) / d {
 		foldAVX2(&dst[b*stride], &tmp[0], &q[0], &scales[b*d], 127, m, d, &largest[b*lds], &sums[b*lds])
 	}
 }
 
-var folds512 = [4]func(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest, sums *float32, lds, blocks int){
+var folds512 = [4]func(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest, sums *float32, lds, blocks int, ahead *byte, step int){
 	fold1AVX512, fold2AVX512, fold3AVX512, fold4AVX512,
 }
 
 // fold512 takes up to four queries at a time.
-func fold512(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int) {
+func fold512(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int, ahead []byte) {
 	d := len(tmp)
 	if d != 64 {
-		fold256(dst, stride, tmp, q, m, scales, largest, sums, lds)
+		fold256(dst, stride, tmp, q, m, scales, largest, sums, lds, ahead)
 		return
 	}
+	from, step := steps(ahead, foldAhead/2)
 	for h := 0; h < m; h += 4 {
-		folds512[min(4, m-h)-1](&dst[h*d], stride, &q[h*d], &scales[0], 127, &largest[h], &sums[h], 4*lds, len(scales)/d)
+		folds512[min(4, m-h)-1](&dst[h*d], stride, &q[h*d], &scales[0], 127, &largest[h], &sums[h], 4*lds, len(scales)/d, from, step)
+		from, step = steps(nil, 0)
 	}
 }
 

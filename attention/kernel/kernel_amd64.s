@@ -1231,34 +1231,38 @@ fold:
 	VZEROUPPER
 	RET
 
-// func mixAVX512(dst *float32, x *float32, ld int, factors *float32, m int, n int)
-// Requires: AVX, AVX512F
-TEXT ·mixAVX512(SB), NOSPLIT, $0-48
+// func mixAVX512(dst *float32, x *float32, ld int, factors *float32, m int, n int, ahead *byte, step int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·mixAVX512(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ ld+16(FP), DX
 	MOVQ n+40(FP), BX
+	MOVQ ahead+48(FP), SI
 	SUBQ $0x40, BX
 	JL   rest
 
 step:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	MOVQ   factors+24(FP), SI
-	MOVQ   m+32(FP), DI
-	MOVQ   CX, R8
+	PREFETCHT1 (SI)
+	PREFETCHT1 64(SI)
+	ADDQ       step+56(FP), SI
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	MOVQ       factors+24(FP), DI
+	MOVQ       m+32(FP), R8
+	MOVQ       CX, R9
 
 rows:
-	VBROADCASTSS (SI), Z4
-	VFMADD231PS  (R8), Z4, Z0
-	VFMADD231PS  64(R8), Z4, Z1
-	VFMADD231PS  128(R8), Z4, Z2
-	VFMADD231PS  192(R8), Z4, Z3
-	ADDQ         $0x04, SI
-	ADDQ         DX, R8
-	DECQ         DI
+	VBROADCASTSS (DI), Z4
+	VFMADD231PS  (R9), Z4, Z0
+	VFMADD231PS  64(R9), Z4, Z1
+	VFMADD231PS  128(R9), Z4, Z2
+	VFMADD231PS  192(R9), Z4, Z3
+	ADDQ         $0x04, DI
+	ADDQ         DX, R9
+	DECQ         R8
 	JNZ          rows
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
@@ -1275,16 +1279,16 @@ rest:
 
 last:
 	VPXORD Z0, Z0, Z0
-	MOVQ   factors+24(FP), SI
-	MOVQ   m+32(FP), DI
-	MOVQ   CX, R8
+	MOVQ   factors+24(FP), DI
+	MOVQ   m+32(FP), R8
+	MOVQ   CX, R9
 
 row:
-	VBROADCASTSS (SI), Z4
-	VFMADD231PS  (R8), Z4, Z0
-	ADDQ         $0x04, SI
-	ADDQ         DX, R8
-	DECQ         DI
+	VBROADCASTSS (DI), Z4
+	VFMADD231PS  (R9), Z4, Z0
+	ADDQ         $0x04, DI
+	ADDQ         DX, R9
+	DECQ         R8
 	JNZ          row
 	VMOVUPS      Z0, (AX)
 	ADDQ         $0x00000040, CX
@@ -1633,38 +1637,41 @@ range:
 	VZEROUPPER
 	RET
 
-// func betweenAVX512(dst *float32, x *float32, low float32, high float32, n int) (inside int, above int)
-// Requires: AVX, AVX512F, POPCNT
-TEXT ·betweenAVX512(SB), NOSPLIT, $0-48
-	MOVQ         dst+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         n+24(FP), DX
+// func betweenAVX512(dst *float32, x *float32, low float32, high float32, n int, ahead *byte, step int) (inside int, above int)
+// Requires: AVX, AVX512F, MMX+, POPCNT
+TEXT ·betweenAVX512(SB), NOSPLIT, $0-64
+	MOVQ         ahead+32(FP), AX
+	MOVQ         dst+0(FP), CX
+	MOVQ         x+8(FP), DX
+	MOVQ         n+24(FP), BX
 	VBROADCASTSS low+16(FP), Z0
 	VBROADCASTSS high+20(FP), Z1
-	MOVQ         AX, BX
-	XORQ         SI, SI
-	SHRQ         $0x04, DX
+	MOVQ         CX, SI
+	XORQ         DI, DI
+	SHRQ         $0x04, BX
 
 next:
-	VMOVUPS       (CX), Z2
+	PREFETCHT1    (AX)
+	ADDQ          step+40(FP), AX
+	VMOVUPS       (DX), Z2
 	VCMPPS        $0x1e, Z1, Z2, K2
 	VCMPPS        $0x1e, Z0, Z2, K1
 	KANDNW        K1, K2, K1
-	KMOVW         K2, DI
-	POPCNTQ       DI, DI
-	ADDQ          DI, SI
+	KMOVW         K2, R8
+	POPCNTQ       R8, R8
+	ADDQ          R8, DI
 	VCOMPRESSPS.Z Z2, K1, Z2
-	VMOVUPS       Z2, (AX)
-	KMOVW         K1, DI
-	POPCNTQ       DI, DI
-	LEAQ          (AX)(DI*4), AX
-	ADDQ          $0x40, CX
-	DECQ          DX
+	VMOVUPS       Z2, (CX)
+	KMOVW         K1, R8
+	POPCNTQ       R8, R8
+	LEAQ          (CX)(R8*4), CX
+	ADDQ          $0x40, DX
+	DECQ          BX
 	JNZ           next
-	SUBQ          BX, AX
-	SHRQ          $0x02, AX
-	MOVQ          AX, inside+32(FP)
-	MOVQ          SI, above+40(FP)
+	SUBQ          SI, CX
+	SHRQ          $0x02, CX
+	MOVQ          CX, inside+48(FP)
+	MOVQ          DI, above+56(FP)
 	VZEROUPPER
 	RET
 
@@ -1739,35 +1746,38 @@ step:
 	VZEROUPPER
 	RET
 
-// func aboveAVX512(dst *int32, x *float32, t float32, ascending *[16]int32, n int) int
-// Requires: AVX, AVX512F, POPCNT
-TEXT ·aboveAVX512(SB), NOSPLIT, $0-48
-	MOVQ         dst+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         ascending+24(FP), DX
-	MOVQ         n+32(FP), BX
+// func aboveAVX512(dst *int32, x *float32, t float32, ascending *[16]int32, n int, ahead *byte, step int) int
+// Requires: AVX, AVX512F, MMX+, POPCNT
+TEXT ·aboveAVX512(SB), NOSPLIT, $0-64
+	MOVQ         ahead+40(FP), AX
+	MOVQ         dst+0(FP), CX
+	MOVQ         x+8(FP), DX
+	MOVQ         ascending+24(FP), BX
+	MOVQ         n+32(FP), SI
 	VBROADCASTSS t+16(FP), Z0
-	VMOVDQU32    (DX), Z1
-	MOVL         $0x00000010, DX
-	VPBROADCASTD DX, Z2
-	MOVQ         AX, DX
-	SHRQ         $0x04, BX
+	VMOVDQU32    (BX), Z1
+	MOVL         $0x00000010, BX
+	VPBROADCASTD BX, Z2
+	MOVQ         CX, BX
+	SHRQ         $0x04, SI
 
 next:
-	VMOVUPS       (CX), Z3
+	PREFETCHT1    (AX)
+	ADDQ          step+48(FP), AX
+	VMOVUPS       (DX), Z3
 	VCMPPS        $0x1d, Z0, Z3, K1
 	VPCOMPRESSD.Z Z1, K1, Z3
-	VMOVDQU32     Z3, (AX)
-	KMOVW         K1, SI
-	POPCNTL       SI, SI
-	LEAQ          (AX)(SI*4), AX
+	VMOVDQU32     Z3, (CX)
+	KMOVW         K1, DI
+	POPCNTL       DI, DI
+	LEAQ          (CX)(DI*4), CX
 	VPADDD        Z2, Z1, Z1
-	ADDQ          $0x40, CX
-	DECQ          BX
+	ADDQ          $0x40, DX
+	DECQ          SI
 	JNZ           next
-	SUBQ          DX, AX
-	SHRQ          $0x02, AX
-	MOVQ          AX, ret+40(FP)
+	SUBQ          BX, CX
+	SHRQ          $0x02, CX
+	MOVQ          CX, ret+56(FP)
 	VZEROUPPER
 	RET
 
@@ -11946,9 +11956,9 @@ DATA quads<>+56(SB)/4, $0x0000000b
 DATA quads<>+60(SB)/4, $0x0000000f
 GLOBL quads<>(SB), RODATA|NOPTR, $64
 
-// func fold1AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, AVX512_VNNI
-TEXT ·fold1AVX512(SB), NOSPLIT, $0-72
+// func fold1AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int, ahead *byte, step int)
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, AVX512_VNNI, MMX+
+TEXT ·fold1AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         stride+8(FP), CX
 	MOVQ         q+16(FP), DX
@@ -11964,8 +11974,14 @@ TEXT ·fold1AVX512(SB), NOSPLIT, $0-72
 	VMOVDQU64    quads<>+0(SB), Z2
 	MOVL         $0x00000000, R10
 	VPBROADCASTD R10, Z4
+	MOVQ         ahead+72(FP), R10
 
 largest:
+	PREFETCHT1    (R10)
+	PREFETCHT1    64(R10)
+	PREFETCHT1    128(R10)
+	PREFETCHT1    192(R10)
+	ADDQ          step+80(FP), R10
 	VPMOVZXWD     (BX), Z5
 	VPSLLD        $0x10, Z5, Z5
 	VPMOVZXWD     32(BX), Z6
@@ -12005,6 +12021,11 @@ largest:
 	MOVQ          blocks+64(FP), R9
 
 round:
+	PREFETCHT1    (R10)
+	PREFETCHT1    64(R10)
+	PREFETCHT1    128(R10)
+	PREFETCHT1    192(R10)
+	ADDQ          step+80(FP), R10
 	VPMOVZXWD     (BX), Z5
 	VPSLLD        $0x10, Z5, Z5
 	VPMOVZXWD     32(BX), Z6
@@ -12058,9 +12079,9 @@ round:
 	VZEROUPPER
 	RET
 
-// func fold2AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, AVX512_VNNI
-TEXT ·fold2AVX512(SB), NOSPLIT, $0-72
+// func fold2AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int, ahead *byte, step int)
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, AVX512_VNNI, MMX+
+TEXT ·fold2AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         stride+8(FP), CX
 	MOVQ         q+16(FP), DX
@@ -12078,8 +12099,14 @@ TEXT ·fold2AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD R10, Z4
 	MOVL         $0x00000001, R10
 	VPBROADCASTD R10, Z5
+	MOVQ         ahead+72(FP), R10
 
 largest:
+	PREFETCHT1    (R10)
+	PREFETCHT1    64(R10)
+	PREFETCHT1    128(R10)
+	PREFETCHT1    192(R10)
+	ADDQ          step+80(FP), R10
 	VPMOVZXWD     (BX), Z11
 	VPSLLD        $0x10, Z11, Z11
 	VPMOVZXWD     32(BX), Z12
@@ -12130,6 +12157,11 @@ largest:
 	MOVQ          blocks+64(FP), R9
 
 round:
+	PREFETCHT1    (R10)
+	PREFETCHT1    64(R10)
+	PREFETCHT1    128(R10)
+	PREFETCHT1    192(R10)
+	ADDQ          step+80(FP), R10
 	VPMOVZXWD     (BX), Z11
 	VPSLLD        $0x10, Z11, Z11
 	VPMOVZXWD     32(BX), Z12
@@ -12203,9 +12235,9 @@ round:
 	VZEROUPPER
 	RET
 
-// func fold3AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, AVX512_VNNI
-TEXT ·fold3AVX512(SB), NOSPLIT, $0-72
+// func fold3AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int, ahead *byte, step int)
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, AVX512_VNNI, MMX+
+TEXT ·fold3AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         stride+8(FP), CX
 	MOVQ         q+16(FP), DX
@@ -12225,8 +12257,14 @@ TEXT ·fold3AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD R10, Z5
 	MOVL         $0x00000002, R10
 	VPBROADCASTD R10, Z6
+	MOVQ         ahead+72(FP), R10
 
 largest:
+	PREFETCHT1    (R10)
+	PREFETCHT1    64(R10)
+	PREFETCHT1    128(R10)
+	PREFETCHT1    192(R10)
+	ADDQ          step+80(FP), R10
 	VPMOVZXWD     (BX), Z17
 	VPSLLD        $0x10, Z17, Z17
 	VPMOVZXWD     32(BX), Z18
@@ -12292,6 +12330,11 @@ largest:
 	MOVQ          blocks+64(FP), R9
 
 round:
+	PREFETCHT1    (R10)
+	PREFETCHT1    64(R10)
+	PREFETCHT1    128(R10)
+	PREFETCHT1    192(R10)
+	ADDQ          step+80(FP), R10
 	VPMOVZXWD     (BX), Z17
 	VPSLLD        $0x10, Z17, Z17
 	VPMOVZXWD     32(BX), Z18
@@ -12390,9 +12433,9 @@ round:
 	VZEROUPPER
 	RET
 
-// func fold4AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, AVX512_VNNI
-TEXT ·fold4AVX512(SB), NOSPLIT, $0-72
+// func fold4AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int, ahead *byte, step int)
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, AVX512_VNNI, MMX+
+TEXT ·fold4AVX512(SB), NOSPLIT, $0-88
 	MOVQ         dst+0(FP), AX
 	MOVQ         stride+8(FP), CX
 	MOVQ         q+16(FP), DX
@@ -12414,8 +12457,14 @@ TEXT ·fold4AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD R10, Z6
 	MOVL         $0x00000003, R10
 	VPBROADCASTD R10, Z7
+	MOVQ         ahead+72(FP), R10
 
 largest:
+	PREFETCHT1    (R10)
+	PREFETCHT1    64(R10)
+	PREFETCHT1    128(R10)
+	PREFETCHT1    192(R10)
+	ADDQ          step+80(FP), R10
 	VPMOVZXWD     (BX), Z23
 	VPSLLD        $0x10, Z23, Z23
 	VPMOVZXWD     32(BX), Z24
@@ -12491,6 +12540,11 @@ largest:
 	MOVQ          blocks+64(FP), R9
 
 round:
+	PREFETCHT1    (R10)
+	PREFETCHT1    64(R10)
+	PREFETCHT1    128(R10)
+	PREFETCHT1    192(R10)
+	ADDQ          step+80(FP), R10
 	VPMOVZXWD     (BX), Z23
 	VPSLLD        $0x10, Z23, Z23
 	VPMOVZXWD     32(BX), Z24

@@ -107,7 +107,7 @@ func TestExp(t *testing.T) {
 		}
 		// What it asks for meanwhile changes nothing.
 		ahead := slices.Clone(in)
-		if again := s.exp(ahead, ahead, 0, make([]byte, AheadBytes*len(in))); again != sum || !slices.Equal(ahead, x) {
+		if again := s.exp(ahead, ahead, 0, make([]byte, expAhead*len(in))); again != sum || !slices.Equal(ahead, x) {
 			t.Errorf("%s: sum %g with something to ask for, %g without", s.name, again, sum)
 		}
 		// Each of four with a top of its own is as it is alone.
@@ -176,13 +176,13 @@ func TestRows(t *testing.T) {
 				t.Fatalf("%s: %d of %d above, portable %d", s.name, got, n, want)
 			}
 			got, want := make([]int32, n+Lanes), make([]int32, n+Lanes)
-			g, w := s.above(got, x, 0.2), portable.above(want, x, 0.2)
+			g, w := s.above(got, x, 0.2, nil), portable.above(want, x, 0.2, nil)
 			if !slices.Equal(got[:g], want[:w]) {
 				t.Fatalf("%s: above %v, portable %v", s.name, got[:g], want[:w])
 			}
 			low, high := make([]float32, n+Lanes), make([]float32, n+Lanes)
-			in, above := s.between(low, x, -0.3, 0.9)
-			if wantIn, wantAbove := portable.between(high, x, -0.3, 0.9); in != wantIn || above != wantAbove || !slices.Equal(low[:in], high[:in]) {
+			in, above := s.between(low, x, -0.3, 0.9, nil)
+			if wantIn, wantAbove := portable.between(high, x, -0.3, 0.9, nil); in != wantIn || above != wantAbove || !slices.Equal(low[:in], high[:in]) {
 				t.Fatalf("%s: between %v and %d above, portable %v and %d", s.name, low[:in], above, high[:wantIn], wantAbove)
 			}
 			a, b := make([]float32, n), make([]float32, n)
@@ -229,7 +229,7 @@ func TestRows(t *testing.T) {
 // mixed is the sum of two rows, each with a factor.
 func mixed(s *set, x, y []float32) []float32 {
 	out, both := make([]float32, len(x)), append(slices.Clone(x), y...)
-	s.mix(out, both, len(x), []float32{0.3, 1.7})
+	s.mix(out, both, len(x), []float32{0.3, 1.7}, nil)
 	return out
 }
 
@@ -280,8 +280,8 @@ func TestCodes(t *testing.T) {
 					la, lb, sa, sb := floats(r, blocks*ld), make([]float32, blocks*ld), floats(r, blocks*ld), make([]float32, blocks*ld)
 					copy(lb, la)
 					copy(sb, sa)
-					s.fold(a, m*d, make([]float32, d), few, m, scales, la, sa, ld)
-					portable.fold(b, m*d, make([]float32, d), few, m, scales, lb, sb, ld)
+					s.fold(a, m*d, make([]float32, d), few, m, scales, la, sa, ld, nil)
+					portable.fold(b, m*d, make([]float32, d), few, m, scales, lb, sb, ld, nil)
 					if !slices.Equal(la, lb) || !slices.Equal(sa, sb) || !slices.Equal(a, b) {
 						t.Fatalf("%s: folded %g %g, portable %g %g", s.name, la, sa, lb, sb)
 					}
@@ -385,7 +385,7 @@ func TestCodes(t *testing.T) {
 			}
 			zero := make([]float32, d)
 			largest, sum := []float32{1}, []float32{1}
-			if s.fold(make([]int8, d), d, make([]float32, d), zero, 1, make([]uint16, d), largest, sum, 1); largest[0] != 0 || sum[0] != 0 {
+			if s.fold(make([]int8, d), d, make([]float32, d), zero, 1, make([]uint16, d), largest, sum, 1, nil); largest[0] != 0 || sum[0] != 0 {
 				t.Fatalf("%s: zeros fold to %g and %g", s.name, largest, sum)
 			}
 			for bits := 1; bits <= 8; bits++ {
@@ -424,7 +424,7 @@ func BenchmarkKernels(b *testing.B) {
 			"transpose":       func() { s.transpose(c, rows, d) },
 			"exp512":          func() { s.exp(c[:n], x, 3, nil) },
 			"count512":        func() { s.count(x, 0.5) },
-			"above512":        func() { s.above(list, x, 0.8) },
+			"above512":        func() { s.above(list, x, 0.8, nil) },
 			"dots512":         func() { s.dots(c[:n], q, codes) },
 			"weigh3x512":      func() { s.weigh(c[:3*d], d, a, n, 3, codes, d, n) },
 			"weigh512":        func() { s.weigh(c[:d], d, a, n, 1, codes, d, n) },
@@ -432,7 +432,7 @@ func BenchmarkKernels(b *testing.B) {
 			"panels3x2x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 2, a, a, Sets{Every: n}) },
 			"panels3x3x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 3, a, a, Sets{Every: n}) },
 			"panels3x4x512":   func() { s.panels(c, n, q3, 3, codes, n/Lanes, d, 4, a, a, Sets{Every: n}) },
-			"fold3x8":         func() { s.fold(q24, 3*d, c[:d], a[:3*d], 3, scales, c[d:d+24], c[2*d:2*d+24], 3) },
+			"fold3x8":         func() { s.fold(q24, 3*d, c[:d], a[:3*d], 3, scales, c[d:d+24], c[2*d:2*d+24], 3, nil) },
 			"unpack6x128":     func() { s.unpack(codes[:128*d], codes[128*d:], nil, 128, d, 6) },
 		} {
 			b.Run(s.name+"/"+name, func(b *testing.B) {

@@ -120,7 +120,7 @@ func countPortable(x []float32, t float32) int {
 	return n
 }
 
-func abovePortable(dst []int32, x []float32, t float32) int {
+func abovePortable(dst []int32, x []float32, t float32, _ []byte) int {
 	n := 0
 	for i, v := range x {
 		if v >= t {
@@ -131,7 +131,7 @@ func abovePortable(dst []int32, x []float32, t float32) int {
 	return n
 }
 
-func betweenPortable(dst, x []float32, low, high float32) (inside, above int) {
+func betweenPortable(dst, x []float32, low, high float32, _ []byte) (inside, above int) {
 	for _, v := range x {
 		switch {
 		case v > high:
@@ -208,7 +208,7 @@ func weighPortable(out []float32, ldo int, w []float32, ldw, m int, codes []byte
 	}
 }
 
-func foldPortable(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int) {
+func foldPortable(dst []int8, stride int, tmp, q []float32, m int, scales []uint16, largest, sums []float32, lds int, _ []byte) {
 	d := len(tmp)
 	for b := range len(scales) / d {
 		for h := range m {
@@ -327,7 +327,7 @@ func gatherPortable(dst, x []float32, rows []int32) {
 	}
 }
 
-func mixPortable(dst, x []float32, ld int, factors []float32) {
+func mixPortable(dst, x []float32, ld int, factors []float32, _ []byte) {
 	for j := range dst {
 		var sum float32
 		for h, f := range factors {

@@ -61,8 +61,8 @@ func sumAVX512(x *float32, n int) float32
 // returns the largest of n numbers, a multiple of 16.
 func maxAVX512(x *float32, n int) float32
 
-// writes the sum of m rows of n numbers, a multiple of 16, that start ld bytes apart, each times its factor.
-func mixAVX512(dst *float32, x *float32, ld int, factors *float32, m int, n int)
+// writes the sum of m rows of n numbers, a multiple of 16, that start ld bytes apart, each times its factor. With every 64 numbers it asks for the lines at ahead, which moves on by step.
+func mixAVX512(dst *float32, x *float32, ld int, factors *float32, m int, n int, ahead *byte, step int)
 
 // multiplies n numbers, a multiple of 8, by s.
 func scaleAVX2(x *float32, s float32, n int)
@@ -106,8 +106,8 @@ func aboveAVX2(dst *int32, x *float32, t float32, places *[256][8]byte, n int) i
 // writes those of n numbers, a multiple of 8, that are above low and not above high, and returns their number and that of those above high; up to 8 places behind them are overwritten.
 func betweenAVX2(dst *float32, x *float32, low float32, high float32, places *[256][8]byte, n int) (inside int, above int)
 
-// writes those of n numbers, a multiple of 16, that are above low and not above high, and returns their number and that of those above high; up to 16 places behind them are overwritten.
-func betweenAVX512(dst *float32, x *float32, low float32, high float32, n int) (inside int, above int)
+// writes those of n numbers, a multiple of 16, that are above low and not above high, and returns their number and that of those above high; up to 16 places behind them are overwritten. With every 16 it asks for the line at ahead, which moves on by step.
+func betweenAVX512(dst *float32, x *float32, low float32, high float32, n int, ahead *byte, step int) (inside int, above int)
 
 // zeroes all x < t of n, a multiple of 16, sets marks to 1 elsewhere, and returns the sum of what is left.
 func cutAVX2(x *float32, t float32, marks *float32, n int) float32
@@ -115,8 +115,8 @@ func cutAVX2(x *float32, t float32, marks *float32, n int) float32
 // counts how many of n numbers, a multiple of 16, are greater than t.
 func countAVX512(x *float32, t float32, n int) int
 
-// writes the indices of all x ≥ t of n, a multiple of 16, and returns their number.
-func aboveAVX512(dst *int32, x *float32, t float32, ascending *[16]int32, n int) int
+// writes the indices of all x ≥ t of n, a multiple of 16, and returns their number. With every 16 it asks for the line at ahead, which moves on by step.
+func aboveAVX512(dst *int32, x *float32, t float32, ascending *[16]int32, n int, ahead *byte, step int) int
 
 // rounds n numbers times inverse, a multiple of 16, of magnitude up to 127, and returns their sum.
 func quantizeAVX2(dst *int8, x *float32, inverse float32, n int) int32
@@ -382,17 +382,17 @@ func spread4AVX2(dst *float32, ld int, x *float32, rows *int32, n int)
 // quantizes q·scales of m queries of d channels, a multiple of 16, to integers of at most limit, and writes the largest magnitude and the sum of the integers of each.
 func foldAVX2(dst *int8, tmp *float32, q *float32, scales *uint16, limit float32, m int, d int, largest *float32, sums *float32)
 
-// quantizes q·scales of 1 queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each, for blocks of scales, whose results start stride bytes apart, those numbers lds bytes.
-func fold1AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
+// quantizes q·scales of 1 queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each, for blocks of scales, whose results start stride bytes apart, those numbers lds bytes. With every block it asks twice for the lines at ahead, which moves on by step.
+func fold1AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int, ahead *byte, step int)
 
-// quantizes q·scales of 2 queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each, for blocks of scales, whose results start stride bytes apart, those numbers lds bytes.
-func fold2AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
+// quantizes q·scales of 2 queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each, for blocks of scales, whose results start stride bytes apart, those numbers lds bytes. With every block it asks twice for the lines at ahead, which moves on by step.
+func fold2AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int, ahead *byte, step int)
 
-// quantizes q·scales of 3 queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each, for blocks of scales, whose results start stride bytes apart, those numbers lds bytes.
-func fold3AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
+// quantizes q·scales of 3 queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each, for blocks of scales, whose results start stride bytes apart, those numbers lds bytes. With every block it asks twice for the lines at ahead, which moves on by step.
+func fold3AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int, ahead *byte, step int)
 
-// quantizes q·scales of 4 queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each, for blocks of scales, whose results start stride bytes apart, those numbers lds bytes.
-func fold4AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int)
+// quantizes q·scales of 4 queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each, for blocks of scales, whose results start stride bytes apart, those numbers lds bytes. With every block it asks twice for the lines at ahead, which moves on by step.
+func fold4AVX512(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest *float32, sums *float32, lds int, blocks int, ahead *byte, step int)
 
 // writes the products of n listed rows, a multiple of 8, of 64 codes of 1 bits with m queries of 64 integers, of the set that is listed for the row; sets start stride bytes apart, rows of dst ld bytes.
 func listed1AVX512(dst *float32, ld int, q *int8, m int, stride int, packed *byte, rows *int32, sets *int32, n int)

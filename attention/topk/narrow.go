@@ -42,7 +42,7 @@ func (s *Selector) narrow(scores []float32, k int) (kth float32, equals int, ok 
 	if len(scores) >= great {
 		low, high := s.guess(scores, k)
 		s.left = slices.Grow(s.left[:0], len(scores)+kernel.Lanes)[:len(scores)+kernel.Lanes]
-		inside, above := kernel.Between(s.left, scores, low, high)
+		inside, above := kernel.Between(s.left, scores, low, high, s.Ahead)
 		if above < k && k <= above+inside {
 			return s.search(s.left[:inside], k-above, bracket{low: low, high: high, inside: inside})
 		}
@@ -131,7 +131,7 @@ func (s *Selector) search(scores []float32, k int, b bracket) (kth float32, equa
 		return b.high, k - b.above, true // nothing but equals is left
 	}
 	s.right = slices.Grow(s.right[:0], len(scores)+kernel.Lanes)[:len(scores)+kernel.Lanes]
-	n, _ := kernel.Between(s.right, scores, b.low, b.high)
+	n, _ := kernel.Between(s.right, scores, b.low, b.high, nil)
 	rest := s.right[:n]
 	ascend(rest)
 	kth = rest[len(rest)-(k-b.above)]
@@ -167,7 +167,7 @@ func number(o int64) float32 {
 func (s *Selector) filter(dst []int32, scores []float32, k int, kth float32, equals int) []int32 {
 	at := len(dst)
 	dst = slices.Grow(dst, len(scores)+kernel.Lanes)
-	n := kernel.Above(dst[at:at+len(scores)+kernel.Lanes], scores, kth)
+	n := kernel.Above(dst[at:at+len(scores)+kernel.Lanes], scores, kth, s.Ahead)
 	dst = dst[:at+n]
 	if n == k {
 		return dst

@@ -3,7 +3,11 @@
 // as many equals as are still wanted, leftmost first. Order is kept; −0 equals +0; NaN is smaller than everything.
 package topk
 
-import "math"
+import (
+	"math"
+
+	"spatten/attention/kernel"
+)
 
 // negInf stands in for NaN, which must not be selected before any number.
 var negInf = float32(math.Inf(-1))
@@ -12,6 +16,8 @@ var posInf = float32(math.Inf(1))
 
 // Selector holds the memory and the random pivots of selections. The zero Selector is ready.
 type Selector struct {
+	Ahead kernel.Ahead // what may be asked from memory meanwhile, or nil
+
 	left, right []float32
 	pivots      uint64
 }

@@ -19,8 +19,8 @@ func foldConstants() {
 // foldWide is foldQueries for some queries of 64 channels and any number of blocks, each with its scales. What is summed up or compared
 // within a query is so for all of them together.
 func foldWide(heads int) {
-	function(fmt.Sprintf("fold%dAVX512", heads), "func(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest, sums *float32, lds, blocks int)",
-		fmt.Sprintf("quantizes q·scales of %d queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each, for blocks of scales, whose results start stride bytes apart, those numbers lds bytes.", heads))
+	function(fmt.Sprintf("fold%dAVX512", heads), "func(dst *int8, stride int, q *float32, scales *uint16, limit float32, largest, sums *float32, lds, blocks int, ahead *byte, step int)",
+		fmt.Sprintf("quantizes q·scales of %d queries of 64 channels to integers of at most limit, and writes the largest magnitude and the sum of the integers of each, for blocks of scales, whose results start stride bytes apart, those numbers lds bytes. With every block it asks twice for the lines at ahead, which moves on by step.", heads))
 	dst, stride, q, scales := gp("dst"), gp("stride"), gp("q"), gp("scales")
 	largest, sums, lds, blocks := gp("largest"), gp("sums"), gp("lds"), gp("blocks")
 	p, _ := Param("limit").Resolve()
@@ -56,7 +56,9 @@ func foldWide(heads int) {
 			}
 		}
 	}
+	ahead := gp("ahead")
 	Label("largest")
+	ask(ahead, foldLines)
 	products()
 	for h := range v {
 		VANDPS(mask, v[h][0], t[h])
@@ -72,6 +74,7 @@ func foldWide(heads int) {
 	scales, largest, blocks = gp("scales"), gp("largest"), gp("blocks")
 	alive := K()
 	Label("round")
+	ask(ahead, foldLines)
 	products() // again: two short chains overlap from block to block, a long one does not
 	inverse := u
 	loadFew(inverse.AsX().(reg.VecVirtual), largest, heads)

@@ -86,10 +86,27 @@ func mix() {
 	RET()
 }
 
+// How many lines kernels ask for with every step, about what memory delivers in that time: see the constants of package kernel that say how
+// many bytes that makes.
+const (
+	expLines    = 3  // of 32 numbers
+	mixLines    = 2  // of 64 numbers
+	foldLines   = 4  // of a block, twice
+	selectBytes = 32 // of 16 numbers
+)
+
+// ask asks for lines, and moves on.
+func ask(ahead reg.GPVirtual, lines int) {
+	for line := range lines {
+		PREFETCHT1(mem(ahead, 64*line))
+	}
+	ADDQ(param("step"), ahead)
+}
+
 // mixWide is mix in registers of sixteen, four at a time while there are so many.
 func mixWide() {
-	function("mixAVX512", "func(dst, x *float32, ld int, factors *float32, m, n int)", "writes the sum of m rows of n numbers, a multiple of 16, that start ld bytes apart, each times its factor.")
-	dst, x, ld, n := gp("dst"), gp("x"), gp("ld"), gp("n")
+	function("mixAVX512", "func(dst, x *float32, ld int, factors *float32, m, n int, ahead *byte, step int)", "writes the sum of m rows of n numbers, a multiple of 16, that start ld bytes apart, each times its factor. With every 64 numbers it asks for the lines at ahead, which moves on by step.")
+	dst, x, ld, n, ahead := gp("dst"), gp("x"), gp("ld"), gp("n"), gp("ahead")
 	acc, f := [4]reg.VecVirtual{ZMM(), ZMM(), ZMM(), ZMM()}, ZMM()
 	factors, m, row := GP64(), GP64(), GP64()
 	some := func(label string, vectors int) {
@@ -116,6 +133,7 @@ func mixWide() {
 	SUBQ(operand.Imm(64), n)
 	JL(operand.LabelRef("rest"))
 	Label("step")
+	ask(ahead, mixLines)
 	some("rows", 4)
 	SUBQ(operand.Imm(64), n)
 	JGE(operand.LabelRef("step"))
@@ -130,9 +148,6 @@ func mixWide() {
 	VZEROUPPER()
 	RET()
 }
-
-// expLines is how many lines expWide asks for with every 32 numbers: about what memory delivers in that time (kernel.AheadBytes).
-const expLines = 3
 
 // expWide is exp in registers of sixteen, two at a time, and the last by itself where there is one.
 func expWide(fours bool) {
@@ -200,10 +215,7 @@ func expWide(fours bool) {
 	Label("step")
 	step(2)
 	if !fours {
-		for line := range expLines {
-			PREFETCHT1(mem(ahead, 64*line))
-		}
-		ADDQ(param("step"), ahead)
+		ask(ahead, expLines)
 	}
 	again(pairs, "step")
 	Label("last")

@@ -129,7 +129,8 @@ func selectionWide() {
 	VZEROUPPER()
 	RET()
 
-	function("aboveAVX512", "func(dst *int32, x *float32, t float32, ascending *[16]int32, n int) int", "writes the indices of all x ≥ t of n, a multiple of 16, and returns their number.")
+	function("aboveAVX512", "func(dst *int32, x *float32, t float32, ascending *[16]int32, n int, ahead *byte, step int) int", "writes the indices of all x ≥ t of n, a multiple of 16, and returns their number. With every 16 it asks for the line at ahead, which moves on by step.")
+	ahead := gp("ahead")
 	dst, y, places, m := gp("dst"), gp("x"), gp("ascending"), gp("n")
 	q, _ := Param("t").Resolve()
 	limit, at, step, list := ZMM(), ZMM(), ZMM(), ZMM()
@@ -142,6 +143,7 @@ func selectionWide() {
 	SHRQ(operand.Imm(4), m)
 	k := K()
 	Label("next")
+	ask(ahead, 1)
 	VMOVUPS(mem(y, 0), list)
 	VCMPPS(operand.Imm(atLeast), limit, list, k)
 	VPCOMPRESSD_Z(at, k, list)
@@ -186,7 +188,8 @@ func between() {
 	again(n, "range")
 	returnRange(dst, start, above)
 
-	function("betweenAVX512", "func(dst, x *float32, low, high float32, n int) (inside, above int)", "writes those of n numbers, a multiple of 16, that are above low and not above high, and returns their number and that of those above high; up to 16 places behind them are overwritten.")
+	function("betweenAVX512", "func(dst, x *float32, low, high float32, n int, ahead *byte, step int) (inside, above int)", "writes those of n numbers, a multiple of 16, that are above low and not above high, and returns their number and that of those above high; up to 16 places behind them are overwritten. With every 16 it asks for the line at ahead, which moves on by step.")
+	soon := gp("ahead")
 	dst2, x2, m := gp("dst"), gp("x"), gp("n")
 	lower, upper, w := ZMM(), ZMM(), ZMM()
 	for i, v := range []reg.VecVirtual{lower, upper} {
@@ -199,6 +202,7 @@ func between() {
 	SHRQ(operand.Imm(4), m)
 	is, top := K(), K()
 	Label("next")
+	ask(soon, 1)
 	VMOVUPS(mem(x2, 0), w)
 	VCMPPS(operand.Imm(greater), upper, w, top)
 	VCMPPS(operand.Imm(greater), lower, w, is)
