@@ -19,6 +19,7 @@ import books
 import folder
 import glue
 import loop
+import optim
 import schedule as schedules
 from cascade import Cascade
 
@@ -33,7 +34,7 @@ def sentences(data):
                 found.update(row[c].strip() for c in columns)
     for path in books.paths(data / "books"):
         lines = path.read_text(encoding="utf-8").splitlines()
-        found.update(line.strip() for line in lines[::2] if 6 <= len(line.split()) <= 40)
+        found.update(line.strip() for line in lines if 6 <= len(line.split()) <= 40)
     return sorted(found)
 
 
@@ -93,6 +94,7 @@ def main():
     parser.add_argument("--steps", type=int, default=3000, help="0: only measure")
     parser.add_argument("--rows", type=int, default=32)
     parser.add_argument("--lr", type=float, default=5e-5)
+    parser.add_argument("--muon", type=float, help="learn the matrices with Muon at this rate, the rest with AdamW")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
 
@@ -127,8 +129,11 @@ def main():
 
     model.embeddings.requires_grad_(False)
     trained = [p for p in model.parameters() if p.requires_grad]
-    adam = torch.optim.AdamW(trained, lr=args.lr, weight_decay=0.01, fused=True)
-    loop.run(args.out, model, [adam], step_loss, args.steps, warmup=100, decay=1.0, report=50, validate=lambda step: distance(list(range(len(rows), len(wanted))), held))
+    matrices = [p for p in trained if args.muon and p.dim() == 2]
+    rest = [p for p in trained if not (args.muon and p.dim() == 2)]
+    adam = torch.optim.AdamW(rest, lr=args.lr, weight_decay=0.01, fused=True)
+    optimizers = [adam, optim.Muon(matrices, args.muon, linear=True)] if args.muon else [adam]
+    loop.run(args.out, model, optimizers, step_loss, args.steps, warmup=100, decay=1.0, report=50, validate=lambda step: distance(list(range(len(rows), len(wanted))), held))
     out = Path(args.out)
     config = {**folder.read_config(args.model), "architectures": ["BertModel"]}
     folder.write_config(out, config)

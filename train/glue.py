@@ -20,20 +20,30 @@ def read_tsv(path):
     return [(sentence.strip(), int(label)) for sentence, label in lines]
 
 
+def pairs(folder):
+    """The whole training set of SST-2, phrases and sentences."""
+    return [p for part in ("train_part1.tsv", "train_part2.tsv") for p in read_tsv(Path(folder) / part)]
+
+
+def read_opinions(path):
+    """phrase TAB probability lines below a heading, as teacher.py writes them -> {phrase: probability that it is positive}."""
+    with open(path, encoding="utf-8") as file:
+        lines = [line.rstrip("\n").split("\t") for line in file][1:]
+    return {sentence: float(p) for sentence, p in lines}
+
+
 def sst2(folder, held_out=1000, seed=0):
     """The training set of SST-2 -> (training pairs, held-out pairs).
 
     Whole sentences are held out, and every phrase of theirs with them: the training set is made of the phrases of parse
     trees, and a slice drawn at random would share its words with what is trained on.
     """
-    pairs = []
-    for part in ("train_part1.tsv", "train_part2.tsv"):
-        pairs += read_tsv(Path(folder) / part)
-    whole = sorted({p for p in pairs if p[0].endswith(".") and len(p[0].split()) >= 8})
+    found = pairs(folder)
+    whole = sorted({p for p in found if p[0].endswith(".") and len(p[0].split()) >= 8})
     generator = torch.Generator().manual_seed(seed)
     chosen = [whole[i] for i in torch.randperm(len(whole), generator=generator)[:held_out].tolist()]
     text = "\n".join(f" {sentence} " for sentence, _ in chosen)
-    return [p for p in pairs if f" {p[0]} " not in text], chosen
+    return [p for p in found if f" {p[0]} " not in text], chosen
 
 
 def read_tokenizer(folder):

@@ -22,10 +22,11 @@ def orthogonal(g, rounds=5):
 
 
 class Muon(torch.optim.Optimizer):
-    """For GPT-2's matrices, stored (in, out). parts: how many equal column blocks a matrix holds (3 for a fused q, k, v), each made orthogonal by itself."""
+    """For matrices stored (in, out) as GPT-2's, or (out, in) as nn.Linear's with linear=True. parts: how many equal column blocks a matrix
+    holds (3 for a fused q, k, v), each made orthogonal by itself."""
 
-    def __init__(self, params, lr, momentum=0.95, weight_decay=0.0):
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "parts": 1})
+    def __init__(self, params, lr, momentum=0.95, weight_decay=0.0, linear=False):
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "parts": 1, "linear": linear})
 
     @torch.no_grad()
     def step(self):
@@ -41,8 +42,9 @@ class Muon(torch.optim.Optimizer):
                 g = p.grad.lerp(m, group["momentum"])
                 update = torch.cat([orthogonal(b) for b in g.chunk(group["parts"], dim=1)], dim=1)
                 rows, columns = p.shape[0], p.shape[1] // group["parts"]
+                wider = rows / columns if group["linear"] else columns / rows
                 p.mul_(1 - group["lr"] * group["weight_decay"])
-                p.add_(update, alpha=-group["lr"] * max(1.0, columns / rows) ** 0.5)
+                p.add_(update, alpha=-group["lr"] * max(1.0, wider) ** 0.5)
 
 
 def split(model):

@@ -3,8 +3,8 @@
     python sentiment.py --start MINILM --data SST2 --out out/dense --steps 3000
     python sentiment.py --start out/dense --teacher out/dense --data SST2 --out out/pruned --schedule schedule.yaml --steps 3000
 
-With a schedule three steps of four are pruned, so that one set of weights serves both modes; with a teacher the loss is half
-cross-entropy, half the divergence from the teacher's classes.
+With a schedule three steps of four are pruned, so that one set of weights serves both modes; with a teacher, or with the opinions that
+teacher.py wrote down, the loss is half cross-entropy, half the divergence from what they say; all divergence for phrases without a label.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import loop
 import schedule as schedules
 from cascade import Cascade
 
+UNKNOWN = -1
 LABELS = {"0": "negative", "1": "positive"}
 SENTENCE = "As a visual treat, the film is almost perfect."
 
@@ -73,7 +74,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--start", required=True, help="model folder to begin from")
     parser.add_argument("--teacher", nargs="+", default=[], help="model folders to distil from: the mean of what they say")
+    parser.add_argument("--opinions", nargs="+", help="files of phrases and how likely each is positive, instead of a teacher")
     parser.add_argument("--data", required=True)
+    parser.add_argument("--everything", action="store_true", help="train on the slice too, once all choices are made")
     parser.add_argument("--out", required=True)
     parser.add_argument("--schedule")
     parser.add_argument("--steps", type=int, default=3000)
@@ -85,7 +88,19 @@ def main():
 
     torch.manual_seed(args.seed)
     tokenizer = glue.read_tokenizer(args.start)
-    train, held = ([(tokenizer.encode(s).ids, label) for s, label in part] for part in glue.sst2(args.data))
+    phrases, slice_held = glue.sst2(args.data)
+    if args.everything:
+        phrases = glue.pairs(args.data)
+    train, held = ([(tokenizer.encode(s).ids, label) for s, label in part] for part in (phrases, slice_held))
+    said = None
+    if args.opinions:
+        positive = {}
+        for path in args.opinions:
+            positive.update(glue.read_opinions(path))
+        known = {s for s, _ in glue.pairs(args.data)}
+        new = [s for s in positive if s not in known]  # phrases that only the teacher has judged
+        said = torch.tensor([[1 - positive[s], positive[s]] for s in [s for s, _ in phrases] + new])
+        train += [(tokenizer.encode(s).ids, UNKNOWN) for s in new]
     model = read_classifier(args.start)
     teachers = [read_classifier(path).eval() for path in args.teacher]
     schedule = schedules.load(args.schedule, model.config["num_hidden_layers"]) if args.schedule else None
@@ -93,16 +108,21 @@ def main():
     print(f"{len(train)} training phrases, {len(held)} sentences held out", flush=True)
 
     def step_loss(step):
-        batch = [train[i] for i in buckets(step)]
+        chosen = buckets(step)
+        batch = [train[i] for i in chosen]
         rows, labels = [ids for ids, _ in batch], torch.tensor([label for _, label in batch])
         with torch.autocast("cpu", torch.bfloat16):
             logits, _ = forward(model, rows, schedule if step % 4 else None)
-            if not teachers:
+            if not teachers and said is None:
                 return F.cross_entropy(logits, labels)
-            with torch.no_grad():
-                target = sum(forward(teacher, rows)[0].softmax(1) for teacher in teachers) / len(teachers)
-        distance = F.kl_div(logits.log_softmax(1), target, reduction="batchmean")
-        return (F.cross_entropy(logits, labels) + distance) / 2
+            if said is None:
+                with torch.no_grad():
+                    target = sum(forward(teacher, rows)[0].softmax(1) for teacher in teachers) / len(teachers)
+            else:
+                target = said[chosen]
+        known = (labels != UNKNOWN).float()
+        distance = F.kl_div(logits.log_softmax(1), target, reduction="none").sum(1) * (2 - known)
+        return (F.cross_entropy(logits, labels, reduction="none", ignore_index=UNKNOWN) + distance).mean() / 2
 
     if args.freeze_embeddings:
         model.bert.embeddings.requires_grad_(False)
