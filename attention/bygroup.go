@@ -28,7 +28,6 @@ func (w *work) chooseGroup(t *worker, group int) {
 	for i := first; i < last; i++ {
 		c, q := &g.perHead[i], &w.perHead[w.heads[i]].queries[0]
 		*q = record.Query{Keys: int32(w.n)}
-		w.first(c, i)
 		if !byKey {
 			w.progress(t, c, q, i, int(w.heads[i]))
 		}

@@ -71,7 +71,7 @@ func (w *work) generate(cpu *tensor.CPU) {
 	w.stepQueries()
 	g.blocks = w.valueBlocks()
 	g.partial, g.kept = room(g.partial, g.blocks*len(w.heads)*kernel.Pad(d)), room(g.kept, g.blocks*len(w.heads))
-	w.cutParts()
+	w.cutParts(cpu.Threads())
 	for i := range w.workers {
 		w.workers[i].top.Ahead = cpu
 	}
@@ -247,7 +247,6 @@ func (w *work) choose(t *worker, i int) {
 	probs := g.probs[i*g.ld : (i+1)*g.ld]
 	q := &w.perHead[head].queries[0]
 	*q = record.Query{Keys: int32(w.n)}
-	w.first(c, i)
 	w.progress(t, c, q, i, head)
 	w.normalize(c, i)
 	q.MaxProb = c.max

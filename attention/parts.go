@@ -9,9 +9,10 @@ import (
 type stage uint8
 
 const (
-	stageScores stage = iota // the scores of a group's query heads over a segment of its keys
-	stageChoose              // probabilities, LSBs and choice of values of a group, or of one head
-	stageValues              // a group's query heads over a block of its values
+	stageScores       stage = iota // the scores of a group's query heads over a segment of its keys
+	stageExponentials              // those of one head
+	stageChoose                    // LSBs and choice of values of a group, or of one head
+	stageValues                    // a group's query heads over a block of its values
 )
 
 // part is one item of a generated token's attention.
@@ -23,13 +24,14 @@ type part struct {
 
 // ready counts what is done for a group; groups do not share cache lines.
 type ready struct {
-	scored, chosen atomic.Int32
-	_              [56]byte
+	scored, exponentials, chosen atomic.Int32
+	_                            [52]byte
 }
 
-// cutParts lists the parts in an order in which each comes after those that it needs. Groups are a stage apart: while one thread chooses for
-// a group, which no other can share, another reads keys or values of its neighbours.
-func (w *work) cutParts() {
+// cutParts lists the parts in an order in which each comes after those that it needs. Of several threads groups are a stage apart: while one
+// chooses for a group, which no other can share, another reads keys or values of its neighbours. One takes group after group, whose
+// scores it finds in its cache.
+func (w *work) cutParts(threads int) {
 	g, groups := &w.step, len(w.l.groups)
 	g.parts = g.parts[:0]
 	for len(g.ready) < groups {
@@ -37,23 +39,40 @@ func (w *work) cutParts() {
 	}
 	for i := range groups {
 		g.ready[i].scored.Store(0)
+		g.ready[i].exponentials.Store(0)
 		g.ready[i].chosen.Store(0)
 	}
 	add := func(s stage, group, first, last int) {
-		if group < 0 || group >= groups {
-			return
-		}
 		for i := first; i < last; i++ {
 			g.parts = append(g.parts, part{s, int32(group), int32(i)})
 		}
 	}
-	for i := range groups + int(stageValues) {
-		add(stageScores, i, 0, len(g.segments))
-		if at := i - int(stageChoose); at >= 0 && at < groups {
-			first, last := w.choices(at)
-			add(stageChoose, at, first, last)
+	choose := func(group int) {
+		first, last := w.choices(group)
+		add(stageChoose, group, first, last)
+	}
+	if threads == 1 {
+		for i := range groups {
+			add(stageScores, i, 0, len(g.segments))
+			add(stageExponentials, i, g.first[i], g.first[i+1])
+			choose(i)
+			add(stageValues, i, 0, g.blocks)
 		}
-		add(stageValues, i-int(stageValues), 0, g.blocks)
+		return
+	}
+	for i := range groups + 2 {
+		if before := i - 1; before >= 0 && before < groups {
+			add(stageExponentials, before, g.first[before], g.first[before+1])
+		}
+		if i < groups {
+			add(stageScores, i, 0, len(g.segments))
+		}
+		if before := i - 1; before >= 0 && before < groups {
+			choose(before)
+		}
+		if before := i - 2; before >= 0 {
+			add(stageValues, before, 0, g.blocks)
+		}
 	}
 }
 
@@ -74,8 +93,12 @@ func (w *work) part(t *worker, p part) {
 	case stageScores:
 		w.segmentScores(t, group, int(p.index))
 		r.scored.Add(1)
-	case stageChoose:
+	case stageExponentials:
 		await(&r.scored, len(g.segments))
+		w.first(&g.perHead[p.index], int(p.index))
+		r.exponentials.Add(1)
+	case stageChoose:
+		await(&r.exponentials, g.first[group+1]-g.first[group])
 		if w.s.schedule.Choose == ByGroup {
 			w.chooseGroup(t, group)
 		} else {

@@ -47,6 +47,7 @@ type Batch struct {
 	Table    []float32 // tokens × HeadDim, a family's own: rotation angles
 	pooled   []float32 // chunks × Dim: the sum of the last states of the tokens that fell
 	weights  []float32 // Dim, one token's in the head
+	best     []int32   // tokens that sharpen looks at
 	logits   []float32 // headRows × Vocab, where rows go through the language model's head together
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"spatten/attention/kernel"
 	"spatten/attention/record"
 	"spatten/tensor"
 )
@@ -60,12 +61,18 @@ func (b *Batch) sharpen(cpu *tensor.CPU, logits, x []float32, w *tensor.Weights)
 		return
 	}
 	room(&b.weights, len(x))
-	least := slices.Max(logits) - contenders
-	for id, v := range logits {
-		if v >= least {
-			w.Row(b.weights, id)
-			logits[id] = tensor.Dot(x, b.weights)
-		}
+	whole := len(logits) &^ (kernel.Lanes - 1)
+	best := logits[0]
+	if whole > 0 {
+		best = kernel.Max(logits[:whole])
+	}
+	for _, v := range logits[whole:] {
+		best = max(best, v)
+	}
+	b.best = slices.Grow(b.best[:0], len(logits)+kernel.Lanes)[:len(logits)+kernel.Lanes]
+	for _, id := range b.best[:kernel.Above(b.best, logits, best-contenders, nil)] {
+		w.Row(b.weights, int(id))
+		logits[id] = tensor.Dot(x, b.weights)
 	}
 }
 
