@@ -21,7 +21,7 @@ func available() []*kernels {
 	}
 	avx2 := kernels{
 		name:   "avx2",
-		unpack: unpackAVX2, restore: restoreBlocksAVX2, widen: widenAVX2, quantize: quantizeBlocksAVX2,
+		unpack: unpackAVX2, restore: restoreBlocksAVX2, widen: widenAVX2, quantize: quantizeBlocks(quantizeAVX2),
 		weave:     func(dst, src []byte, n int) { weaveAVX2(&dst[0], &src[0], n) },
 		floatTile: floatTile256, integerTile: integerTile256, floatRows: 3, integerRows: 4,
 		read:        func(data []byte) uint64 { return readAVX2(&data[0], len(data)/256) },
@@ -45,6 +45,8 @@ func available() []*kernels {
 	avx512.packed[dtype.Q4_1] = packedQ4_1AVX512
 	avx512.packed[dtype.Q8_0] = packedQ8_0AVX512
 	avx512.packedTile = packedTiles512
+	avx512.quantize = quantizeBlocks(quantizeAVX512)
+	avx512.gelu = func(x []float32) { geluAVX512(&x[0], len(x)) }
 	return append([]*kernels{&avx512}, sets...)
 }
 
@@ -191,10 +193,13 @@ func widenAVX2(dst []float32, t dtype.Type, data []byte) {
 	widenPortable(dst[8*n:], t, data[8*n*t.BlockBytes():])
 }
 
-func quantizeBlocksAVX2(dst []byte, x []float32, f form) {
-	halves := 0
-	if f.halves {
-		halves = 1
+// quantizeBlocks wraps a kernel that quantizes n blocks.
+func quantizeBlocks(kernel func(dst *byte, x *float32, n, offset, halves int)) func([]byte, []float32, form) {
+	return func(dst []byte, x []float32, f form) {
+		halves := 0
+		if f.halves {
+			halves = 1
+		}
+		kernel(&dst[0], &x[0], len(x)/blockSize, int(f.offset), halves)
 	}
-	quantizeAVX2(&dst[0], &x[0], len(x)/blockSize, int(f.offset), halves)
 }

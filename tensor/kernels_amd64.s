@@ -5903,26 +5903,17 @@ DATA quantizeOrder<>+24(SB)/4, $0x00000003
 DATA quantizeOrder<>+28(SB)/4, $0x00000007
 GLOBL quantizeOrder<>(SB), RODATA|NOPTR, $32
 
-DATA quantizeLimit<>+0(SB)/4, $0x42fe0000
-GLOBL quantizeLimit<>(SB), RODATA|NOPTR, $4
-
-DATA quantizeSmallest<>+0(SB)/4, $0x0d800000
-GLOBL quantizeSmallest<>(SB), RODATA|NOPTR, $4
-
-DATA quantizeMagnitude<>+0(SB)/4, $0x7fffffff
-GLOBL quantizeMagnitude<>(SB), RODATA|NOPTR, $4
-
 // func quantizeAVX2(dst *byte, x *float32, n int, offset int, halves int)
 // Requires: AVX, AVX2
 TEXT ·quantizeAVX2(SB), NOSPLIT, $0-40
-	MOVQ         dst+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         n+16(FP), DX
-	MOVQ         offset+24(FP), BX
-	MOVQ         halves+32(FP), SI
-	NEGQ         BX
-	VBROADCASTSS quantizeMagnitude<>+0(SB), Y0
-	VMOVDQU      quantizeOrder<>+0(SB), Y1
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    n+16(FP), DX
+	MOVQ    offset+24(FP), BX
+	MOVQ    halves+32(FP), SI
+	NEGQ    BX
+	VMOVUPS dword7fffffff<>+0(SB), Y0
+	VMOVDQU quantizeOrder<>+0(SB), Y1
 
 block:
 	VMOVUPS      (CX), Y3
@@ -5942,13 +5933,13 @@ block:
 	VMAXPS       X7, X2, X2
 	VMOVSHDUP    X2, X7
 	VMAXSS       X7, X2, X2
-	VMOVSS       quantizeLimit<>+0(SB), X7
-	VDIVSS       X2, X7, X8
-	VMOVSS       quantizeSmallest<>+0(SB), X9
-	VCMPSS       $0x01, X2, X9, X9
-	VANDPS       X9, X8, X8
+	VMOVSS       dword42fe0000<>+0(SB), X7
+	VDIVSS       X2, X7, X9
+	VMOVSS       dword0d800000<>+0(SB), X8
+	VCMPSS       $0x01, X2, X8, X8
+	VANDPS       X8, X9, X9
 	VDIVSS       X7, X2, X2
-	VBROADCASTSS X8, Y7
+	VBROADCASTSS X9, Y7
 	VMULPS       Y7, Y3, Y3
 	VCVTPS2DQ    Y3, Y3
 	VMULPS       Y7, Y4, Y4
@@ -5993,6 +5984,124 @@ corrections:
 	JNZ        block
 	VZEROUPPER
 	RET
+
+DATA dword42fe0000<>+0(SB)/4, $0x42fe0000
+DATA dword42fe0000<>+4(SB)/4, $0x42fe0000
+DATA dword42fe0000<>+8(SB)/4, $0x42fe0000
+DATA dword42fe0000<>+12(SB)/4, $0x42fe0000
+DATA dword42fe0000<>+16(SB)/4, $0x42fe0000
+DATA dword42fe0000<>+20(SB)/4, $0x42fe0000
+DATA dword42fe0000<>+24(SB)/4, $0x42fe0000
+DATA dword42fe0000<>+28(SB)/4, $0x42fe0000
+GLOBL dword42fe0000<>(SB), RODATA|NOPTR, $32
+
+DATA dword0d800000<>+0(SB)/4, $0x0d800000
+DATA dword0d800000<>+4(SB)/4, $0x0d800000
+DATA dword0d800000<>+8(SB)/4, $0x0d800000
+DATA dword0d800000<>+12(SB)/4, $0x0d800000
+DATA dword0d800000<>+16(SB)/4, $0x0d800000
+DATA dword0d800000<>+20(SB)/4, $0x0d800000
+DATA dword0d800000<>+24(SB)/4, $0x0d800000
+DATA dword0d800000<>+28(SB)/4, $0x0d800000
+GLOBL dword0d800000<>(SB), RODATA|NOPTR, $32
+
+DATA dword7fffffff<>+0(SB)/4, $0x7fffffff
+DATA dword7fffffff<>+4(SB)/4, $0x7fffffff
+DATA dword7fffffff<>+8(SB)/4, $0x7fffffff
+DATA dword7fffffff<>+12(SB)/4, $0x7fffffff
+DATA dword7fffffff<>+16(SB)/4, $0x7fffffff
+DATA dword7fffffff<>+20(SB)/4, $0x7fffffff
+DATA dword7fffffff<>+24(SB)/4, $0x7fffffff
+DATA dword7fffffff<>+28(SB)/4, $0x7fffffff
+GLOBL dword7fffffff<>(SB), RODATA|NOPTR, $32
+
+// func quantizeAVX512(dst *byte, x *float32, n int, offset int, halves int)
+// Requires: AVX, AVX512F
+TEXT ·quantizeAVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVQ         offset+24(FP), BX
+	MOVQ         halves+32(FP), SI
+	NEGQ         BX
+	MOVL         $0x7fffffff, DI
+	VPBROADCASTD DI, Z0
+	VMOVDQU      dword80808080<>+0(SB), X1
+	VPXOR        X2, X2, X2
+
+block:
+	VMOVUPS       (CX), Z3
+	VMOVUPS       64(CX), Z4
+	VPANDD        Z0, Z3, Z5
+	VPANDD        Z0, Z4, Z6
+	VMAXPS        Z6, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z5, Y6
+	VMAXPS        Y6, Y5, Y6
+	VEXTRACTF128  $0x01, Y6, X5
+	VMAXPS        X5, X6, X5
+	VMOVHLPS      X5, X5, X6
+	VMAXPS        X6, X5, X5
+	VMOVSHDUP     X5, X6
+	VMAXSS        X6, X5, X5
+	VMOVSS        dword42fe0000<>+0(SB), X6
+	VDIVSS        X5, X6, X8
+	VMOVSS        dword0d800000<>+0(SB), X7
+	VCMPSS        $0x01, X5, X7, X7
+	VANDPS        X7, X8, X8
+	VDIVSS        X6, X5, X5
+	VBROADCASTSS  X8, Z6
+	VMULPS        Z6, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VPMOVSDB      Z3, X3
+	VMOVDQU       X3, (AX)
+	VPXOR         X1, X3, X3
+	VPSADBW       X2, X3, X3
+	VMULPS        Z6, Z4, Z4
+	VCVTPS2DQ     Z4, Z4
+	VPMOVSDB      Z4, X4
+	VMOVDQU       X4, 16(AX)
+	VPXOR         X1, X4, X4
+	VPSADBW       X2, X4, X4
+	VPUNPCKLQDQ   X4, X3, X6
+	VPUNPCKHQDQ   X4, X3, X3
+	VPADDD        X3, X6, X6
+	VMOVD         X6, DI
+	VPEXTRD       $0x02, X6, R8
+	SUBL          $0x00000800, DI
+	SUBL          $0x00000800, R8
+	MOVL          DI, R9
+	ADDL          R8, R9
+	TESTQ         SI, SI
+	JNZ           corrections
+	MOVL          R9, DI
+	XORL          R8, R8
+
+corrections:
+	IMULL      BX, DI
+	IMULL      BX, R8
+	MOVL       DI, 40(AX)
+	MOVL       R8, 44(AX)
+	VMOVSS     X5, 32(AX)
+	VXORPS     X3, X3, X3
+	VCVTSI2SSL R9, X3, X3
+	VMULSS     X5, X3, X3
+	VMOVSS     X3, 36(AX)
+	ADDQ       $0x80, CX
+	ADDQ       $0x30, AX
+	DECQ       DX
+	JNZ        block
+	VZEROUPPER
+	RET
+
+DATA dword80808080<>+0(SB)/4, $0x80808080
+DATA dword80808080<>+4(SB)/4, $0x80808080
+DATA dword80808080<>+8(SB)/4, $0x80808080
+DATA dword80808080<>+12(SB)/4, $0x80808080
+DATA dword80808080<>+16(SB)/4, $0x80808080
+DATA dword80808080<>+20(SB)/4, $0x80808080
+DATA dword80808080<>+24(SB)/4, $0x80808080
+DATA dword80808080<>+28(SB)/4, $0x80808080
+GLOBL dword80808080<>(SB), RODATA|NOPTR, $32
 
 // func unpackQ4_0AVX2(u *byte, d *float32, m *float32, stride int, src *byte, n int)
 // Requires: AVX, AVX2, F16C, MMX+
@@ -14221,16 +14330,6 @@ done:
 	VZEROUPPER
 	RET
 
-DATA dword7fffffff<>+0(SB)/4, $0x7fffffff
-DATA dword7fffffff<>+4(SB)/4, $0x7fffffff
-DATA dword7fffffff<>+8(SB)/4, $0x7fffffff
-DATA dword7fffffff<>+12(SB)/4, $0x7fffffff
-DATA dword7fffffff<>+16(SB)/4, $0x7fffffff
-DATA dword7fffffff<>+20(SB)/4, $0x7fffffff
-DATA dword7fffffff<>+24(SB)/4, $0x7fffffff
-DATA dword7fffffff<>+28(SB)/4, $0x7fffffff
-GLOBL dword7fffffff<>(SB), RODATA|NOPTR, $32
-
 DATA dword3e593924<>+0(SB)/4, $0x3e593924
 DATA dword3e593924<>+4(SB)/4, $0x3e593924
 DATA dword3e593924<>+8(SB)/4, $0x3e593924
@@ -14350,6 +14449,218 @@ DATA dwordbf000000<>+20(SB)/4, $0xbf000000
 DATA dwordbf000000<>+24(SB)/4, $0xbf000000
 DATA dwordbf000000<>+28(SB)/4, $0xbf000000
 GLOBL dwordbf000000<>(SB), RODATA|NOPTR, $32
+
+DATA geluTables<>+0(SB)/4, $0x3f000000
+DATA geluTables<>+4(SB)/4, $0x3edea37c
+DATA geluTables<>+8(SB)/4, $0x3ebe2947
+DATA geluTables<>+12(SB)/4, $0x3e9f61dd
+DATA geluTables<>+16(SB)/4, $0x3e82fc62
+DATA geluTables<>+20(SB)/4, $0x3e52f6ad
+DATA geluTables<>+24(SB)/4, $0x3e265d68
+DATA geluTables<>+28(SB)/4, $0x3e00674f
+DATA geluTables<>+32(SB)/4, $0x3dc1e563
+DATA geluTables<>+36(SB)/4, $0x3d8f25e6
+DATA geluTables<>+40(SB)/4, $0x3d4e97b4
+DATA geluTables<>+44(SB)/4, $0x3d11a93c
+DATA geluTables<>+48(SB)/4, $0x3cc8a117
+DATA geluTables<>+52(SB)/4, $0x3c86ec23
+DATA geluTables<>+56(SB)/4, $0x3c3128a8
+DATA geluTables<>+60(SB)/4, $0x3be30a15
+DATA geluTables<>+64(SB)/4, $0x3b8df6f8
+DATA geluTables<>+68(SB)/4, $0x3b2d3683
+DATA geluTables<>+72(SB)/4, $0x3ace283e
+DATA geluTables<>+76(SB)/4, $0x3a6f5097
+DATA geluTables<>+80(SB)/4, $0x3a07753a
+DATA geluTables<>+84(SB)/4, $0x399585fe
+DATA geluTables<>+88(SB)/4, $0x3920eb10
+DATA geluTables<>+92(SB)/4, $0x38a8d450
+DATA geluTables<>+96(SB)/4, $0x382ca97b
+DATA geluTables<>+100(SB)/4, $0x37ac1d0c
+DATA geluTables<>+104(SB)/4, $0x37273653
+DATA geluTables<>+108(SB)/4, $0x369e50ed
+DATA geluTables<>+112(SB)/4, $0x361211a0
+DATA geluTables<>+116(SB)/4, $0x3583528e
+DATA geluTables<>+120(SB)/4, $0x34e613ff
+DATA geluTables<>+124(SB)/4, $0x00000000
+DATA geluTables<>+128(SB)/4, $0xbd860bb9
+DATA geluTables<>+132(SB)/4, $0xbd8441b9
+DATA geluTables<>+136(SB)/4, $0xbd7e0d2e
+DATA geluTables<>+140(SB)/4, $0xbd6d85be
+DATA geluTables<>+144(SB)/4, $0xbd582b96
+DATA geluTables<>+148(SB)/4, $0xbd3f82fe
+DATA geluTables<>+152(SB)/4, $0xbd2528b3
+DATA geluTables<>+156(SB)/4, $0xbd0aa61b
+DATA geluTables<>+160(SB)/4, $0xbce29a90
+DATA geluTables<>+164(SB)/4, $0xbcb44208
+DATA geluTables<>+168(SB)/4, $0xbc8b94db
+DATA geluTables<>+172(SB)/4, $0xbc526cbd
+DATA geluTables<>+176(SB)/4, $0xbc1a65db
+DATA geluTables<>+180(SB)/4, $0xbbdc8e9a
+DATA geluTables<>+184(SB)/4, $0xbb9958d6
+DATA geluTables<>+188(SB)/4, $0xbb4f91e2
+DATA geluTables<>+192(SB)/4, $0xbb08c004
+DATA geluTables<>+196(SB)/4, $0xbaaf65e8
+DATA geluTables<>+200(SB)/4, $0xba5afda5
+DATA geluTables<>+204(SB)/4, $0xba051385
+DATA geluTables<>+208(SB)/4, $0xb99d7009
+DATA geluTables<>+212(SB)/4, $0xb9354f25
+DATA geluTables<>+216(SB)/4, $0xb8cb4068
+DATA geluTables<>+220(SB)/4, $0xb85dcb69
+DATA geluTables<>+224(SB)/4, $0xb7eb98f1
+DATA geluTables<>+228(SB)/4, $0xb7739bcf
+DATA geluTables<>+232(SB)/4, $0xb6f532b7
+DATA geluTables<>+236(SB)/4, $0xb6703d38
+DATA geluTables<>+240(SB)/4, $0xb5e52000
+DATA geluTables<>+244(SB)/4, $0xb554b7ac
+DATA geluTables<>+248(SB)/4, $0xb4c03c86
+DATA geluTables<>+252(SB)/4, $0x00000000
+DATA geluTables<>+256(SB)/4, $0x36322402
+DATA geluTables<>+260(SB)/4, $0x3a665ae8
+DATA geluTables<>+264(SB)/4, $0x3adcd3ca
+DATA geluTables<>+268(SB)/4, $0x3b1aaf95
+DATA geluTables<>+272(SB)/4, $0x3b3b8957
+DATA geluTables<>+276(SB)/4, $0x3b4f7c6c
+DATA geluTables<>+280(SB)/4, $0x3b568194
+DATA geluTables<>+284(SB)/4, $0x3b51db99
+DATA geluTables<>+288(SB)/4, $0x3b43c23f
+DATA geluTables<>+292(SB)/4, $0x3b2ef622
+DATA geluTables<>+296(SB)/4, $0x3b165357
+DATA geluTables<>+300(SB)/4, $0x3af8ea85
+DATA geluTables<>+304(SB)/4, $0x3ac6ee8a
+DATA geluTables<>+308(SB)/4, $0x3a99ac0c
+DATA geluTables<>+312(SB)/4, $0x3a65b927
+DATA geluTables<>+316(SB)/4, $0x3a2646d2
+DATA geluTables<>+320(SB)/4, $0x39e93ffe
+DATA geluTables<>+324(SB)/4, $0x399e9e23
+DATA geluTables<>+328(SB)/4, $0x39514169
+DATA geluTables<>+332(SB)/4, $0x3905efe7
+DATA geluTables<>+336(SB)/4, $0x38a66d32
+DATA geluTables<>+340(SB)/4, $0x3848c8d7
+DATA geluTables<>+344(SB)/4, $0x37eb3f7e
+DATA geluTables<>+348(SB)/4, $0x3785dd8b
+DATA geluTables<>+352(SB)/4, $0x371402de
+DATA geluTables<>+356(SB)/4, $0x369f0445
+DATA geluTables<>+360(SB)/4, $0x36260650
+DATA geluTables<>+364(SB)/4, $0x35a879d0
+DATA geluTables<>+368(SB)/4, $0x35262eb6
+DATA geluTables<>+372(SB)/4, $0x349f5a28
+DATA geluTables<>+376(SB)/4, $0x34148eb1
+DATA geluTables<>+380(SB)/4, $0x00000000
+DATA geluTables<>+384(SB)/4, $0x39983d5c
+DATA geluTables<>+388(SB)/4, $0x398c2c32
+DATA geluTables<>+392(SB)/4, $0x396b3cba
+DATA geluTables<>+396(SB)/4, $0x392ee6ae
+DATA geluTables<>+400(SB)/4, $0x38d54e89
+DATA geluTables<>+404(SB)/4, $0x38189ca2
+DATA geluTables<>+408(SB)/4, $0xb7be3866
+DATA geluTables<>+412(SB)/4, $0xb8941b42
+DATA geluTables<>+416(SB)/4, $0xb8db9ed2
+DATA geluTables<>+420(SB)/4, $0xb9027053
+DATA geluTables<>+424(SB)/4, $0xb9093cb3
+DATA geluTables<>+428(SB)/4, $0xb904d28f
+DATA geluTables<>+432(SB)/4, $0xb8f0ebee
+DATA geluTables<>+436(SB)/4, $0xb8cee96b
+DATA geluTables<>+440(SB)/4, $0xb8a9634d
+DATA geluTables<>+444(SB)/4, $0xb884c362
+DATA geluTables<>+448(SB)/4, $0xb847dee4
+DATA geluTables<>+452(SB)/4, $0xb810d1a5
+DATA geluTables<>+456(SB)/4, $0xb7ca5b21
+DATA geluTables<>+460(SB)/4, $0xb78880eb
+DATA geluTables<>+464(SB)/4, $0xb732014e
+DATA geluTables<>+468(SB)/4, $0xb6e08e82
+DATA geluTables<>+472(SB)/4, $0xb6891edd
+DATA geluTables<>+476(SB)/4, $0xb62235df
+DATA geluTables<>+480(SB)/4, $0xb5b9f816
+DATA geluTables<>+484(SB)/4, $0xb54eb717
+DATA geluTables<>+488(SB)/4, $0xb4dedc20
+DATA geluTables<>+492(SB)/4, $0xb4691b7d
+DATA geluTables<>+496(SB)/4, $0xb3eca082
+DATA geluTables<>+500(SB)/4, $0xb36929fb
+DATA geluTables<>+504(SB)/4, $0xb2df11ce
+DATA geluTables<>+508(SB)/4, $0x00000000
+GLOBL geluTables<>(SB), RODATA|NOPTR, $512
+
+// func geluAVX512(x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·geluAVX512(SB), NOSPLIT, $0-16
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	LEAQ         geluTables<>+0(SB), DX
+	VMOVUPS      (DX), Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      128(DX), Z2
+	VMOVUPS      192(DX), Z3
+	VMOVUPS      256(DX), Z4
+	VMOVUPS      320(DX), Z5
+	VMOVUPS      384(DX), Z6
+	VMOVUPS      448(DX), Z7
+	MOVL         $0x40c30c31, DX
+	VPBROADCASTD DX, Z8
+	MOVL         $0x41fc0000, DX
+	VPBROADCASTD DX, Z9
+	MOVL         $0x7fffffff, DX
+	VPBROADCASTD DX, Z10
+	VPXORD       Z11, Z11, Z11
+	CMPQ         CX, $0x10
+	JL           rest
+
+sixteen:
+	VMOVUPS      (AX), Z12
+	VPANDD       Z10, Z12, Z13
+	VMULPS       Z8, Z13, Z14
+	VMINPS       Z9, Z14, Z14
+	VCVTTPS2DQ   Z14, Z15
+	VREDUCEPS    $0x03, Z14, Z14
+	VMOVDQA64    Z15, Z16
+	VPERMI2PS    Z7, Z6, Z16
+	VMOVDQA64    Z15, Z17
+	VPERMI2PS    Z5, Z4, Z17
+	VFMADD213PS  Z17, Z14, Z16
+	VMOVDQA64    Z15, Z17
+	VPERMI2PS    Z3, Z2, Z17
+	VFMADD213PS  Z17, Z14, Z16
+	VMOVDQA64    Z15, Z15
+	VPERMI2PS    Z1, Z0, Z15
+	VFMADD213PS  Z15, Z14, Z16
+	VMAXPS       Z12, Z11, Z12
+	VFNMADD231PS Z16, Z13, Z12
+	VMOVUPS      Z12, (AX)
+	ADDQ         $0x40, AX
+	SUBQ         $0x10, CX
+	CMPQ         CX, $0x10
+	JGE          sixteen
+
+rest:
+	TESTQ        CX, CX
+	JZ           done
+	MOVL         $0xffffffff, DX
+	SHLL         CL, DX
+	NOTL         DX
+	KMOVW        DX, K1
+	VMOVUPS.Z    (AX), K1, Z12
+	VPANDD       Z10, Z12, Z10
+	VMULPS       Z8, Z10, Z8
+	VMINPS       Z9, Z8, Z8
+	VCVTTPS2DQ   Z8, Z9
+	VREDUCEPS    $0x03, Z8, Z8
+	VMOVDQA64    Z9, Z13
+	VPERMI2PS    Z7, Z6, Z13
+	VMOVDQA64    Z9, Z6
+	VPERMI2PS    Z5, Z4, Z6
+	VFMADD213PS  Z6, Z8, Z13
+	VMOVDQA64    Z9, Z4
+	VPERMI2PS    Z3, Z2, Z4
+	VFMADD213PS  Z4, Z8, Z13
+	VMOVDQA64    Z9, Z2
+	VPERMI2PS    Z1, Z0, Z2
+	VFMADD213PS  Z2, Z8, Z13
+	VMAXPS       Z12, Z11, Z12
+	VFNMADD231PS Z13, Z10, Z12
+	VMOVUPS      Z12, K1, (AX)
+
+done:
+	VZEROUPPER
+	RET
 
 // func geluTanhAVX2(x *float32, n int)
 // Requires: AVX, AVX2, FMA3

@@ -204,6 +204,11 @@ func weaveAVX512(dst *byte, src *byte, n int)
 //go:noescape
 func quantizeAVX2(dst *byte, x *float32, n int, offset int, halves int)
 
+// quantizes n blocks of 32 activations to 8 bits for weights of that offset, with one correction or one for each half.
+//
+//go:noescape
+func quantizeAVX512(dst *byte, x *float32, n int, offset int, halves int)
+
 // unpacks n blocks to bytes; scales and minima go stride bytes apart.
 //
 //go:noescape
@@ -508,6 +513,11 @@ func swigluAVX2(dst *float32, gate *float32, up *float32, n int)
 //
 //go:noescape
 func geluAVX2(x *float32, n int)
+
+// replaces n numbers by x·Φ(x).
+//
+//go:noescape
+func geluAVX512(x *float32, n int)
 
 // replaces n numbers by the tanh approximation of GELU.
 //

@@ -31,6 +31,7 @@ func main() {
 	weave(avx2)
 	weave(avx512)
 	quantize()
+	quantizeWide()
 	for _, f := range layouts {
 		unpack(f)
 	}
@@ -61,6 +62,7 @@ func main() {
 	largest()
 	swiglu()
 	gelu()
+	geluWide()
 	geluTanh()
 	statistics()
 	affine()
