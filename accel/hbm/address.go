@@ -10,13 +10,14 @@ type Place struct {
 }
 
 // AddressMap takes channel-local byte addresses apart. From the low end: offset in a burst, column, pseudo-
-// channel, bank group, bank, row (the order of the reference: row-bank-group-pseudochannel-column).
+// channel, bank group, bank, row (the order of the reference: row-bank-group-pseudochannel-column). Within this package
+// the three fields before the row, as they stand in the address, are a bank's number.
 type AddressMap struct {
-	low, rows uint8           // where the fields above the column and the row begin
-	nodes     [maxBanks]uint8 // bank, by the fields between
-	rowMask   uint64
-	groups    int32 // of a pseudo-channel
-	banks     int32 // of a group
+	low, rows    uint8 // where the fields above the column and the row begin
+	pseudo, node uint8 // bits of the pseudo-channel, and of group and pseudo-channel
+	banks        uint8 // bits of the bank within its group
+	bankMask     uint8
+	rowMask      uint64
 }
 
 // Mapping names the address map that this package has.
@@ -24,27 +25,33 @@ const Mapping = "row-bank-group-pseudochannel-column"
 
 // NewAddressMap is the map of a standard's channel.
 func NewAddressMap(o Organization) AddressMap {
-	m := AddressMap{low: log2(o.RowBytes), rowMask: uint64(o.Rows - 1), groups: int32(o.Groups), banks: int32(o.Banks)}
-	m.rows = m.low + log2(o.Pseudo*o.Groups*o.Banks)
-	for i := range m.nodes {
-		pseudo, group, bank := i%o.Pseudo, i/o.Pseudo%o.Groups, i/o.Pseudo/o.Groups%o.Banks
-		m.nodes[i] = uint8((pseudo*o.Groups+group)*o.Banks + bank)
-	}
+	m := AddressMap{low: log2(o.RowBytes), pseudo: log2(o.Pseudo), banks: log2(o.Banks), rowMask: uint64(o.Rows - 1)}
+	m.node = m.pseudo + log2(o.Groups)
+	m.rows = m.low + m.node + m.banks
+	m.bankMask = 1<<(m.node+m.banks) - 1
 	return m
 }
 
 func log2(n int) uint8 { return uint8(bits.Len(uint(n)) - 1) }
 
 // Place decodes a channel-local byte address; bits above the row are ignored.
-func (m *AddressMap) Place(addr uint64) Place {
-	bank, row := m.bank(addr)
-	p := Place{Bank: int32(bank), Row: row}
-	p.Group = p.Bank / m.banks
-	p.Pseudo = p.Group / m.groups
-	return p
-}
+func (m *AddressMap) Place(addr uint64) Place { return m.place(m.bank(addr)) }
 
 // bank is the bank and the row of an address.
 func (m *AddressMap) bank(addr uint64) (uint8, int32) {
-	return m.nodes[addr>>(m.low&63)&(maxBanks-1)], int32(addr >> (m.rows & 63) & m.rowMask)
+	return uint8(addr>>(m.low&63)) & m.bankMask, int32(addr >> (m.rows & 63) & m.rowMask)
+}
+
+// place is where a bank and a row lie.
+func (m *AddressMap) place(bank uint8, row int32) Place {
+	var r request
+	m.fill(&r, row, bank, 0)
+	return Place{Pseudo: int32(r.pseudo), Group: int32(r.group), Bank: int32(r.group)<<m.banks | int32(bank>>m.node), Row: row}
+}
+
+// fill makes a request.
+func (m *AddressMap) fill(r *request, row int32, bank uint8, tag uint32) {
+	r.row, r.tag, r.counted, r.bank = row, tag, false, bank
+	r.pseudo = bank & (1<<(m.pseudo&7) - 1)
+	r.group = r.pseudo<<((m.node-m.pseudo)&7) | bank&(1<<(m.node&7)-1)>>(m.pseudo&7)
 }

@@ -39,24 +39,24 @@ type Controller struct {
 	refreshAt   int64
 	rowsAt      int64 // before it no read needs its row opened or closed, and none that has opened its row can be served
 	delay       int64 // from a RD to the cycle in which its answer can be popped
+	settled     int64 // from then on rows that are open can be read
 	outstanding int   // reads pushed and not yet popped
-	limit       int
-	head, count int
+	head, tail  int   // of the answers
 
-	answers [maxQueue]answer // ring of completed reads, in the order of their RD
-	log     func(Sent)
+	limit   int
 	addr    AddressMap
-	plan    plan
-	reads   queue
 	timing  timing
+	plan    plan
+	answers [maxQueue]answer // ring of reads sent or planned, in the order of their RD
+	reads   queue
 	writes  queue
 	stats   Stats
 
-	standard                Standard
-	banks                   int
-	pseudoShift, groupShift uint8 // a bank's number to that of its pseudo-channel or group
-	writeLimit              int
-	draining                bool
+	log        func(Sent)
+	standard   Standard
+	banks      int
+	writeLimit int
+	draining   bool
 }
 
 const closed = int32(-1)
@@ -78,12 +78,11 @@ func NewController(s Standard, o Options) (*Controller, error) {
 		banks: s.Org.Pseudo * s.Org.Groups * s.Org.Banks,
 		limit: o.Outstanding, writeLimit: o.Writes,
 		next: never, refreshAt: never,
-		delay:      int64(s.ReadLatency()) + 1,
-		groupShift: log2(s.Org.Banks), pseudoShift: log2(s.Org.Groups * s.Org.Banks),
+		delay: int64(s.ReadLatency()) + 1,
 		reads: queue{pseudos: int16(s.Org.Pseudo), column: RD}, writes: queue{pseudos: int16(s.Org.Pseudo), column: WR},
 	}
-	for i := range c.timing.bank {
-		c.timing.bank[i].open = closed
+	for i := range c.timing.open {
+		c.timing.open[i] = closed
 	}
 	c.plan.able = c.plannable()
 	c.plan.on, c.plan.bank, c.plan.preSlot, c.plan.actSlot = c.plan.able, noBank, never, never
@@ -105,7 +104,10 @@ func (c *Controller) SetLog(f func(Sent)) {
 // Stats is what the channel has done so far, or has planned to do.
 func (c *Controller) Stats() Stats {
 	s := c.stats
-	s.LastCycle = max(s.LastCycle, c.plan.last)
+	s.Reads = int64(c.tail)
+	if c.tail > 0 {
+		s.LastCycle = max(s.LastCycle, c.answers[(c.tail-1)&(maxQueue-1)].from-c.delay)
+	}
 	s.DataCycles = (s.Reads + s.Writes) * int64(c.standard.Timing.BL)
 	return s
 }
@@ -113,14 +115,29 @@ func (c *Controller) Stats() Stats {
 // Push offers a request for a channel-local byte address at cycle now; it reports whether there was room.
 // tag comes back from Pop; writes are posted and have no answer.
 func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
-	if write && int(c.writes.n) >= c.writeLimit || !write && c.outstanding >= c.limit {
-		return false
-	}
 	bank, row := c.addr.bank(addr)
-	if c.plan.on {
-		if !write && c.planPush(now, bank, row, tag) {
-			return true
+	if write {
+		if int(c.writes.n) >= c.writeLimit {
+			return false
 		}
+	} else {
+		if c.outstanding >= c.limit {
+			return false
+		}
+		c.outstanding++
+		if p := &c.plan; p.on {
+			what := uint64(tag) | uint64(bank)<<bankShift | uint64(p.age)<<ageShift
+			p.age++
+			if c.timing.open[bank&(maxBanks-1)] == row && bank != p.bank && now >= c.settled {
+				c.planRead(now, bank, what)
+				return true
+			}
+			if c.planOther(now, bank, row, what) {
+				return true
+			}
+		}
+	}
+	if c.plan.on {
 		c.endPlan(now)
 	}
 	q := &c.reads
@@ -132,13 +149,13 @@ func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
 	}
 	i := q.tail & (maxQueue - 1)
 	r, bit := &q.requests[i], uint64(1)<<i
-	c.fill(r, row, bank, tag)
+	c.addr.fill(r, row, bank, tag)
 	b, w := &c.timing.bank[r.bank&(maxBanks-1)], &q.wants[r.pseudo&(maxPseudo-1)]
 	*q.of(b) |= bit
 	q.tail++
 	q.n++
 	cmd := PRE
-	switch b.open {
+	switch c.timing.open[bank&(maxBanks-1)] {
 	case r.row:
 		cmd = RD
 		w.column |= bit
@@ -152,7 +169,6 @@ func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
 		c.next = min(c.next, now)
 		return true
 	}
-	c.outstanding++
 	if c.writes.n > 0 {
 		c.next = min(c.next, now) // whose turn it is may change
 	} else if cmd != RD || c.next > now {
@@ -166,35 +182,25 @@ func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
 	return true
 }
 
-// fill makes a request.
-func (c *Controller) fill(r *request, row int32, bank uint8, tag uint32) {
-	r.row, r.tag, r.counted = row, tag, false
-	r.pseudo, r.group, r.bank = bank>>(c.pseudoShift&7), bank>>(c.groupShift&7), bank
-}
-
 // Pop takes the oldest completed read, in the order in which the DRAM served them.
 func (c *Controller) Pop(now int64) (tag uint32, ok bool) {
 	a := &c.answers[c.head&(maxQueue-1)]
-	if c.count == 0 || a.from > now {
+	if c.head == c.tail || a.from > now {
 		return 0, false
 	}
-	tag = uint32(a.what)
-	c.head++
-	c.count--
-	c.outstanding--
-	return tag, true
+	c.Drop()
+	return uint32(a.what), true
 }
 
 // Drop is Pop for a caller that knows that there is an answer, and does not want its tag.
 func (c *Controller) Drop() {
 	c.head++
-	c.count--
 	c.outstanding--
 }
 
 // NextAnswer is the first cycle at which Pop will succeed, if no answer is waited for a cycle beyond any other.
 func (c *Controller) NextAnswer() int64 {
-	if c.count == 0 {
+	if c.head == c.tail {
 		return never
 	}
 	return c.answers[c.head&(maxQueue-1)].from
@@ -205,6 +211,9 @@ func (c *Controller) Next() int64 { return c.next }
 
 // Outstanding is the number of reads pushed and not yet popped.
 func (c *Controller) Outstanding() int { return c.outstanding }
+
+// Pushed is the number of reads pushed so far.
+func (c *Controller) Pushed() int64 { return int64(c.head + c.outstanding) }
 
 // QueuedWrites is the number of writes that have not been sent to the DRAM.
 func (c *Controller) QueuedWrites() int { return int(c.writes.n) }
@@ -219,15 +228,17 @@ func (c *Controller) issue(now int64, cmd Command, r *request) {
 	switch cmd {
 	case WR:
 		c.stats.Writes++
+		c.settled = max(c.settled, now+c.timing.writeToRead)
 	case ACT:
 		c.stats.Activations++
+		c.settled = max(c.settled, now+c.timing.actToRead)
 		c.turn(r.bank, r.row)
 	case PRE:
 		c.stats.Precharges++
 		c.turn(r.bank, closed)
 	case PREA:
 		for i := range c.banks {
-			if c.timing.bank[i].open != closed {
+			if c.timing.open[i&(maxBanks-1)] != closed {
 				c.stats.Precharges++
 				c.turn(uint8(i), closed)
 			}
@@ -236,14 +247,14 @@ func (c *Controller) issue(now int64, cmd Command, r *request) {
 		c.stats.Refreshes++
 	}
 	if c.log != nil {
-		c.log(Sent{now, cmd, r.place()})
+		c.log(Sent{now, cmd, c.addr.place(r.bank, r.row)})
 	}
 }
 
 // turn opens a row of a bank or closes it.
 func (c *Controller) turn(i uint8, row int32) {
 	b := &c.timing.bank[i&(maxBanks-1)]
-	b.open = row
-	c.reads.changed(b)
-	c.writes.changed(b)
+	c.timing.open[i&(maxBanks-1)] = row
+	c.reads.changed(b, row)
+	c.writes.changed(b, row)
 }

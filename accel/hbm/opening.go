@@ -18,11 +18,11 @@ const noBank = 255
 // open plans to open a row for a read. It reports false where that is not as simple as said above.
 func (c *Controller) open(now int64, bank uint8, row int32, what uint64) bool {
 	p, t := &c.plan, &c.timing
-	b, n := &t.bank[bank&(maxBanks-1)], &t.pseudo[bank>>(c.pseudoShift&7)&(maxPseudo-1)]
+	b, n := &t.bank[bank&(maxBanks-1)], &t.pseudo[bank&t.pseudoMask&(maxPseudo-1)]
 	pre, act := never, max(now, n[ACT], b.earliest[ACT])
-	if b.open != closed {
+	if t.open[bank&(maxBanks-1)] != closed {
 		pre = max(now, n[PRE], b.earliest[PRE])
-		for i := c.head; i < c.head+c.count; i++ {
+		for i := c.head; i < c.tail; i++ {
 			if a := &c.answers[i&(maxQueue-1)]; uint8(a.what>>bankShift) == bank {
 				if a.from >= now+c.delay {
 					return false // a read of the row that has to be closed
@@ -43,11 +43,11 @@ func (c *Controller) open(now int64, bank uint8, row int32, what uint64) bool {
 
 // free is the first cycle, from one on, in which no read is planned.
 func (c *Controller) free(at int64) int64 {
-	i := c.head + c.count
+	i := c.tail
 	for i > c.head && c.answers[(i-1)&(maxQueue-1)].from >= at+c.delay {
 		i--
 	}
-	for ; i < c.head+c.count && c.answers[i&(maxQueue-1)].from == at+c.delay; i++ {
+	for ; i < c.tail && c.answers[i&(maxQueue-1)].from == at+c.delay; i++ {
 		at++
 	}
 	return at
@@ -57,15 +57,14 @@ func (c *Controller) free(at int64) int64 {
 func (c *Controller) finishOpening(now int64) {
 	back := c.recall(now)
 	late := c.endOpening(now)
-	bank := uint8(late[0] >> bankShift)
-	c.planRead(now, bank, late[0])
+	c.planRead(now, uint8(late[0]>>bankShift), late[0])
 	late = late[1:]
 	for n := len(back); n > 0 || len(late) > 0; {
 		if len(late) == 0 || n > 0 && younger(late[0], back[n-1]) {
 			n--
 			c.planRead(now, uint8(back[n]>>bankShift), back[n])
 		} else {
-			c.planRead(now, bank, late[0])
+			c.planRead(now, uint8(late[0]>>bankShift), late[0])
 			late = late[1:]
 		}
 	}
@@ -79,7 +78,7 @@ func (c *Controller) endOpening(now int64) []uint64 {
 		return nil
 	}
 	var r request
-	c.fill(&r, p.row, p.bank, 0)
+	c.addr.fill(&r, p.row, p.bank, 0)
 	if p.pre < now {
 		c.issue(p.pre, PRE, &r)
 		c.stats.RowConflicts++

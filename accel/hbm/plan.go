@@ -11,7 +11,6 @@ type plan struct {
 	able bool // the standard's reads hold up nothing but their pseudo-channel's bus
 	on   bool
 	age  uint16           // of the next read
-	last int64            // cycle of the last RD
 	bus  [maxPseudo]int64 // when each bus was free before the first planned read
 	opening
 	recalled [maxQueue]uint64 // reads taken out of the plan, the youngest first
@@ -54,60 +53,54 @@ func (c *Controller) plannable() bool {
 	return true
 }
 
-// planPush plans a read that is pushed at now; it reports false if the plan has to end.
-func (c *Controller) planPush(now int64, bank uint8, row int32, tag uint32) bool {
-	p, b := &c.plan, &c.timing.bank[bank&(maxBanks-1)]
-	what := uint64(tag) | uint64(bank)<<bankShift | uint64(p.age)<<ageShift
-	switch {
-	case b.open == row && bank != p.bank:
-		if b.earliest[RD] > now {
-			return false
-		}
-		c.planRead(now, bank, what)
-	case bank == p.bank && row == p.row:
+// planOther plans a read that is not of an open row; it reports false if the plan has to end.
+func (c *Controller) planOther(now int64, bank uint8, row int32, what uint64) bool {
+	p := &c.plan
+	if bank == p.bank && row == p.row {
 		p.late[p.lates&(maxQueue-1)] = what
 		p.lates++
-	case p.bank != noBank || !c.open(now, bank, row, what):
-		return false
+		return true
 	}
-	p.age++
-	c.outstanding++
-	return true
+	return p.bank == noBank && c.timing.open[bank&(maxBanks-1)] != row && c.open(now, bank, row, what)
 }
 
-// planRead plans a read of an open row that can be sent from a cycle on.
+// planRead plans a read of an open row that can be sent from a cycle on. Answers are in the order of their RDs.
 func (c *Controller) planRead(from int64, bank uint8, what uint64) {
-	p, b, end := &c.plan, &c.timing.pseudo[bank>>(c.pseudoShift&7)&(maxPseudo-1)][RD], c.head+c.count
-	at := max(from, *b) + c.delay
-	// Answers are in the order of their RDs; in each cycle there is one command at most.
-	i := end
+	p, b := &c.plan, &c.timing.pseudo[bank&c.timing.pseudoMask&(maxPseudo-1)][RD]
+	at, i := max(from, *b)+c.delay, c.tail
+	if c.answers[(i-1)&(maxQueue-1)].from >= at || at == p.preSlot || at == p.actSlot {
+		i, at = c.insert(at)
+	}
+	a := &c.answers[i&(maxQueue-1)]
+	a.from, a.what = at, what
+	*b = at - c.delay + c.timing.bus
+	c.tail++
+	c.stats.RowHits += int64(^what >> countedShift & 1)
+}
+
+// insert makes room for an answer that is not the last, or has to go out of the way of another command.
+func (c *Controller) insert(at int64) (int, int64) {
+	p, i := &c.plan, c.tail
 	for i > c.head && c.answers[(i-1)&(maxQueue-1)].from >= at {
 		i--
 	}
 	for ; ; at++ {
-		if i < end && c.answers[i&(maxQueue-1)].from == at {
+		if i < c.tail && c.answers[i&(maxQueue-1)].from == at {
 			i++
 		} else if at != p.preSlot && at != p.actSlot {
 			break
 		}
 	}
-	for k := end; k > i; k-- {
+	for k := c.tail; k > i; k-- {
 		a, before := &c.answers[k&(maxQueue-1)], &c.answers[(k-1)&(maxQueue-1)]
 		a.from, a.what = before.from, before.what
 	}
-	a := &c.answers[i&(maxQueue-1)]
-	a.from, a.what = at, what
-	c.count++
-	at -= c.delay
-	*b = at + c.timing.bus
-	p.last = max(p.last, at)
-	c.stats.Reads++
-	c.stats.RowHits += int64(^what >> countedShift & 1)
+	return i, at
 }
 
 // recall takes reads that are not sent before now out of the plan.
 func (c *Controller) recall(now int64) []uint64 {
-	p, t, n, end := &c.plan, &c.timing, 0, c.head+c.count
+	p, t, n, end := &c.plan, &c.timing, 0, c.tail
 	for ; end > c.head; end-- {
 		a := &c.answers[(end-1)&(maxQueue-1)]
 		if a.from < now+c.delay {
@@ -121,33 +114,29 @@ func (c *Controller) recall(now int64) []uint64 {
 		n++
 		c.stats.RowHits -= int64(^what >> countedShift & 1)
 	}
-	c.count = end - c.head
-	c.stats.Reads -= int64(n)
-	p.last = 0
+	c.tail = end
 	for i := range t.pseudos {
 		t.pseudo[i&(maxPseudo-1)][RD] = p.bus[i&(maxPseudo-1)]
 	}
 	for i := c.head; i < end; i++ {
 		a := &c.answers[i&(maxQueue-1)]
-		b := &t.pseudo[uint8(a.what>>bankShift)>>(c.pseudoShift&7)&(maxPseudo-1)][RD]
-		p.last = a.from - c.delay
-		*b = max(*b, p.last+t.bus)
+		b := &t.pseudo[uint8(a.what>>bankShift)&t.pseudoMask&(maxPseudo-1)][RD]
+		*b = max(*b, a.from-c.delay+t.bus)
 	}
 	return p.recalled[:n&(2*maxQueue-1)]
 }
 
 // startPlan plans the reads in the queue, which are all of open rows, from a cycle on.
 func (c *Controller) startPlan(from int64) {
+	if from < c.settled {
+		c.rowsAt = c.settled
+		return
+	}
 	q, t := &c.reads, &c.timing
 	var all uint64
 	for p := range t.pseudos {
 		all |= q.wants[p&(maxPseudo-1)].column
 		c.plan.bus[p&(maxPseudo-1)] = t.pseudo[p&(maxPseudo-1)][RD]
-	}
-	for m := all; m != 0; m &= m - 1 {
-		if r := &q.requests[bits.TrailingZeros64(m)]; t.bank[r.bank&(maxBanks-1)].earliest[RD] > from {
-			return
-		}
 	}
 	for ; all != 0; all &= all - 1 {
 		r := &q.requests[bits.TrailingZeros64(all)]
@@ -167,15 +156,14 @@ func (c *Controller) startPlan(from int64) {
 // endPlan puts reads that are not sent before now back into the queue.
 func (c *Controller) endPlan(now int64) {
 	back := c.recall(now)
-	for i := c.head; i < c.head+c.count; i++ {
+	for i := c.head; i < c.tail; i++ {
 		var r request
 		a := &c.answers[i&(maxQueue-1)]
 		bank := uint8(a.what >> bankShift)
-		c.fill(&r, 0, bank, 0)
+		c.addr.fill(&r, 0, bank, 0)
 		c.timing.read(&r, &c.timing.bank[bank&(maxBanks-1)], a.from-c.delay)
 	}
-	c.stats.LastCycle = max(c.stats.LastCycle, c.plan.last)
-	c.plan.on, c.plan.last = false, 0
+	c.plan.on = false
 	c.rowsAt, c.next = never, min(c.refreshAt, now)
 	late := c.endOpening(now)
 	if len(late) > 0 {
@@ -184,7 +172,7 @@ func (c *Controller) endPlan(now int64) {
 	for n := len(back); n > 0 || len(late) > 0; {
 		if len(late) == 0 || n > 0 && younger(late[0], back[n-1]) {
 			n--
-			c.requeue(back[n], c.timing.bank[back[n]>>bankShift&(maxBanks-1)].open)
+			c.requeue(back[n], c.timing.open[back[n]>>bankShift&(maxBanks-1)])
 			continue
 		}
 		c.requeue(late[0], c.plan.row)
@@ -196,13 +184,13 @@ func (c *Controller) endPlan(now int64) {
 func (c *Controller) requeue(what uint64, row int32) {
 	q, bank := &c.reads, uint8(what>>bankShift)
 	r, bit, b := &q.requests[q.tail&(maxQueue-1)], uint64(1)<<(q.tail&(maxQueue-1)), &c.timing.bank[bank&(maxBanks-1)]
-	c.fill(r, row, bank, uint32(what))
+	c.addr.fill(r, row, bank, uint32(what))
 	r.counted = what>>countedShift&1 != 0
 	if what>>activeShift != 0 {
 		q.active |= bit
 		c.rowsAt = 0
 	}
-	q.wants[r.pseudo&(maxPseudo-1)].class(bit, b.open, row)
+	q.wants[r.pseudo&(maxPseudo-1)].class(bit, c.timing.open[bank&(maxBanks-1)], row)
 	b.reads |= bit
 	q.n++
 	q.tail++

@@ -5,16 +5,12 @@ import "math/bits"
 // maxQueue is the most requests of a queue: one bit each.
 const maxQueue = 64
 
-// request is a read or write that waits. Its nodes are as in Place.
+// request is a read or write that waits. Its pseudo-channel and group are as in Place, its bank as in the address.
 type request struct {
 	row                 int32
 	tag                 uint32
 	pseudo, group, bank uint8
 	counted             bool
-}
-
-func (r *request) place() Place {
-	return Place{Pseudo: int32(r.pseudo), Group: int32(r.group), Bank: int32(r.bank), Row: r.row}
 }
 
 // wants is requests by the command that they wait for.
@@ -88,7 +84,7 @@ func (q *queue) remove(t *timing, i int) {
 }
 
 // changed classes the requests to a bank anew after its row was opened or closed.
-func (q *queue) changed(b *bank) {
+func (q *queue) changed(b *bank, open int32) {
 	all := *q.of(b)
 	if all == 0 {
 		return
@@ -99,7 +95,7 @@ func (q *queue) changed(b *bank) {
 	w.column &^= all
 	for ; all != 0; all &= all - 1 {
 		i := bits.TrailingZeros64(all)
-		w.class(1<<i, b.open, q.requests[i].row)
+		w.class(1<<i, open, q.requests[i].row)
 	}
 }
 

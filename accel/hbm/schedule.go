@@ -181,18 +181,17 @@ func (c *Controller) writesTurn() bool {
 func (c *Controller) read(now int64, i int, r *request) {
 	t, q, s := &c.timing, &c.reads, &c.stats
 	s.LastCycle = now
-	s.Reads++
 	if !r.counted {
 		s.RowHits++
 	}
 	b := &t.bank[r.bank&(maxBanks-1)]
 	t.read(r, b, now)
 	if c.log != nil {
-		c.log(Sent{now, RD, r.place()})
+		c.log(Sent{now, RD, c.addr.place(r.bank, r.row)})
 	}
-	a := &c.answers[(c.head+c.count)&(maxQueue-1)]
+	a := &c.answers[c.tail&(maxQueue-1)]
 	a.from, a.what = now+c.delay, uint64(r.tag)|uint64(r.bank)<<bankShift
-	c.count++
+	c.tail++
 	bit := uint64(1) << (i & (maxQueue - 1))
 	q.wants[r.pseudo&(maxPseudo-1)].column &^= bit
 	q.active &^= bit
@@ -232,7 +231,7 @@ func (c *Controller) serve(now int64, q *queue, i int, cmd Command) {
 func (c *Controller) refresh(now, next int64) bool {
 	cmd := REF
 	for i := range c.banks {
-		if c.timing.bank[i].open != closed {
+		if c.timing.open[i&(maxBanks-1)] != closed {
 			cmd = PREA
 			break
 		}

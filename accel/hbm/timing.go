@@ -39,21 +39,24 @@ type bank struct {
 	earliest        // what holds for its group included
 	reads    uint64 // requests to it in the queue of reads
 	writes   uint64
-	open     int32 // row, or closed
-	_        [12]byte
+	_        [16]byte
 }
 
 // timing is the earliest cycle of each command, kept up to date from the table: of commands to a bank for each
 // pseudo-channel, what holds for the channel included, and for each bank; of the commands to all banks for the channel.
 type timing struct {
 	pseudo [maxPseudo]earliest
+	open   [maxBanks]int32 // row of each bank, or closed
 	bank   [maxBanks]bank
 	// What a RD forbids: its pseudo-channel's bus to RD and WR, and its bank to close; the rest by the table.
 	bus, turn, close int64
 	readRest         []effect
 	preToAct         int64 // of a bank
 	actToRead        int64
+	writeToRead      int64 // the longest
 	pseudos          int
+	pseudoMask       uint8
+	nodes            int // groups of all pseudo-channels: what lies between the numbers of two banks of a group
 	banks            int // of a group
 	allBanks         [numCommands]int64
 	effects          [numCommands][]effect
@@ -61,7 +64,7 @@ type timing struct {
 }
 
 func newTiming(s *Standard) timing {
-	t := timing{pseudos: s.Org.Pseudo, banks: s.Org.Banks}
+	t := timing{pseudos: s.Org.Pseudo, pseudoMask: uint8(s.Org.Pseudo - 1), nodes: s.Org.Pseudo * s.Org.Groups, banks: s.Org.Banks}
 	nodes := [numLevels]int{1, s.Org.Pseudo, s.Org.Pseudo * s.Org.Groups, s.Org.Pseudo * s.Org.Groups * s.Org.Banks}
 	// longest[before][after] is the longest constraint of the levels looked at so far, which are wider: a
 	// shorter one within a narrower level never binds.
@@ -111,6 +114,11 @@ func newTiming(s *Standard) timing {
 	for _, e := range t.effects[ACT] {
 		if e.level == Bank && e.after == RD {
 			t.actToRead = int64(e.cycles)
+		}
+	}
+	for _, e := range t.effects[WR] {
+		if e.after == RD {
+			t.writeToRead = max(t.writeToRead, int64(e.cycles))
 		}
 	}
 	return t
@@ -177,7 +185,7 @@ func (t *timing) forbid(level Level, cmd Command, r *request, until int64) {
 		n[cmd] = max(n[cmd], until)
 	case Group:
 		for i := range t.banks {
-			n := &t.bank[(int(r.group)*t.banks+i)&(maxBanks-1)].earliest
+			n := &t.bank[(int(r.bank)&(t.nodes-1)+i*t.nodes)&(maxBanks-1)].earliest
 			n[cmd] = max(n[cmd], until)
 		}
 	default:

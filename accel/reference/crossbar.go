@@ -14,19 +14,18 @@ type channel struct {
 	taken   int64 // cycle in which it was last emptied
 	refused uint64
 	since   int64 // cycle of the refusal
-	reads   int64
-	locked  int8 // port whose address was chosen and not taken; -1: none
-	pending bool // a request was refused
+	locked  int8  // port whose address was chosen and not taken; -1: none
+	pending bool  // a request was refused
 	idHead  uint8
 	idTail  uint8
-	_       [12]byte  // what is used in every cycle is one line of the cache
-	ids     [64]uint8 // ports of the requests under way, in the order of issue: answers are handed out so
+	ids     [32]uint8 // ports of the requests under way, in the order of issue: answers are handed out so
 }
 
 // crossbar is what the channels do as a whole. Sets of channels have a bit each.
 type crossbar struct {
 	channels [maxChannels]channel
 	blocked  uint64 // channels with an answer that its port does not take
+	changed  uint64 // channels whose DRAM or response register has to be looked at in this cycle
 	wanted   uint64 // channels that take an address in the next cycle
 	open     uint64 // channels with a refused request that have yet to choose the port of the next
 }
@@ -39,53 +38,18 @@ type crossbar struct {
 func (s *sim) cross(now int64) {
 	x, f, busy := &s.crossbar, s.fetch, uint64(0)
 	due, takes := s.due>>uChannel|x.blocked, x.wanted
-	moved := due | takes
+	x.changed = due
 	if f.padding != 0 {
 		busy = s.answerPadding(now)
 	}
-	for ; due != 0; due &= due - 1 {
-		c := bits.TrailingZeros64(due) & (maxChannels - 1)
-		ch := &x.channels[c]
-		if ch.ready >= now {
-			continue
-		}
-		p := int(ch.ids[ch.idHead&63]) & (maxPorts - 1)
-		bit := uint64(1) << p
-		if (busy|f.holding|f.padding)&bit == 0 && f.answered[p] < f.gone+responseFIFO || s.portTakes(now, c, p, &busy) {
-			busy |= bit
-			if s.obs.DRAM != nil {
-				s.obs.DRAM(ch.ready, c, 0, true)
-			}
-			ch.dram.Drop()
-			ch.taken, ch.ready = now, now
-			ch.idHead++
-			s.answer(now, p)
-		}
-		if ch.pending && ch.room(now) {
-			s.push(now, ch, c, ch.refused)
-			ch.pending = false
-			s.stalls[StallDRAMQueue] += now - ch.since
-			x.open &^= 1 << c
-			if f.wants[c] != 0 {
-				x.wanted |= 1 << c
-			}
-		}
+	if due != 0 {
+		s.giveAnswers(now, due, busy)
 	}
-	for ; takes != 0; takes &= takes - 1 {
-		s.takeAddress(now, bits.TrailingZeros64(takes)&(maxChannels-1))
+	if takes != 0 {
+		s.takeAddresses(now, takes)
 	}
-	for ; moved != 0; moved &= moved - 1 {
-		c := bits.TrailingZeros64(moved) & (maxChannels - 1)
-		ch := &x.channels[c]
-		if ch.dram.Next() <= now {
-			ch.dram.Step(now)
-		}
-		next := ch.dram.Next()
-		if ch.ready >= now {
-			ch.ready = max(ch.dram.NextAnswer(), ch.taken)
-			next = min(next, ch.ready+1)
-		}
-		s.wake(uChannel+unit(c), next)
+	if x.changed != 0 {
+		s.lookAhead(now)
 	}
 	if f.idle&f.behind != 0 {
 		s.addresses(now)
@@ -114,32 +78,96 @@ func (s *sim) crossOn() {
 	}
 }
 
-// takeAddress has a channel take the address of a port, and gives it to the DRAM if that has room.
-func (s *sim) takeAddress(now int64, c int) {
+// giveAnswers gives the ports what is in the response registers of channels, and the DRAM what it has refused.
+func (s *sim) giveAnswers(now int64, channels, busy uint64) {
 	x, f := &s.crossbar, s.fetch
-	ch, want := &x.channels[c], f.wants[c]
-	p := bits.TrailingZeros64(want)
-	if ch.locked >= 0 {
-		p = int(ch.locked)
-		ch.locked = -1
-	}
-	p &= maxPorts - 1
-	want &^= 1 << p
-	f.wants[c] = want
-	f.idle |= 1 << p
-	ch.ids[ch.idTail&63] = uint8(p)
-	ch.idTail++
-	addr := uint64(f.line[p]>>(f.channelBits&31)) * transaction
-	if ch.room(now) {
-		s.push(now, ch, c, addr)
-		if want != 0 {
-			return
+	for ; channels != 0; channels &= channels - 1 {
+		c := bits.TrailingZeros64(channels) & (maxChannels - 1)
+		ch := &x.channels[c]
+		if ch.ready >= now {
+			continue
 		}
-	} else {
-		ch.pending, ch.refused, ch.since = true, addr, now
-		x.open |= 1 << c
+		p := int(ch.ids[ch.idHead&31]) & (maxPorts - 1)
+		bit := uint64(1) << p
+		if (busy|f.holding|f.padding)&bit == 0 && f.answered[p] < f.gone+responseFIFO || s.portTakes(now, c, p, &busy) {
+			busy |= bit
+			x.blocked &^= 1 << c
+			if s.obs.DRAM != nil {
+				s.obs.DRAM(ch.ready, c, 0, true)
+			}
+			ch.dram.Drop()
+			ch.taken, ch.ready = now, now
+			ch.idHead++
+			s.answer(now, p)
+		}
+		if ch.pending && ch.room(now) {
+			ch.dram.Push(now, ch.refused, 0, false)
+			ch.pending = false
+			s.stalls[StallDRAMQueue] += now - ch.since
+			x.open &^= 1 << c
+			if f.wants[c] != 0 {
+				x.wanted |= 1 << c
+			}
+			if s.obs.DRAM != nil {
+				s.obs.DRAM(now, c, ch.refused, false)
+			}
+		}
 	}
-	x.wanted &^= 1 << c
+}
+
+// takeAddresses has channels take the address of a port each, and gives it to the DRAM if that has room.
+func (s *sim) takeAddresses(now int64, channels uint64) {
+	x, f := &s.crossbar, s.fetch
+	for ; channels != 0; channels &= channels - 1 {
+		c := bits.TrailingZeros64(channels) & (maxChannels - 1)
+		ch, want := &x.channels[c], f.wants[c]
+		p := bits.TrailingZeros64(want)
+		if ch.locked >= 0 {
+			p = int(ch.locked)
+			ch.locked = -1
+		}
+		p &= maxPorts - 1
+		want &^= 1 << p
+		f.wants[c] = want
+		f.idle |= 1 << p
+		ch.ids[ch.idTail&31] = uint8(p)
+		ch.idTail++
+		if want == 0 {
+			x.wanted &^= 1 << c
+		}
+		addr := uint64(f.line[p]>>(f.channelBits&31)) * transaction
+		if !ch.room(now) {
+			ch.pending, ch.refused, ch.since = true, addr, now
+			x.open |= 1 << c
+			x.wanted &^= 1 << c
+			continue
+		}
+		ch.dram.Push(now, addr, 0, false)
+		if ch.dram.Next() < never || ch.dram.NextAnswer() < ch.ready {
+			x.changed |= 1 << c
+		}
+		if s.obs.DRAM != nil {
+			s.obs.DRAM(now, c, addr, false)
+		}
+	}
+}
+
+// lookAhead steps the DRAM of channels that have changed, and has them looked at when they can move.
+func (s *sim) lookAhead(now int64) {
+	x := &s.crossbar
+	for m := x.changed; m != 0; m &= m - 1 {
+		c := bits.TrailingZeros64(m) & (maxChannels - 1)
+		ch := &x.channels[c]
+		if ch.dram.Next() <= now {
+			ch.dram.Step(now)
+		}
+		next := ch.dram.Next()
+		if ch.ready >= now {
+			ch.ready = max(ch.dram.NextAnswer(), ch.taken)
+			next = min(next, ch.ready+1)
+		}
+		s.wake(uChannel+unit(c), next)
+	}
 }
 
 // room reports whether the DRAM's driver takes a request at now. It takes one in the cycle after a response was taken out.
@@ -165,7 +193,6 @@ func (s *sim) portTakes(now int64, c, p int, busy *uint64) bool {
 		return false
 	}
 	f.holding &^= bit
-	x.blocked &^= 1 << c
 	return true
 }
 
@@ -213,7 +240,7 @@ func (s *sim) answer(now int64, p int) {
 	row := f.row(n)
 	row.unanswered--
 	f.answered[p] = n + 1
-	if f.pads(n+1) || f.padding != 0 {
+	if f.paddedRows != 0 {
 		s.paddingNext(p)
 	}
 	if row.unanswered == 0 {
@@ -222,50 +249,45 @@ func (s *sim) answer(now int64, p int) {
 	}
 }
 
-// pads reports whether a row in the ports has padding.
-func (f *fetch) pads(n int64) bool { return f.padded[n&(portRows-1)>>6]>>(n&63)&1 != 0 }
-
 // paddingNext notes whether the next answer of a port is padding.
 func (s *sim) paddingNext(p int) {
 	f := s.fetch
 	f.padding &^= 1 << p
-	if n := f.answered[p]; n < f.taken[p] && f.row(n).n <= p {
+	if n := f.answered[p]; n < f.taken[p] && int(f.row(n).n) <= p {
 		f.padding |= 1 << p
 		s.after(uCrossbar)
 	}
 }
 
-// push gives a request to a channel.
-func (s *sim) push(now int64, ch *channel, c int, addr uint64) {
-	ch.dram.Push(now, addr, 0, false)
-	s.reads++
-	ch.reads++
-	if s.obs.DRAM != nil {
-		s.obs.DRAM(now, c, addr, false)
+// reads is how many requests were pushed.
+func (x *crossbar) reads() (n int64) {
+	for i := range x.channels {
+		if ch := &x.channels[i]; ch.dram != nil {
+			n += ch.dram.Pushed()
+		}
 	}
+	return n
 }
 
 // addresses moves the next row of each idle port from its address FIFO to its address register.
 func (s *sim) addresses(now int64) {
-	f, next := s.fetch, never
+	f := s.fetch
 	for m := f.idle & f.behind; m != 0; m &= m - 1 {
 		p := bits.TrailingZeros64(m) & (maxPorts - 1)
 		n := f.taken[p]
 		row := f.row(n)
 		if now < row.pushedAt+2 {
-			next = min(next, row.pushedAt+2)
 			continue
 		}
 		// The FIFO that keeps the order has 64 places and a register before it.
 		if n-f.answered[p] > responseFIFO {
 			continue
 		}
-		next = now + 1
 		f.taken[p] = n + 1
 		if n+1 == f.pushed {
 			f.behind &^= 1 << p
 		}
-		if p < row.n {
+		if p < int(row.n) {
 			line := f.lines[(int(n)&(portRows-1))<<f.portBits|p]
 			f.line[p] = line
 			c := line & uint32(f.channels-1) & (maxChannels - 1)
@@ -276,6 +298,7 @@ func (s *sim) addresses(now int64) {
 			f.idle &^= 1 << p
 		} else {
 			f.paddedAt[p][n&127] = now
+			s.after(uCrossbar)
 			if n == f.answered[p] {
 				f.padding |= 1 << p
 			}
@@ -286,5 +309,4 @@ func (s *sim) addresses(now int64) {
 			s.after(uLoad)
 		}
 	}
-	s.wake(uCrossbar, next)
 }

@@ -30,11 +30,14 @@ func (e *emitted) Pop() any {
 
 // event notes a handshake at now, which may be to come.
 func (s *sim) event(now int64, kind Kind, j *job, flags int) {
-	if s.obs.Event == nil {
-		return
+	if s.obs.Event != nil {
+		s.events.add(now, kind, j.id, flags)
 	}
-	heap.Push(&s.events, handshake{now, s.events.n, kind, j.id, flags})
-	s.events.n++
+}
+
+func (e *emitted) add(now int64, kind Kind, id, flags int) {
+	heap.Push(e, handshake{now, e.n, kind, id, flags})
+	e.n++
 }
 
 // emit shows the observer what happened before a cycle.

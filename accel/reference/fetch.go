@@ -14,7 +14,7 @@ type fetch struct {
 	g           *geometry
 	channels    int
 	channelBits int
-	table       [][]int32
+	table       []int32
 	requests    [2]fetchRequest // registers in front of the arbiter: key side, value side
 	full        [2]bool
 	granted     int
@@ -33,16 +33,16 @@ type fetch struct {
 	contextPopped           [contexts]int64
 	contextsIn, contextsOut int64
 
-	rows      [portRows]portRow // rows in the ports, by row number
-	lines     []uint32          // of rows and ports: addresses in bursts
-	portBits  int
-	padded    [portRows / 64]uint64 // by row: whether it has padding
-	gone      int64                 // rows that have left the response FIFOs, at least
-	pushed    int64                 // rows pushed into the ports
-	takenRows int64                 // rows that all ports have taken from their address FIFOs
-	takenAt   int64
-	consumed  int64 // rows whose answers have left in lock step, or will
-	roomWait  bool  // a port waits for a row to leave that is not known to
+	rows       [portRows]portRow // rows in the ports, by row number
+	lines      []uint32          // of rows and ports: addresses in bursts
+	portBits   int
+	paddedRows int   // rows in the ports that have padding
+	gone       int64 // rows that have left the response FIFOs, at least
+	pushed     int64 // rows pushed into the ports
+	takenRows  int64 // rows that all ports have taken from their address FIFOs
+	takenAt    int64
+	consumed   int64 // rows whose answers have left in lock step, or will
+	roomWait   bool  // a port waits for a row to leave that is not known to
 	ports
 }
 
@@ -97,13 +97,13 @@ type fetchRow struct {
 
 // portRow is a row of F addresses in flight.
 type portRow struct {
-	n          int // ports with a DRAM access; the others carry padding
-	last       bool
 	pushedAt   int64
-	untaken    int
-	unanswered int
 	answeredAt int64
 	consumedAt int64 // cycle in which the answers leave; never: not known yet
+	n          uint8 // ports with a DRAM access; the others carry padding
+	untaken    uint8
+	unanswered uint8
+	last       bool
 }
 
 const (
@@ -207,23 +207,25 @@ func (s *sim) loaded(now int64, r *fetchRow) {
 	f, g, req := s.fetch, &s.g, &r.req
 	t := transactions(req.bits)
 	row := f.row(f.pushed)
-	skipped := r.part * g.ports
-	row.n = min(max(req.n*t-skipped, 0), g.ports)
+	n := min(max(req.n*t-r.part*g.ports, 0), g.ports)
+	row.n, row.untaken, row.unanswered = uint8(n), uint8(g.ports), uint8(g.ports)
 	row.last = req.last && r.part == t-1
-	row.pushedAt = now
-	row.untaken, row.unanswered, row.consumedAt = g.ports, g.ports, never
+	row.pushedAt, row.consumedAt = now, never
 	if r.part == 0 {
 		f.record, f.offset = 0, 0
 	}
-	base, record, offset := f.base(req)/transaction, f.record, f.offset
-	lines := f.lines[(int(f.pushed)&(portRows-1))<<f.portBits:][:row.n]
-	if at, bit := &f.padded[f.pushed&(portRows-1)>>6], uint64(1)<<(f.pushed&63); row.n < g.ports {
-		*at |= bit
-	} else {
-		*at &^= bit
+	if n < g.ports {
+		f.paddedRows++
 	}
+	base, record, offset := f.base(req)/transaction, f.record, f.offset
+	indices := f.table[req.line<<f.portBits:][:g.ports]
+	lines := f.lines[(int(f.pushed)&(portRows-1))<<f.portBits:][:n]
 	for k := range lines {
-		lines[k] = base + uint32(f.index(req, record))*uint32(t) + uint32(offset)
+		at := record
+		if req.value {
+			at = f.slot(req, record)
+		}
+		lines[k] = base + uint32(indices[at&(len(indices)-1)])*uint32(t) + uint32(offset)
 		if offset++; offset == t {
 			record, offset = record+1, 0
 		}
@@ -259,20 +261,16 @@ func (f *fetch) base(req *fetchRequest) uint32 {
 	return keyBase + at
 }
 
-// index is the vector that the k-th record of a request reads. A key request takes its line of the table as it
-// is. A value request takes the indices that came with its words through the top-k; the reload of the index
-// picks a word's slot with a counter that has already moved on, so word w has slot w+1 of its line, the last
+// slot is the place in its line of the table at which the k-th record of a value request finds its index; a key request
+// takes its line as it is. A value request takes the indices that came with its words through the top-k; the reload of
+// the index picks a word's slot with a counter that has already moved on, so word w has slot w+1 of its line, the last
 // word of the line and that of the row slot 0.
-func (f *fetch) index(req *fetchRequest, k int) int32 {
-	line := f.table[req.line]
-	if !req.value {
-		return line[k]
-	}
-	lane := f.g.laneBits
+func (f *fetch) slot(req *fetchRequest, k int) int {
+	lane := f.g.laneBits & 63
 	w := req.firstWord + k>>lane
 	slot := (w + 1) & (f.g.ports>>lane - 1)
 	if w == req.j.words-1 {
 		slot = 0
 	}
-	return line[slot<<lane+k&(f.g.lanes-1)]
+	return slot<<lane + k&(f.g.lanes-1)
 }

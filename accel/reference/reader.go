@@ -83,7 +83,7 @@ func (r *reader) feed(lines int) {
 			s := &r.segments[0]
 			r.generated = max(r.generated+1, r.fedAt, s.at)
 			r.held = true
-			*l = readLine{beat: s.beat, addr: (s.start + r.line) & (lines - 1), tag: s.tag}
+			l.beat, l.addr, l.tag = s.beat, (s.start+r.line)&(lines-1), s.tag
 			l.beat.word = int32(r.line)
 			r.line++
 			if r.line == s.lines {

@@ -76,8 +76,9 @@ func (s *sim) enterRow() bool {
 		s.wake(uCrossbar, row.consumedAt+1)
 	}
 	full := r.push // units that are not padding
-	if row.n < s.g.ports {
-		full = (row.n + s.g.unit - 1) / s.g.unit
+	if n := int(row.n); n < s.g.ports {
+		f.paddedRows--
+		full = (n + s.g.unit - 1) / s.g.unit
 		r.pad |= (1<<(r.push-full) - 1) << (r.size + full)
 	}
 	if full < r.push && full > 0 || row.last && full > 0 {

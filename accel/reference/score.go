@@ -1,6 +1,9 @@
 package reference
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 // javaRandom is java.util.Random, the generator behind Scala's: a linear congruence of 48 bits (its
 // documentation specifies it).
@@ -33,28 +36,30 @@ func (r *javaRandom) Intn(n int) int {
 	}
 }
 
-// KeyIndexTable is the score buffer, which is random at the start and never written: line i holds ports
-// different indices out of a window of twice as many that begins at i*ports, in order (Scala's Random with
-// seed 1 and its shuffle). It is what decides which addresses are fetched.
-func KeyIndexTable(ports, lines, keyCap int) [][]int32 {
+// KeyIndexTable is the score buffer, which is random at the start and never written: line i, which is as long as there
+// are ports, holds different indices out of a window of twice as many that begins at i*ports, in order (Scala's Random
+// with seed 1 and its shuffle). It is what decides which addresses are fetched.
+func KeyIndexTable(ports, lines, keyCap int) []int32 {
 	const seed = 1
 	rng := newJavaRandom(seed)
-	table := make([][]int32, lines)
-	window := make([]int32, 2*ports)
-	for i := range table {
-		for j := range window {
-			window[j] = int32(j)
-		}
-		for n := len(window); n >= 2; n-- {
+	table := make([]int32, 0, lines*ports)
+	var inOrder [2 * maxPorts]uint8
+	for i := range inOrder {
+		inOrder[i] = uint8(i)
+	}
+	for i := range lines {
+		window := inOrder
+		for n := 2 * ports; n >= 2; n-- {
 			k := rng.Intn(n)
 			window[n-1], window[k] = window[k], window[n-1]
 		}
-		line := slices.Clone(window[:ports])
-		slices.Sort(line)
-		for j := range line {
-			line[j] = int32((int(line[j]) + i*ports) % keyCap)
+		var line uint64 // a bit for each index
+		for _, j := range window[:ports] {
+			line |= 1 << j
 		}
-		table[i] = line
+		for ; line != 0; line &= line - 1 {
+			table = append(table, int32((bits.TrailingZeros64(line)+i*ports)%keyCap))
+		}
 	}
 	return table
 }

@@ -3,6 +3,7 @@ package reference
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func TestKeyIndexTable(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got strings.Builder
-		for _, line := range KeyIndexTable(g.ports, g.lines, g.keyCap) {
+		for line := range slices.Chunk(KeyIndexTable(g.ports, g.lines, g.keyCap), g.ports) {
 			fmt.Fprintln(&got, strings.Trim(fmt.Sprint(line), "[]"))
 		}
 		if got.String() != string(want) {

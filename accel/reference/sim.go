@@ -63,7 +63,6 @@ type sim struct {
 	values   valuePath
 
 	events       emitted
-	reads        int64
 	answered     int
 	lastResponse int64
 	wheel
@@ -192,7 +191,7 @@ type watchdog struct {
 const watchCycles = 1 << 22
 
 func (w *watchdog) stuck(s *sim) bool {
-	done := s.reads + s.key.reader.committed + s.value.reader.committed + int64(s.answered)
+	done := s.crossbar.reads() + s.key.reader.committed + s.value.reader.committed + int64(s.answered)
 	if done == w.done && w.next > 0 && w.limit >= int64(s.longestDelay) {
 		return true
 	}
@@ -295,10 +294,10 @@ func (s *sim) hangs() error {
 }
 
 func (s *sim) result() Result {
-	r := Result{Cycles: s.lastResponse, Rows: s.answered, DRAMReads: s.reads, DRAMBytes: s.reads * transaction,
+	r := Result{Cycles: s.lastResponse, Rows: s.answered, DRAMReads: s.crossbar.reads(), DRAMBytes: s.crossbar.reads() * transaction,
 		Stalls: s.stalls, Stepped: s.stepped}
 	for i := range s.g.channels {
-		r.ChannelReads = append(r.ChannelReads, s.channels[i].reads)
+		r.ChannelReads = append(r.ChannelReads, s.channels[i].dram.Pushed())
 		r.Channels = append(r.Channels, s.channels[i].dram.Stats())
 	}
 	return r

@@ -207,7 +207,7 @@ func (s *sim) respondRow(now int64, j *job) {
 	st.Response = now
 	st.TopKWords = j.outWords
 	st.KeyReads, st.RequantReads, st.ValueReads = j.keyReads, j.requantRead, j.valReads
-	st.ReadsAtResponse = s.reads
+	st.ReadsAtResponse = s.crossbar.reads()
 	s.event(now, Response, j, 0)
 	s.answered++
 	s.lastResponse = now

@@ -42,15 +42,24 @@ type wheel struct {
 
 const wheelSize = 64
 
-// wake has u stepped at a later cycle. What is further away than the wheel is looked at earlier, and again.
+// wake has u stepped at a later cycle.
 func (w *wheel) wake(u unit, at int64) {
-	if at >= never {
-		return
+	if uint64(at-w.now-1) >= wheelSize-1 {
+		if at >= never {
+			return
+		}
+		at = w.near(at)
 	}
-	d := min(max(at-w.now, 1), wheelSize-1)
-	slot := uint64(w.now+d) % wheelSize
-	w.slots[slot] |= 1 << u
-	w.used |= 1 << slot
+	w.slots[uint64(at)%wheelSize] |= 1 << (u & 63)
+	w.used |= 1 << (uint64(at) % wheelSize)
+}
+
+// near is a cycle that the wheel has: what is further away is looked at earlier, and again.
+func (w *wheel) near(at int64) int64 {
+	if at <= w.now {
+		return w.now + 1
+	}
+	return w.now + wheelSize - 1
 }
 
 // same has u, which comes later in the order, stepped in this cycle.
@@ -59,7 +68,7 @@ func (w *wheel) same(u unit) { w.due |= 1 << u }
 // after has u stepped in the next cycle.
 func (w *wheel) after(u unit) {
 	slot := uint64(w.now+1) % wheelSize
-	w.slots[slot] |= 1 << u
+	w.slots[slot] |= 1 << (u & 63)
 	w.used |= 1 << slot
 }
 
