@@ -85,8 +85,9 @@ func (w *Weights) Type() dtype.Type { return w.format }
 // Bits returns the stored bits a weight, scales included.
 func (w *Weights) Bits() float64 { return w.format.Bits() }
 
-// rowScratch lends the memory in which rows become fp32.
-var rowScratch = sync.Pool{New: func() any { return new(scratch) }}
+// rowScratch lends the memory in which rows become fp32. It is no sync.Pool, which a collection empties: a generated token
+// allocates nothing.
+var rowScratch = make(chan *scratch, 16)
 
 // Row writes row i as fp32 into dst, which holds In elements.
 func (w *Weights) Row(dst []float32, i int) {
@@ -95,10 +96,18 @@ func (w *Weights) Row(dst []float32, i int) {
 		active.widen(dst, w.format, w.row(i))
 		return
 	}
-	s := rowScratch.Get().(*scratch)
+	var s *scratch
+	select {
+	case s = <-rowScratch:
+	default:
+		s = new(scratch)
+	}
 	s.growRow(w.in)
 	active.dequantize(dst, w.format, w.row(i), 0, w.in/blockSize, s)
-	rowScratch.Put(s)
+	select {
+	case rowScratch <- s:
+	default:
+	}
 }
 
 // row returns the bytes of row i.
