@@ -163,6 +163,9 @@ func (w *work) append(g int) {
 		w.l.values[g].Reset()
 	}
 	if n := len(w.s.pass.rows); n > 1 {
+		if w.s.shape.Causal {
+			n += quant.BlockRows // of the first generated tokens
+		}
 		w.l.keys[g].Grow(n)
 		w.l.values[g].Grow(n)
 	}
