@@ -44,7 +44,7 @@ type segment struct {
 }
 
 // segmentBlocks is the number of blocks with a scale for each channel in a segment.
-const segmentBlocks = 8
+const segmentBlocks = 16
 
 // generate attends with the one query of every head.
 func (w *work) generate(cpu *tensor.CPU) {

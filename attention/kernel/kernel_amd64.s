@@ -13791,6 +13791,7 @@ row:
 	MOVLQSX         (R11), R9
 	IMUL3Q          $0x18, R9, R9
 	PREFETCHT1      (DX)(R9*1)
+	PREFETCHT1      23(DX)(R9*1)
 	MOVLQSX         (BX), R9
 	IMUL3Q          $0x18, R9, R11
 	ADDQ            DX, R11
@@ -13856,6 +13857,7 @@ row:
 	MOVLQSX         (R12), R10
 	IMUL3Q          $0x18, R10, R10
 	PREFETCHT1      (BX)(R10*1)
+	PREFETCHT1      23(BX)(R10*1)
 	MOVLQSX         (SI), R10
 	IMUL3Q          $0x18, R10, R12
 	ADDQ            BX, R12
@@ -13924,6 +13926,7 @@ row:
 	MOVLQSX         (R12), R10
 	IMUL3Q          $0x18, R10, R10
 	PREFETCHT1      (BX)(R10*1)
+	PREFETCHT1      23(BX)(R10*1)
 	MOVLQSX         (SI), R10
 	IMUL3Q          $0x18, R10, R12
 	ADDQ            BX, R12
@@ -13998,6 +14001,7 @@ row:
 	MOVLQSX         (R12), R10
 	IMUL3Q          $0x18, R10, R10
 	PREFETCHT1      (BX)(R10*1)
+	PREFETCHT1      23(BX)(R10*1)
 	MOVLQSX         (SI), R10
 	IMUL3Q          $0x18, R10, R12
 	ADDQ            BX, R12
@@ -14807,6 +14811,7 @@ row:
 	MOVLQSX       (R11), R9
 	IMUL3Q        $0x28, R9, R9
 	PREFETCHT1    (DX)(R9*1)
+	PREFETCHT1    39(DX)(R9*1)
 	MOVLQSX       (BX), R9
 	IMUL3Q        $0x28, R9, R11
 	ADDQ          DX, R11
@@ -14873,6 +14878,7 @@ row:
 	MOVLQSX       (R12), R10
 	IMUL3Q        $0x28, R10, R10
 	PREFETCHT1    (BX)(R10*1)
+	PREFETCHT1    39(BX)(R10*1)
 	MOVLQSX       (SI), R10
 	IMUL3Q        $0x28, R10, R12
 	ADDQ          BX, R12
@@ -14942,6 +14948,7 @@ row:
 	MOVLQSX       (R12), R10
 	IMUL3Q        $0x28, R10, R10
 	PREFETCHT1    (BX)(R10*1)
+	PREFETCHT1    39(BX)(R10*1)
 	MOVLQSX       (SI), R10
 	IMUL3Q        $0x28, R10, R12
 	ADDQ          BX, R12
@@ -15017,6 +15024,7 @@ row:
 	MOVLQSX       (R12), R10
 	IMUL3Q        $0x28, R10, R10
 	PREFETCHT1    (BX)(R10*1)
+	PREFETCHT1    39(BX)(R10*1)
 	MOVLQSX       (SI), R10
 	IMUL3Q        $0x28, R10, R12
 	ADDQ          BX, R12
@@ -15349,6 +15357,7 @@ row:
 	MOVLQSX         (R11), R9
 	IMUL3Q          $0x30, R9, R9
 	PREFETCHT1      (DX)(R9*1)
+	PREFETCHT1      47(DX)(R9*1)
 	MOVLQSX         (BX), R9
 	IMUL3Q          $0x30, R9, R11
 	ADDQ            DX, R11
@@ -15415,6 +15424,7 @@ row:
 	MOVLQSX         (R12), R10
 	IMUL3Q          $0x30, R10, R10
 	PREFETCHT1      (BX)(R10*1)
+	PREFETCHT1      47(BX)(R10*1)
 	MOVLQSX         (SI), R10
 	IMUL3Q          $0x30, R10, R12
 	ADDQ            BX, R12
@@ -15484,6 +15494,7 @@ row:
 	MOVLQSX         (R12), R10
 	IMUL3Q          $0x30, R10, R10
 	PREFETCHT1      (BX)(R10*1)
+	PREFETCHT1      47(BX)(R10*1)
 	MOVLQSX         (SI), R10
 	IMUL3Q          $0x30, R10, R12
 	ADDQ            BX, R12
@@ -15559,6 +15570,7 @@ row:
 	MOVLQSX         (R12), R10
 	IMUL3Q          $0x30, R10, R10
 	PREFETCHT1      (BX)(R10*1)
+	PREFETCHT1      47(BX)(R10*1)
 	MOVLQSX         (SI), R10
 	IMUL3Q          $0x30, R10, R12
 	ADDQ            BX, R12
@@ -15923,6 +15935,7 @@ row:
 	MOVLQSX         (R11), R9
 	IMUL3Q          $0x38, R9, R9
 	PREFETCHT1      (DX)(R9*1)
+	PREFETCHT1      55(DX)(R9*1)
 	MOVLQSX         (BX), R9
 	IMUL3Q          $0x38, R9, R11
 	ADDQ            DX, R11
@@ -15993,6 +16006,7 @@ row:
 	MOVLQSX         (R12), R10
 	IMUL3Q          $0x38, R10, R10
 	PREFETCHT1      (BX)(R10*1)
+	PREFETCHT1      55(BX)(R10*1)
 	MOVLQSX         (SI), R10
 	IMUL3Q          $0x38, R10, R12
 	ADDQ            BX, R12
@@ -16066,6 +16080,7 @@ row:
 	MOVLQSX         (R12), R10
 	IMUL3Q          $0x38, R10, R10
 	PREFETCHT1      (BX)(R10*1)
+	PREFETCHT1      55(BX)(R10*1)
 	MOVLQSX         (SI), R10
 	IMUL3Q          $0x38, R10, R12
 	ADDQ            BX, R12
@@ -16145,6 +16160,7 @@ row:
 	MOVLQSX         (R12), R10
 	IMUL3Q          $0x38, R10, R10
 	PREFETCHT1      (BX)(R10*1)
+	PREFETCHT1      55(BX)(R10*1)
 	MOVLQSX         (SI), R10
 	IMUL3Q          $0x38, R10, R12
 	ADDQ            BX, R12

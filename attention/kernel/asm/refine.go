@@ -33,6 +33,9 @@ func refine(bits, heads int) {
 	MOVLQSX(mem(from, 0), row)
 	IMUL3Q(operand.Imm(uint64(8*bits)), row, row)
 	PREFETCHT1(at(packed, row, 1))
+	if 64%(8*bits) != 0 { // a row may lie in two lines
+		PREFETCHT1(operand.Mem{Base: packed, Index: row, Scale: 1, Disp: 8*bits - 1})
+	}
 	MOVLQSX(mem(rows, 0), row)
 	IMUL3Q(operand.Imm(uint64(8*bits)), row, from)
 	ADDQ(packed, from)
