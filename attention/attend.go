@@ -59,6 +59,7 @@ type attention struct {
 	n            int     // live keys
 	rawKeys      bool    // keys enter products as codes, queries as 8-bit integers
 	rawValues    bool    // values enter products as codes
+	inTiles      bool    // summarization: keys are multiplied where they lie, by integers
 	index        []int32 // rows of the cache that live for the head, with granularity head; nil for all
 	see          []int32 // of each row of the batch: how many of the live keys it sees
 	starts       []int   // where each row's list begins among those of its head

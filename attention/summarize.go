@@ -33,14 +33,18 @@ type item struct {
 func (w *work) summarize(cpu *tensor.CPU) {
 	s := w.s
 	layer, padded := s.pass.layer, kernel.Pad(w.n)
-	if key := w.l.keys[w.l.groups[0]].Format(); key.PerChannel {
+	key := w.l.keys[w.l.groups[0]].Format()
+	if key.PerChannel {
 		w.rawKeys = false // a query would be quantized anew for every block
 	}
 	d, wide := s.shape.HeadDim, kernel.Pad(s.shape.HeadDim)
 	lsb := s.schedule.Key.LSB.At(layer) > 0
+	w.inTiles = w.rawKeys && w.index == nil && key.InPanels && key.MSB == 8 && key.LSB == 0 && kernel.TilesPanels()
 	for _, g := range w.groups() {
 		p := &w.panels[g]
-		p.mem[0] = room(p.mem[0], padded*d)
+		if !w.inTiles {
+			p.mem[0] = room(p.mem[0], padded*d)
+		}
 		p.high, p.full = p.mem[0], p.mem[0]
 		if lsb {
 			p.mem[1] = room(p.mem[1], padded*d)
@@ -134,7 +138,7 @@ func (w *work) fill(t *worker, i int) {
 	first := i % blocks(w.n) * blockKeys
 	last := min(first+blockKeys, w.n)
 	t.rows = room(t.rows, kernel.Lanes*d)
-	for at := first; at < last; at += kernel.Lanes {
+	for at := first; at < last && !w.inTiles; at += kernel.Lanes {
 		n := min(kernel.Lanes, last-at)
 		clear(t.rows[n*d:])
 		w.read(t, t.rows[:n*d], w.l.keys[g], at, false, w.rawKeys)
@@ -191,7 +195,11 @@ func (w *work) queryTile(t *worker, it *item, head, from, to int) {
 	ld := kernel.Pad(most)
 	w.loadQueries(t, head, from, to)
 	t.scores = room(t.scores, m*ld)
-	w.tileScores(t.scores, ld, t.q, m, p.high)
+	if w.inTiles {
+		w.l.keys[s.shape.group(head)].Panels().Tile(t.scores, ld, t.integers, m, ld)
+	} else {
+		w.tileScores(t.scores, ld, t.q, m, p.high)
+	}
 	if s.schedule.Key.Ask == AskKey && s.schedule.Key.LSB.At(s.pass.layer) > 0 {
 		t.full = room(t.full, m*ld)
 		w.tileScores(t.full, ld, t.q, m, p.full)
@@ -230,16 +238,19 @@ func (w *work) hidden(row int) bool { return len(w.dead) > 0 && w.dead[row] }
 func (w *work) loadQueries(t *worker, head, from, to int) {
 	s, d := w.s, w.s.shape.HeadDim
 	t.q, t.factor, t.offset = room(t.q, (to-from)*d), room(t.factor, to-from), room(t.offset, to-from)
+	if w.rawKeys {
+		t.integers = room(t.integers, (to-from)*d)
+	}
 	for r := from; r < to; r++ {
 		at := r*s.shape.Heads*d + head*d
 		q := t.q[(r-from)*d : (r-from+1)*d]
 		copy(q, w.q[at:at+d])
 		quantizeQuery(q, s.schedule.Query.Bits.At(s.pass.layer))
 		if w.rawKeys {
-			t.integers = room(t.integers, d)
-			t.factor[r-from], t.offset[r-from] = integers(t.integers, q)
-			for c, v := range t.integers {
-				q[c] = float32(v)
+			integer := t.integers[(r-from)*d : (r-from+1)*d]
+			t.factor[r-from], t.offset[r-from] = integers(integer, q)
+			for c := 0; c < d && !w.inTiles; c++ {
+				q[c] = float32(integer[c])
 			}
 		}
 	}

@@ -17,6 +17,7 @@ func Pad(n int) int { return (n + Lanes - 1) &^ (Lanes - 1) }
 type set struct {
 	name      string
 	tile      func(c []float32, ldc int, a []float32, lda, m int, b []float32, ldb, k int, add bool)
+	panelTile func(dst []float32, ld int, q []int8, m int, packed []byte, n, d int) // nil where tile does as well
 	transpose func(dst, src []float32, d int)
 	max       func(x []float32) float32
 	sum       func(x []float32) float32

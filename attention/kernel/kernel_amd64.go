@@ -2,7 +2,11 @@ package kernel
 
 //go:generate go run ./asm -out kernel_amd64.s -stubs stubs_amd64.go -pkg kernel
 
-import "golang.org/x/sys/cpu"
+import (
+	"math/bits"
+
+	"golang.org/x/sys/cpu"
+)
 
 // available returns the sets of this machine, the fastest first.
 func available() []*set {
@@ -95,7 +99,7 @@ func available() []*set {
 	}
 	avx512.count = func(x []float32, t float32) int { return countAVX512(&x[0], t, len(x)) }
 	if cpu.X86.HasAVX512VNNI {
-		avx512.panels, avx512.listed = panels512, listed512
+		avx512.panels, avx512.listed, avx512.panelTile = panels512, listed512, panelTile512
 		avx512.refine, avx512.fold = avx512.refine512, fold512
 	}
 	return append([]*set{&avx512}, sets...)
@@ -167,6 +171,19 @@ func tile512(c []float32, ldc int, a []float32, lda, m int, b []float32, ldb, k 
 		}
 		f(&c[i*ldc], 4*ldc, &a[i*lda], 4*lda, &b[0], 4*ldb, k, flag)
 		i += rows
+	}
+}
+
+// panelTiles are by the logarithm of their rows.
+var panelTiles = [...]func(dst *float32, ld int, q *int8, d int, packed *byte, n int){
+	panelTile1AVX512, panelTile2AVX512, panelTile4AVX512, panelTile8AVX512}
+
+func panelTile512(dst []float32, ld int, q []int8, m int, packed []byte, n, d int) {
+	_, _, _ = dst[(m-1)*ld+n*Lanes-1], q[m*d-1], packed[n*PanelBytes(d, 8)-1]
+	for i := 0; i < m; {
+		size := min(bits.Len(uint(m-i)), len(panelTiles)) - 1
+		panelTiles[size](&dst[i*ld], 4*ld, &q[i*d], d, &packed[0], n)
+		i += 1 << size
 	}
 }
 

@@ -271,6 +271,41 @@ store:
 	VZEROUPPER
 	RET
 
+// func panelTile1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, n int)
+// Requires: AVX, AVX512F, AVX512_VNNI
+TEXT ·panelTile1AVX512(SB), NOSPLIT, $0-48
+	MOVQ d+24(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ dst+0(FP), DX
+	MOVQ packed+32(FP), BX
+	ADDQ AX, CX
+
+panel:
+	VPXORD Z0, Z0, Z0
+	MOVQ   d+24(FP), AX
+	NEGQ   AX
+
+chunk:
+	VMOVDQU64     (BX), Z1
+	VPDPBUSD.BCST (CX)(AX*1), Z1, Z0
+	VMOVDQU64     64(BX), Z1
+	VPDPBUSD.BCST 4(CX)(AX*1), Z1, Z0
+	VMOVDQU64     128(BX), Z1
+	VPDPBUSD.BCST 8(CX)(AX*1), Z1, Z0
+	VMOVDQU64     192(BX), Z1
+	VPDPBUSD.BCST 12(CX)(AX*1), Z1, Z0
+	ADDQ          $0x00000100, BX
+	ADDQ          $0x10, AX
+	JNZ           chunk
+	MOVQ          DX, AX
+	VCVTDQ2PS     Z0, Z0
+	VMOVUPS       Z0, (AX)
+	ADDQ          $0x40, DX
+	DECQ          n+40(FP)
+	JNZ           panel
+	VZEROUPPER
+	RET
+
 // func tile2AVX512(c *float32, ldc int, a *float32, lda int, b *float32, ldb int, k int, add int)
 // Requires: AVX, AVX512F
 TEXT ·tile2AVX512(SB), NOSPLIT, $0-64
@@ -308,6 +343,52 @@ store:
 	VMOVUPS Z0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Z1, (AX)
+	VZEROUPPER
+	RET
+
+// func panelTile2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, n int)
+// Requires: AVX, AVX512F, AVX512_VNNI
+TEXT ·panelTile2AVX512(SB), NOSPLIT, $0-48
+	MOVQ d+24(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ CX, DX
+	ADDQ AX, DX
+	MOVQ dst+0(FP), BX
+	MOVQ packed+32(FP), SI
+	ADDQ AX, CX
+	ADDQ AX, DX
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   d+24(FP), AX
+	NEGQ   AX
+
+chunk:
+	VMOVDQU64     (SI), Z2
+	VPDPBUSD.BCST (CX)(AX*1), Z2, Z0
+	VPDPBUSD.BCST (DX)(AX*1), Z2, Z1
+	VMOVDQU64     64(SI), Z2
+	VPDPBUSD.BCST 4(CX)(AX*1), Z2, Z0
+	VPDPBUSD.BCST 4(DX)(AX*1), Z2, Z1
+	VMOVDQU64     128(SI), Z2
+	VPDPBUSD.BCST 8(CX)(AX*1), Z2, Z0
+	VPDPBUSD.BCST 8(DX)(AX*1), Z2, Z1
+	VMOVDQU64     192(SI), Z2
+	VPDPBUSD.BCST 12(CX)(AX*1), Z2, Z0
+	VPDPBUSD.BCST 12(DX)(AX*1), Z2, Z1
+	ADDQ          $0x00000100, SI
+	ADDQ          $0x10, AX
+	JNZ           chunk
+	MOVQ          BX, AX
+	VCVTDQ2PS     Z0, Z0
+	VMOVUPS       Z0, (AX)
+	ADDQ          ld+8(FP), AX
+	VCVTDQ2PS     Z1, Z1
+	VMOVUPS       Z1, (AX)
+	ADDQ          $0x40, BX
+	DECQ          n+40(FP)
+	JNZ           panel
 	VZEROUPPER
 	RET
 
@@ -366,6 +447,74 @@ store:
 	VMOVUPS Z2, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Z3, (AX)
+	VZEROUPPER
+	RET
+
+// func panelTile4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, n int)
+// Requires: AVX, AVX512F, AVX512_VNNI
+TEXT ·panelTile4AVX512(SB), NOSPLIT, $0-48
+	MOVQ d+24(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ CX, DX
+	ADDQ AX, DX
+	MOVQ DX, BX
+	ADDQ AX, BX
+	MOVQ BX, SI
+	ADDQ AX, SI
+	MOVQ dst+0(FP), DI
+	MOVQ packed+32(FP), R8
+	ADDQ AX, CX
+	ADDQ AX, DX
+	ADDQ AX, BX
+	ADDQ AX, SI
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   d+24(FP), AX
+	NEGQ   AX
+
+chunk:
+	VMOVDQU64     (R8), Z4
+	VPDPBUSD.BCST (CX)(AX*1), Z4, Z0
+	VPDPBUSD.BCST (DX)(AX*1), Z4, Z1
+	VPDPBUSD.BCST (BX)(AX*1), Z4, Z2
+	VPDPBUSD.BCST (SI)(AX*1), Z4, Z3
+	VMOVDQU64     64(R8), Z4
+	VPDPBUSD.BCST 4(CX)(AX*1), Z4, Z0
+	VPDPBUSD.BCST 4(DX)(AX*1), Z4, Z1
+	VPDPBUSD.BCST 4(BX)(AX*1), Z4, Z2
+	VPDPBUSD.BCST 4(SI)(AX*1), Z4, Z3
+	VMOVDQU64     128(R8), Z4
+	VPDPBUSD.BCST 8(CX)(AX*1), Z4, Z0
+	VPDPBUSD.BCST 8(DX)(AX*1), Z4, Z1
+	VPDPBUSD.BCST 8(BX)(AX*1), Z4, Z2
+	VPDPBUSD.BCST 8(SI)(AX*1), Z4, Z3
+	VMOVDQU64     192(R8), Z4
+	VPDPBUSD.BCST 12(CX)(AX*1), Z4, Z0
+	VPDPBUSD.BCST 12(DX)(AX*1), Z4, Z1
+	VPDPBUSD.BCST 12(BX)(AX*1), Z4, Z2
+	VPDPBUSD.BCST 12(SI)(AX*1), Z4, Z3
+	ADDQ          $0x00000100, R8
+	ADDQ          $0x10, AX
+	JNZ           chunk
+	MOVQ          DI, AX
+	VCVTDQ2PS     Z0, Z0
+	VMOVUPS       Z0, (AX)
+	ADDQ          ld+8(FP), AX
+	VCVTDQ2PS     Z1, Z1
+	VMOVUPS       Z1, (AX)
+	ADDQ          ld+8(FP), AX
+	VCVTDQ2PS     Z2, Z2
+	VMOVUPS       Z2, (AX)
+	ADDQ          ld+8(FP), AX
+	VCVTDQ2PS     Z3, Z3
+	VMOVUPS       Z3, (AX)
+	ADDQ          $0x40, DI
+	DECQ          n+40(FP)
+	JNZ           panel
 	VZEROUPPER
 	RET
 
@@ -460,6 +609,118 @@ store:
 	VMOVUPS Z6, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Z7, (AX)
+	VZEROUPPER
+	RET
+
+// func panelTile8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, n int)
+// Requires: AVX, AVX512F, AVX512_VNNI
+TEXT ·panelTile8AVX512(SB), NOSPLIT, $0-48
+	MOVQ d+24(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ CX, DX
+	ADDQ AX, DX
+	MOVQ DX, BX
+	ADDQ AX, BX
+	MOVQ BX, SI
+	ADDQ AX, SI
+	MOVQ SI, DI
+	ADDQ AX, DI
+	MOVQ DI, R8
+	ADDQ AX, R8
+	MOVQ R8, R9
+	ADDQ AX, R9
+	MOVQ R9, R10
+	ADDQ AX, R10
+	MOVQ dst+0(FP), R11
+	MOVQ packed+32(FP), R12
+	ADDQ AX, CX
+	ADDQ AX, DX
+	ADDQ AX, BX
+	ADDQ AX, SI
+	ADDQ AX, DI
+	ADDQ AX, R8
+	ADDQ AX, R9
+	ADDQ AX, R10
+
+panel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   d+24(FP), AX
+	NEGQ   AX
+
+chunk:
+	VMOVDQU64     (R12), Z8
+	VPDPBUSD.BCST (CX)(AX*1), Z8, Z0
+	VPDPBUSD.BCST (DX)(AX*1), Z8, Z1
+	VPDPBUSD.BCST (BX)(AX*1), Z8, Z2
+	VPDPBUSD.BCST (SI)(AX*1), Z8, Z3
+	VPDPBUSD.BCST (DI)(AX*1), Z8, Z4
+	VPDPBUSD.BCST (R8)(AX*1), Z8, Z5
+	VPDPBUSD.BCST (R9)(AX*1), Z8, Z6
+	VPDPBUSD.BCST (R10)(AX*1), Z8, Z7
+	VMOVDQU64     64(R12), Z8
+	VPDPBUSD.BCST 4(CX)(AX*1), Z8, Z0
+	VPDPBUSD.BCST 4(DX)(AX*1), Z8, Z1
+	VPDPBUSD.BCST 4(BX)(AX*1), Z8, Z2
+	VPDPBUSD.BCST 4(SI)(AX*1), Z8, Z3
+	VPDPBUSD.BCST 4(DI)(AX*1), Z8, Z4
+	VPDPBUSD.BCST 4(R8)(AX*1), Z8, Z5
+	VPDPBUSD.BCST 4(R9)(AX*1), Z8, Z6
+	VPDPBUSD.BCST 4(R10)(AX*1), Z8, Z7
+	VMOVDQU64     128(R12), Z8
+	VPDPBUSD.BCST 8(CX)(AX*1), Z8, Z0
+	VPDPBUSD.BCST 8(DX)(AX*1), Z8, Z1
+	VPDPBUSD.BCST 8(BX)(AX*1), Z8, Z2
+	VPDPBUSD.BCST 8(SI)(AX*1), Z8, Z3
+	VPDPBUSD.BCST 8(DI)(AX*1), Z8, Z4
+	VPDPBUSD.BCST 8(R8)(AX*1), Z8, Z5
+	VPDPBUSD.BCST 8(R9)(AX*1), Z8, Z6
+	VPDPBUSD.BCST 8(R10)(AX*1), Z8, Z7
+	VMOVDQU64     192(R12), Z8
+	VPDPBUSD.BCST 12(CX)(AX*1), Z8, Z0
+	VPDPBUSD.BCST 12(DX)(AX*1), Z8, Z1
+	VPDPBUSD.BCST 12(BX)(AX*1), Z8, Z2
+	VPDPBUSD.BCST 12(SI)(AX*1), Z8, Z3
+	VPDPBUSD.BCST 12(DI)(AX*1), Z8, Z4
+	VPDPBUSD.BCST 12(R8)(AX*1), Z8, Z5
+	VPDPBUSD.BCST 12(R9)(AX*1), Z8, Z6
+	VPDPBUSD.BCST 12(R10)(AX*1), Z8, Z7
+	ADDQ          $0x00000100, R12
+	ADDQ          $0x10, AX
+	JNZ           chunk
+	MOVQ          R11, AX
+	VCVTDQ2PS     Z0, Z0
+	VMOVUPS       Z0, (AX)
+	ADDQ          ld+8(FP), AX
+	VCVTDQ2PS     Z1, Z1
+	VMOVUPS       Z1, (AX)
+	ADDQ          ld+8(FP), AX
+	VCVTDQ2PS     Z2, Z2
+	VMOVUPS       Z2, (AX)
+	ADDQ          ld+8(FP), AX
+	VCVTDQ2PS     Z3, Z3
+	VMOVUPS       Z3, (AX)
+	ADDQ          ld+8(FP), AX
+	VCVTDQ2PS     Z4, Z4
+	VMOVUPS       Z4, (AX)
+	ADDQ          ld+8(FP), AX
+	VCVTDQ2PS     Z5, Z5
+	VMOVUPS       Z5, (AX)
+	ADDQ          ld+8(FP), AX
+	VCVTDQ2PS     Z6, Z6
+	VMOVUPS       Z6, (AX)
+	ADDQ          ld+8(FP), AX
+	VCVTDQ2PS     Z7, Z7
+	VMOVUPS       Z7, (AX)
+	ADDQ          $0x40, R11
+	DECQ          n+40(FP)
+	JNZ           panel
 	VZEROUPPER
 	RET
 

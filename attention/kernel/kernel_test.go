@@ -443,3 +443,32 @@ func BenchmarkKernels(b *testing.B) {
 		}
 	}
 }
+
+func TestPanelTileIsExact(t *testing.T) {
+	r := rand.New(rand.NewPCG(12, 1))
+	for _, s := range others(t) {
+		if s.panelTile == nil {
+			continue
+		}
+		for m := 1; m <= 19; m++ {
+			for _, d := range []int{16, 32, 64, 128} {
+				n := 1 + r.IntN(4)
+				packed, q := make([]byte, n*PanelBytes(d, 8)), make([]int8, m*d)
+				for i := range packed {
+					packed[i] = byte(r.Uint32())
+				}
+				for i := range q {
+					q[i] = int8(r.IntN(255) - 127)
+				}
+				ld := n*Lanes + r.IntN(20)
+				got, want := make([]float32, m*ld), make([]float32, m*ld)
+				s.panelTile(got, ld, q, m, packed, n, d)
+				ones := slices.Repeat([]float32{1}, m)
+				portable.panels(want, ld, q, m, packed, n, d, 8, make([]float32, m), ones, Sets{Every: n})
+				if !slices.Equal(got, want) {
+					t.Fatalf("%s: %d queries of %d numbers with %d panels differ", s.name, m, d, n)
+				}
+			}
+		}
+	}
+}

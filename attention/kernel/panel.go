@@ -22,6 +22,16 @@ func Panels(dst []float32, ld int, q []int8, m int, packed []byte, n, d, bits in
 	PanelSets(dst, ld, q, m, packed, n, d, bits, offsets, factors, Sets{Every: n})
 }
 
+// TilesPanels reports whether PanelTile is there: else Tile with codes as floats gives the same.
+func TilesPanels() bool { return active.panelTile != nil }
+
+// PanelTile writes dst[h·ld+j] = Σ_i q[h·d+i]·code[j][i] for m queries and the keys j of n panels of 8-bit codes; the sum is exact.
+func PanelTile(dst []float32, ld int, q []int8, m int, packed []byte, n, d int) {
+	if n > 0 && m > 0 {
+		active.panelTile(dst, ld, q, m, packed, n, d)
+	}
+}
+
 // Sets says that queries change from panel to panel: after every so many comes the next set of them, Stride integers on, with offsets and factors
 // Factors numbers on.
 type Sets struct{ Every, Stride, Factors int }

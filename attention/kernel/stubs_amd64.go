@@ -19,14 +19,26 @@ func tile4AVX2(c *float32, ldc int, a *float32, lda int, b *float32, ldb int, k 
 // multiplies rows of a with 16 columns of b; rows start ld bytes apart.
 func tile1AVX512(c *float32, ldc int, a *float32, lda int, b *float32, ldb int, k int, add int)
 
+// writes the integer products of neighbouring queries of d numbers with the keys of n panels; rows of dst start ld bytes apart.
+func panelTile1AVX512(dst *float32, ld int, q *int8, d int, packed *byte, n int)
+
 // multiplies rows of a with 16 columns of b; rows start ld bytes apart.
 func tile2AVX512(c *float32, ldc int, a *float32, lda int, b *float32, ldb int, k int, add int)
+
+// writes the integer products of neighbouring queries of d numbers with the keys of n panels; rows of dst start ld bytes apart.
+func panelTile2AVX512(dst *float32, ld int, q *int8, d int, packed *byte, n int)
 
 // multiplies rows of a with 16 columns of b; rows start ld bytes apart.
 func tile4AVX512(c *float32, ldc int, a *float32, lda int, b *float32, ldb int, k int, add int)
 
+// writes the integer products of neighbouring queries of d numbers with the keys of n panels; rows of dst start ld bytes apart.
+func panelTile4AVX512(dst *float32, ld int, q *int8, d int, packed *byte, n int)
+
 // multiplies rows of a with 16 columns of b; rows start ld bytes apart.
 func tile8AVX512(c *float32, ldc int, a *float32, lda int, b *float32, ldb int, k int, add int)
+
+// writes the integer products of neighbouring queries of d numbers with the keys of n panels; rows of dst start ld bytes apart.
+func panelTile8AVX512(dst *float32, ld int, q *int8, d int, packed *byte, n int)
 
 // turns 16 rows of d numbers, a multiple of 8, into d rows of 16.
 func transposeAVX2(dst *float32, src *float32, d int)

@@ -100,6 +100,11 @@ func (p *Panels) Products(dst []float32, ld int, q []int8, m, first, n int, offs
 	}
 }
 
+// Tile writes the integer products of m queries with all rows, of 8 bits, up to a multiple of kernel.Lanes of them.
+func (p *Panels) Tile(dst []float32, ld int, q []int8, m, rows int) {
+	kernel.PanelTile(dst, ld, q, m, p.data, rows/kernel.Lanes, p.dim)
+}
+
 // SetProducts is Products for whole panels of keys of a block each with its own set of queries: see kernel.PanelSets; offsets and factors of
 // sets start lds numbers apart. It reports whether rows from the first on are whole panels.
 func (p *Panels) SetProducts(dst []float32, ld int, q []int8, m, stride, first, n int, offsets, factors []float32, lds int) bool {

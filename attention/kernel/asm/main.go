@@ -18,6 +18,7 @@ func main() {
 	}
 	for _, rows := range []int{1, 2, 4, 8} {
 		tileWide(rows)
+		panelTile(rows)
 	}
 	transpose()
 	reductions()
