@@ -1,6 +1,9 @@
 package hbm
 
-import "fmt"
+import (
+	"fmt"
+	"math/bits"
+)
 
 // Options are the queues of a controller.
 type Options struct {
@@ -35,28 +38,32 @@ type Sent struct {
 // In each cycle the caller may Push and Pop, then calls Step. Cycles before Next may be left out: nothing
 // happens in them.
 type Controller struct {
+	// What each read needs comes first, on few lines of the cache.
 	next        int64
 	refreshAt   int64
-	rowsAt      int64 // before it no read needs its row opened or closed, and none that has opened its row can be served
 	delay       int64 // from a RD to the cycle in which its answer can be popped
 	settled     int64 // from then on rows that are open can be read
 	outstanding int   // reads pushed and not yet popped
 	head, tail  int   // of the answers
+	ring        int   // places of the answers, less one
+	limit       int
+	hits        int64 // planned reads of open rows
+	addr        AddressMap
+	plan        plan
+	timing      timing
+	answers     [maxQueue]answer // ring of reads sent or planned, in the order of their RD
 
-	limit   int
-	addr    AddressMap
-	timing  timing
-	plan    plan
-	answers [maxQueue]answer // ring of reads sent or planned, in the order of their RD
-	reads   queue
-	writes  queue
-	stats   Stats
-
+	rowsAt     int64 // before it no read needs its row opened or closed, and none that has opened its row can be served
+	reads      queue
+	writes     queue
+	stats      Stats
 	log        func(Sent)
 	standard   Standard
 	banks      int
 	writeLimit int
 	draining   bool
+	recalled   [maxQueue]uint64 // reads taken out of the plan, the youngest first
+	late       [maxQueue]uint64 // the reads of the row that is opened, the oldest first
 }
 
 const closed = int32(-1)
@@ -76,7 +83,7 @@ func NewController(s Standard, o Options) (*Controller, error) {
 	c := &Controller{
 		standard: s, addr: NewAddressMap(s.Org), timing: newTiming(&s),
 		banks: s.Org.Pseudo * s.Org.Groups * s.Org.Banks,
-		limit: o.Outstanding, writeLimit: o.Writes,
+		ring:  1<<bits.Len(uint(o.Outstanding-1)) - 1, limit: o.Outstanding, writeLimit: o.Writes,
 		next: never, refreshAt: never,
 		delay: int64(s.ReadLatency()) + 1,
 		reads: queue{pseudos: int16(s.Org.Pseudo), column: RD}, writes: queue{pseudos: int16(s.Org.Pseudo), column: WR},
@@ -105,8 +112,9 @@ func (c *Controller) SetLog(f func(Sent)) {
 func (c *Controller) Stats() Stats {
 	s := c.stats
 	s.Reads = int64(c.tail)
+	s.RowHits += c.hits
 	if c.tail > 0 {
-		s.LastCycle = max(s.LastCycle, c.answers[(c.tail-1)&(maxQueue-1)].from-c.delay)
+		s.LastCycle = max(s.LastCycle, c.answers[(c.tail-1)&c.ring&(maxQueue-1)].from-c.delay)
 	}
 	s.DataCycles = (s.Reads + s.Writes) * int64(c.standard.Timing.BL)
 	return s
@@ -129,7 +137,12 @@ func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
 			what := uint64(tag) | uint64(bank)<<bankShift | uint64(p.age)<<ageShift
 			p.age++
 			if c.timing.open[bank&(maxBanks-1)] == row && bank != p.bank && now >= c.settled {
-				c.planRead(now, bank, what)
+				bus := &c.timing.pseudo[bank&c.timing.pseudoMask&(maxPseudo-1)][RD]
+				if at := max(now, *bus) + c.delay; c.isLast(at) {
+					c.file(c.tail, at, bus, what)
+				} else {
+					c.planRead(now, bank, what)
+				}
 				return true
 			}
 			if c.planOther(now, bank, row, what) {
@@ -184,7 +197,7 @@ func (c *Controller) Push(now int64, addr uint64, tag uint32, write bool) bool {
 
 // Pop takes the oldest completed read, in the order in which the DRAM served them.
 func (c *Controller) Pop(now int64) (tag uint32, ok bool) {
-	a := &c.answers[c.head&(maxQueue-1)]
+	a := &c.answers[c.head&c.ring&(maxQueue-1)]
 	if c.head == c.tail || a.from > now {
 		return 0, false
 	}
@@ -203,7 +216,7 @@ func (c *Controller) NextAnswer() int64 {
 	if c.head == c.tail {
 		return never
 	}
-	return c.answers[c.head&(maxQueue-1)].from
+	return c.answers[c.head&c.ring&(maxQueue-1)].from
 }
 
 // Next is the first cycle at which Step can do anything, as things stand.

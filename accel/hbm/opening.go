@@ -5,12 +5,11 @@ package hbm
 // its first read goes before all others, then the others in their order: these are planned anew then.
 type opening struct {
 	bank             uint8 // noBank: none is opened
+	lates            uint8 // reads of the row
 	row              int32
+	preSlot, actSlot int64 // cycles of the PRE and the ACT as answers count them
 	pre              int64 // never: the bank was closed
 	act, opened      int64
-	preSlot, actSlot int64            // the same as answers count cycles
-	late             [maxQueue]uint64 // the reads of the row, the oldest first
-	lates            int
 }
 
 const noBank = 255
@@ -23,7 +22,7 @@ func (c *Controller) open(now int64, bank uint8, row int32, what uint64) bool {
 	if t.open[bank&(maxBanks-1)] != closed {
 		pre = max(now, n[PRE], b.earliest[PRE])
 		for i := c.head; i < c.tail; i++ {
-			if a := &c.answers[i&(maxQueue-1)]; uint8(a.what>>bankShift) == bank {
+			if a := &c.answers[i&c.ring&(maxQueue-1)]; uint8(a.what>>bankShift) == bank {
 				if a.from >= now+c.delay {
 					return false // a read of the row that has to be closed
 				}
@@ -36,7 +35,7 @@ func (c *Controller) open(now int64, bank uint8, row int32, what uint64) bool {
 	act = c.free(act)
 	p.bank, p.row, p.pre, p.act, p.opened = bank, row, pre, act, max(act+t.actToRead, b.earliest[RD])
 	p.preSlot, p.actSlot = pre+c.delay, act+c.delay
-	p.late[0], p.lates = what, 1
+	c.late[0], p.lates = what, 1
 	c.next = min(c.refreshAt, p.opened)
 	return true
 }
@@ -44,10 +43,10 @@ func (c *Controller) open(now int64, bank uint8, row int32, what uint64) bool {
 // free is the first cycle, from one on, in which no read is planned.
 func (c *Controller) free(at int64) int64 {
 	i := c.tail
-	for i > c.head && c.answers[(i-1)&(maxQueue-1)].from >= at+c.delay {
+	for i > c.head && c.answers[(i-1)&c.ring&(maxQueue-1)].from >= at+c.delay {
 		i--
 	}
-	for ; i < c.tail && c.answers[i&(maxQueue-1)].from == at+c.delay; i++ {
+	for ; i < c.tail && c.answers[i&c.ring&(maxQueue-1)].from == at+c.delay; i++ {
 		at++
 	}
 	return at
@@ -87,11 +86,11 @@ func (c *Controller) endOpening(now int64) []uint64 {
 	}
 	if p.act < now {
 		c.issue(p.act, ACT, &r)
-		p.late[0] |= 1 << activeShift
+		c.late[0] |= 1 << activeShift
 	}
 	if min(p.pre, p.act) < now {
-		p.late[0] |= 1 << countedShift
+		c.late[0] |= 1 << countedShift
 	}
 	p.bank, p.preSlot, p.actSlot = noBank, never, never
-	return p.late[:p.lates]
+	return c.late[:p.lates]
 }

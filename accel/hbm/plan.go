@@ -8,12 +8,11 @@ import "math/bits"
 // bus is free and no older command is sent. Whatever else comes ends the plan: what has not been sent by then goes
 // back into the queue, and the controller steps (schedule.go) until all reads are of open rows again.
 type plan struct {
-	able bool // the standard's reads hold up nothing but their pseudo-channel's bus
 	on   bool
-	age  uint16           // of the next read
-	bus  [maxPseudo]int64 // when each bus was free before the first planned read
+	able bool   // the standard's reads hold up nothing but their pseudo-channel's bus
+	age  uint16 // of the next read
 	opening
-	recalled [maxQueue]uint64 // reads taken out of the plan, the youngest first
+	bus [maxPseudo]int64 // when each bus was free before the first planned read
 }
 
 // answer is a read that has been sent, or is planned. What is known of it is one word, since the words of a planned one
@@ -57,7 +56,7 @@ func (c *Controller) plannable() bool {
 func (c *Controller) planOther(now int64, bank uint8, row int32, what uint64) bool {
 	p := &c.plan
 	if bank == p.bank && row == p.row {
-		p.late[p.lates&(maxQueue-1)] = what
+		c.late[p.lates&(maxQueue-1)] = what
 		p.lates++
 		return true
 	}
@@ -66,33 +65,43 @@ func (c *Controller) planOther(now int64, bank uint8, row int32, what uint64) bo
 
 // planRead plans a read of an open row that can be sent from a cycle on. Answers are in the order of their RDs.
 func (c *Controller) planRead(from int64, bank uint8, what uint64) {
-	p, b := &c.plan, &c.timing.pseudo[bank&c.timing.pseudoMask&(maxPseudo-1)][RD]
-	at, i := max(from, *b)+c.delay, c.tail
-	if c.answers[(i-1)&(maxQueue-1)].from >= at || at == p.preSlot || at == p.actSlot {
+	bus := &c.timing.pseudo[bank&c.timing.pseudoMask&(maxPseudo-1)][RD]
+	at, i := max(from, *bus)+c.delay, c.tail
+	if !c.isLast(at) {
 		i, at = c.insert(at)
 	}
-	a := &c.answers[i&(maxQueue-1)]
+	c.file(i, at, bus, what)
+}
+
+// isLast reports whether an answer can come after all others, and nothing else is sent in the cycle of its RD.
+func (c *Controller) isLast(at int64) bool {
+	return c.answers[(c.tail-1)&c.ring&(maxQueue-1)].from < at && at != c.plan.preSlot && at != c.plan.actSlot
+}
+
+// file takes an answer into its place.
+func (c *Controller) file(i int, at int64, bus *int64, what uint64) {
+	a := &c.answers[i&c.ring&(maxQueue-1)]
 	a.from, a.what = at, what
-	*b = at - c.delay + c.timing.bus
+	*bus = at - c.delay + c.timing.bus
 	c.tail++
-	c.stats.RowHits += int64(^what >> countedShift & 1)
+	c.hits += int64(^what >> countedShift & 1)
 }
 
 // insert makes room for an answer that is not the last, or has to go out of the way of another command.
 func (c *Controller) insert(at int64) (int, int64) {
 	p, i := &c.plan, c.tail
-	for i > c.head && c.answers[(i-1)&(maxQueue-1)].from >= at {
+	for i > c.head && c.answers[(i-1)&c.ring&(maxQueue-1)].from >= at {
 		i--
 	}
 	for ; ; at++ {
-		if i < c.tail && c.answers[i&(maxQueue-1)].from == at {
+		if i < c.tail && c.answers[i&c.ring&(maxQueue-1)].from == at {
 			i++
 		} else if at != p.preSlot && at != p.actSlot {
 			break
 		}
 	}
 	for k := c.tail; k > i; k-- {
-		a, before := &c.answers[k&(maxQueue-1)], &c.answers[(k-1)&(maxQueue-1)]
+		a, before := &c.answers[k&c.ring&(maxQueue-1)], &c.answers[(k-1)&c.ring&(maxQueue-1)]
 		a.from, a.what = before.from, before.what
 	}
 	return i, at
@@ -102,28 +111,28 @@ func (c *Controller) insert(at int64) (int, int64) {
 func (c *Controller) recall(now int64) []uint64 {
 	p, t, n, end := &c.plan, &c.timing, 0, c.tail
 	for ; end > c.head; end-- {
-		a := &c.answers[(end-1)&(maxQueue-1)]
+		a := &c.answers[(end-1)&c.ring&(maxQueue-1)]
 		if a.from < now+c.delay {
 			break
 		}
 		what, j := a.what, n
-		for ; j > 0 && younger(what, p.recalled[(j-1)&(maxQueue-1)]); j-- {
-			p.recalled[j&(maxQueue-1)] = p.recalled[(j-1)&(maxQueue-1)]
+		for ; j > 0 && younger(what, c.recalled[(j-1)&(maxQueue-1)]); j-- {
+			c.recalled[j&(maxQueue-1)] = c.recalled[(j-1)&(maxQueue-1)]
 		}
-		p.recalled[j&(maxQueue-1)] = what
+		c.recalled[j&(maxQueue-1)] = what
 		n++
-		c.stats.RowHits -= int64(^what >> countedShift & 1)
+		c.hits -= int64(^what >> countedShift & 1)
 	}
 	c.tail = end
 	for i := range t.pseudos {
 		t.pseudo[i&(maxPseudo-1)][RD] = p.bus[i&(maxPseudo-1)]
 	}
 	for i := c.head; i < end; i++ {
-		a := &c.answers[i&(maxQueue-1)]
+		a := &c.answers[i&c.ring&(maxQueue-1)]
 		b := &t.pseudo[uint8(a.what>>bankShift)&t.pseudoMask&(maxPseudo-1)][RD]
 		*b = max(*b, a.from-c.delay+t.bus)
 	}
-	return p.recalled[:n&(2*maxQueue-1)]
+	return c.recalled[:n&(2*maxQueue-1)]
 }
 
 // startPlan plans the reads in the queue, which are all of open rows, from a cycle on.
@@ -158,7 +167,7 @@ func (c *Controller) endPlan(now int64) {
 	back := c.recall(now)
 	for i := c.head; i < c.tail; i++ {
 		var r request
-		a := &c.answers[i&(maxQueue-1)]
+		a := &c.answers[i&c.ring&(maxQueue-1)]
 		bank := uint8(a.what >> bankShift)
 		c.addr.fill(&r, 0, bank, 0)
 		c.timing.read(&r, &c.timing.bank[bank&(maxBanks-1)], a.from-c.delay)

@@ -189,7 +189,7 @@ func (c *Controller) read(now int64, i int, r *request) {
 	if c.log != nil {
 		c.log(Sent{now, RD, c.addr.place(r.bank, r.row)})
 	}
-	a := &c.answers[c.tail&(maxQueue-1)]
+	a := &c.answers[c.tail&c.ring&(maxQueue-1)]
 	a.from, a.what = now+c.delay, uint64(r.tag)|uint64(r.bank)<<bankShift
 	c.tail++
 	bit := uint64(1) << (i & (maxQueue - 1))

@@ -45,17 +45,17 @@ type bank struct {
 // timing is the earliest cycle of each command, kept up to date from the table: of commands to a bank for each
 // pseudo-channel, what holds for the channel included, and for each bank; of the commands to all banks for the channel.
 type timing struct {
-	pseudo [maxPseudo]earliest
-	open   [maxBanks]int32 // row of each bank, or closed
-	bank   [maxBanks]bank
 	// What a RD forbids: its pseudo-channel's bus to RD and WR, and its bank to close; the rest by the table.
 	bus, turn, close int64
+	pseudoMask       uint8
+	pseudo           [maxPseudo]earliest
+	open             [maxBanks]int32 // row of each bank, or closed
+	bank             [maxBanks]bank
 	readRest         []effect
 	preToAct         int64 // of a bank
 	actToRead        int64
 	writeToRead      int64 // the longest
 	pseudos          int
-	pseudoMask       uint8
 	nodes            int // groups of all pseudo-channels: what lies between the numbers of two banks of a group
 	banks            int // of a group
 	allBanks         [numCommands]int64

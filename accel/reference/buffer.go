@@ -11,14 +11,22 @@ package reference
 type buffer struct {
 	lines    int
 	initDone int64
-	tags     []int32
-	written  []int64 // cycle of the last write of each line; it may be to come
+	state    []lineState
 	ports    [maxFused]writePort
 	banks    [2]bank
 	reader   reader
 	// the units to step: the one that reads, and the one that announces matrices
 	self, source unit
 }
+
+// lineState is the matrix that a line was last written for, and when; that may be to come.
+type lineState struct {
+	written int64
+	tag     int32
+}
+
+// of is the state of a line.
+func (b *buffer) of(line int) *lineState { return &b.state[line&(len(b.state)-1)] }
 
 // writePort is a data register, a skid register and the register towards the banks.
 type writePort struct {
@@ -41,10 +49,10 @@ type bank struct {
 }
 
 func newBuffer(lines int, self, source unit) buffer {
-	b := buffer{lines: lines, initDone: int64(lines / 2), tags: make([]int32, lines), written: make([]int64, lines),
+	b := buffer{lines: lines, initDone: int64(lines / 2), state: make([]lineState, lines),
 		self: self, source: source}
-	for i := range b.tags {
-		b.tags[i] = -1
+	for i := range b.state {
+		b.state[i].tag = -1
 	}
 	for i := range b.banks {
 		b.banks[i].granted = maxFused - 1
@@ -127,7 +135,8 @@ func (s *sim) write(b *buffer, port int, out int64, addr int) {
 	p.granted = max(out+1, k.freeAt)
 	k.granted = port
 	k.freeAt = max(p.granted+1, b.initDone)
-	b.tags[addr], b.written[addr] = p.tag, k.freeAt
+	l := b.of(addr)
+	l.tag, l.written = p.tag, k.freeAt
 	if s.pass.active && b == &s.key {
 		s.streamLines()
 		return

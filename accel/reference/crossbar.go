@@ -13,9 +13,8 @@ type channel struct {
 	ready   int64 // cycle in which the response register is filled with the oldest answer; never: there is none
 	taken   int64 // cycle in which it was last emptied
 	refused uint64
-	since   int64 // cycle of the refusal
-	locked  int8  // port whose address was chosen and not taken; -1: none
-	pending bool  // a request was refused
+	since   int64  // cycle of the refusal
+	locked  uint32 // port, as a set, whose address was chosen and not taken
 	idHead  uint8
 	idTail  uint8
 	ids     [32]uint8 // ports of the requests under way, in the order of issue: answers are handed out so
@@ -27,7 +26,8 @@ type crossbar struct {
 	blocked  uint64 // channels with an answer that its port does not take
 	changed  uint64 // channels whose DRAM or response register has to be looked at in this cycle
 	wanted   uint64 // channels that take an address in the next cycle
-	open     uint64 // channels with a refused request that have yet to choose the port of the next
+	refusing uint64 // channels with a refused request
+	open     uint64 // of these, channels that have yet to choose the port of the next
 }
 
 // cross moves a cycle of what lies between the ports' address FIFOs and their response FIFOs: padding, answers to
@@ -57,7 +57,7 @@ func (s *sim) cross(now int64) {
 	for m := x.open; m != 0; m &= m - 1 {
 		c := bits.TrailingZeros64(m) & (maxChannels - 1)
 		if want := f.wants[c]; want != 0 {
-			x.channels[c].locked = int8(bits.TrailingZeros64(want))
+			x.channels[c].locked = uint32(want & -want)
 			x.open &^= 1 << c
 		}
 	}
@@ -98,11 +98,20 @@ func (s *sim) giveAnswers(now int64, channels, busy uint64) {
 			ch.dram.Drop()
 			ch.taken, ch.ready = now, now
 			ch.idHead++
-			s.answer(now, p)
+			n := f.answered[p]
+			row := f.row(n)
+			f.answered[p] = n + 1
+			if f.paddedRows != 0 {
+				s.paddingNext(p)
+			}
+			if row.unanswered--; row.unanswered == 0 {
+				row.answeredAt = now
+				s.respond()
+			}
 		}
-		if ch.pending && ch.room(now) {
+		if x.refusing>>c&1 != 0 && ch.room(now) {
 			ch.dram.Push(now, ch.refused, 0, false)
-			ch.pending = false
+			x.refusing &^= 1 << c
 			s.stalls[StallDRAMQueue] += now - ch.since
 			x.open &^= 1 << c
 			if f.wants[c] != 0 {
@@ -118,28 +127,28 @@ func (s *sim) giveAnswers(now int64, channels, busy uint64) {
 // takeAddresses has channels take the address of a port each, and gives it to the DRAM if that has room.
 func (s *sim) takeAddresses(now int64, channels uint64) {
 	x, f := &s.crossbar, s.fetch
+	var done, refused uint64 // channels that nobody wants any more, and whose DRAM has no room
 	for ; channels != 0; channels &= channels - 1 {
 		c := bits.TrailingZeros64(channels) & (maxChannels - 1)
 		ch, want := &x.channels[c], f.wants[c]
-		p := bits.TrailingZeros64(want)
-		if ch.locked >= 0 {
-			p = int(ch.locked)
-			ch.locked = -1
+		chosen := want
+		if ch.locked != 0 {
+			chosen = uint64(ch.locked)
 		}
-		p &= maxPorts - 1
+		ch.locked = 0
+		p := bits.TrailingZeros64(chosen) & (maxPorts - 1)
 		want &^= 1 << p
 		f.wants[c] = want
 		f.idle |= 1 << p
 		ch.ids[ch.idTail&31] = uint8(p)
 		ch.idTail++
 		if want == 0 {
-			x.wanted &^= 1 << c
+			done |= 1 << c
 		}
 		addr := uint64(f.line[p]>>(f.channelBits&31)) * transaction
 		if !ch.room(now) {
-			ch.pending, ch.refused, ch.since = true, addr, now
-			x.open |= 1 << c
-			x.wanted &^= 1 << c
+			ch.refused, ch.since = addr, now
+			refused |= 1 << c
 			continue
 		}
 		ch.dram.Push(now, addr, 0, false)
@@ -150,6 +159,9 @@ func (s *sim) takeAddresses(now int64, channels uint64) {
 			s.obs.DRAM(now, c, addr, false)
 		}
 	}
+	x.wanted &^= done | refused
+	x.refusing |= refused
+	x.open |= refused
 }
 
 // lookAhead steps the DRAM of channels that have changed, and has them looked at when they can move.
@@ -233,17 +245,14 @@ func (s *sim) responseRoom(now int64, p int) bool {
 	return false
 }
 
-// answer files the next answer of a port.
+// answer files the next answer of a port, which is padding.
 func (s *sim) answer(now int64, p int) {
 	f := s.fetch
 	n := f.answered[p]
 	row := f.row(n)
-	row.unanswered--
 	f.answered[p] = n + 1
-	if f.paddedRows != 0 {
-		s.paddingNext(p)
-	}
-	if row.unanswered == 0 {
+	s.paddingNext(p)
+	if row.unanswered--; row.unanswered == 0 {
 		row.answeredAt = now
 		s.respond()
 	}
@@ -271,7 +280,7 @@ func (x *crossbar) reads() (n int64) {
 
 // addresses moves the next row of each idle port from its address FIFO to its address register.
 func (s *sim) addresses(now int64) {
-	f := s.fetch
+	f, wanted := s.fetch, uint64(0)
 	for m := f.idle & f.behind; m != 0; m &= m - 1 {
 		p := bits.TrailingZeros64(m) & (maxPorts - 1)
 		n := f.taken[p]
@@ -288,13 +297,11 @@ func (s *sim) addresses(now int64) {
 			f.behind &^= 1 << p
 		}
 		if p < int(row.n) {
-			line := f.lines[(int(n)&(portRows-1))<<f.portBits|p]
+			line := f.lines[int(n)&(addressRows-1)<<(f.portBits&31)|p]
 			f.line[p] = line
 			c := line & uint32(f.channels-1) & (maxChannels - 1)
 			f.wants[c] |= 1 << p
-			if !s.crossbar.channels[c].pending {
-				s.wanted |= 1 << c
-			}
+			wanted |= 1 << c
 			f.idle &^= 1 << p
 		} else {
 			f.paddedAt[p][n&127] = now
@@ -309,4 +316,5 @@ func (s *sim) addresses(now int64) {
 			s.after(uLoad)
 		}
 	}
+	s.wanted |= wanted &^ s.refusing
 }

@@ -108,16 +108,18 @@ type portRow struct {
 
 const (
 	// portRows is the places for rows in the ports: more than the FIFOs have on the way.
-	portRows  = 256
-	keySide   = 0
-	valueSide = 1
+	portRows = 256
+	// addressRows is the places for those of them that a port has yet to take.
+	addressRows = 2 * addressFIFO
+	keySide     = 0
+	valueSide   = 1
 	// paddingDelay: a padding slot is taken, registered, and in the request FIFO two cycles later.
 	paddingDelay = 3
 )
 
 func newFetch(g *geometry) *fetch {
 	f := &fetch{g: g, channels: g.channels, channelBits: bits.Len(uint(g.channels)) - 1,
-		lines: make([]uint32, portRows*g.ports), portBits: bits.Len(uint(g.ports)) - 1,
+		lines: make([]uint32, addressRows*g.ports), portBits: bits.Len(uint(g.ports)) - 1,
 		table: KeyIndexTable(g.ports, g.lines, g.keyCap)}
 	f.granted = valueSide // so that keys are first
 	f.idle = 1<<g.ports - 1
@@ -219,14 +221,18 @@ func (s *sim) loaded(now int64, r *fetchRow) {
 	}
 	base, record, offset := f.base(req)/transaction, f.record, f.offset
 	indices := f.table[req.line<<f.portBits:][:g.ports]
-	lines := f.lines[(int(f.pushed)&(portRows-1))<<f.portBits:][:n]
-	for k := range lines {
+	lines := f.lines[(int(f.pushed)&(addressRows-1))<<f.portBits:][:n]
+	for len(lines) > 0 {
 		at := record
 		if req.value {
 			at = f.slot(req, record)
 		}
-		lines[k] = base + uint32(indices[at&(len(indices)-1)])*uint32(t) + uint32(offset)
-		if offset++; offset == t {
+		first := base + uint32(indices[at&(len(indices)-1)])*uint32(t)
+		for ; offset < t && len(lines) > 0; offset++ {
+			lines[0] = first + uint32(offset)
+			lines = lines[1:]
+		}
+		if offset == t {
 			record, offset = record+1, 0
 		}
 	}

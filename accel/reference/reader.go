@@ -124,9 +124,9 @@ func (r *reader) step(now int64, b *buffer) bool {
 		return false
 	}
 	l := &r.lines[r.committed&31]
-	if b.tags[l.addr] != l.tag || b.written[l.addr] > r.issue {
+	if state := b.of(l.addr); state.tag != l.tag || state.written > r.issue {
 		r.issue = now + 1
-		r.waiting = b.tags[l.addr] != l.tag
+		r.waiting = state.tag != l.tag
 		return false
 	}
 	if r.out {

@@ -33,7 +33,8 @@ func (r *reader) stallPipe(now int64, b *buffer) {
 		if at < l.ready {
 			continue
 		}
-		e := readEntry{full: true, line: p.next, match: b.tags[l.addr] == l.tag && b.written[l.addr] <= at}
+		state := b.of(l.addr)
+		e := readEntry{full: true, line: p.next, match: state.tag == l.tag && state.written <= at}
 		switch now - at {
 		case 4:
 			p.joined = e
@@ -89,7 +90,8 @@ func (r *reader) stepPipe(now int64, b *buffer) bool {
 	if e := &p.request; e.full {
 		l := &r.lines[e.line&31]
 		if i := l.addr & 1; !p.ram[i].full {
-			e.match = b.tags[l.addr] == l.tag && b.written[l.addr] < now
+			state := b.of(l.addr)
+			e.match = state.tag == l.tag && state.written < now
 			p.ram[i], e.full = *e, false
 			moved = true
 		}

@@ -36,29 +36,47 @@ func (r *javaRandom) Intn(n int) int {
 	}
 }
 
+// skip is Intn for n up to 64 without the number: only the last n draws of 31 bits can be rejected.
+func (r *javaRandom) skip(n int) {
+	before := *r
+	if r.next(31) >= 1<<31-1-64 {
+		*r = before
+		r.Intn(n)
+	}
+}
+
 // KeyIndexTable is the score buffer, which is random at the start and never written: line i, which is as long as there
 // are ports, holds different indices out of a window of twice as many that begins at i*ports, in order (Scala's Random
 // with seed 1 and its shuffle). It is what decides which addresses are fetched.
 func KeyIndexTable(ports, lines, keyCap int) []int32 {
 	const seed = 1
 	rng := newJavaRandom(seed)
-	table := make([]int32, 0, lines*ports)
+	table := make([]int32, lines*ports)
 	var inOrder [2 * maxPorts]uint8
 	for i := range inOrder {
 		inOrder[i] = uint8(i)
 	}
 	for i := range lines {
 		window := inOrder
-		for n := 2 * ports; n >= 2; n-- {
+		for n := 2 * ports; n > ports; n-- {
 			k := rng.Intn(n)
 			window[n-1], window[k] = window[k], window[n-1]
+		}
+		for n := ports; n >= 2; n-- { // these change the order only
+			rng.skip(n)
 		}
 		var line uint64 // a bit for each index
 		for _, j := range window[:ports] {
 			line |= 1 << j
 		}
-		for ; line != 0; line &= line - 1 {
-			table = append(table, int32((bits.TrailingZeros64(line)+i*ports)%keyCap))
+		start, place := i*ports%keyCap, table[i*ports:][:ports]
+		for k := range place {
+			at := start + bits.TrailingZeros64(line)
+			for at >= keyCap {
+				at -= keyCap
+			}
+			place[k] = int32(at)
+			line &= line - 1
 		}
 	}
 	return table

@@ -113,7 +113,7 @@ func newSim(m Machine, obs Observer) (*sim, error) {
 		if obs.Command != nil {
 			c.SetLog(func(sent hbm.Sent) { obs.Command(i, sent) })
 		}
-		s.channels[i] = channel{dram: c, ready: never, locked: -1}
+		s.channels[i] = channel{dram: c, ready: never}
 	}
 	return s, nil
 }

@@ -81,14 +81,13 @@ func (s *sim) stream(now int64, b beat, start, lines int, tag int32) {
 // streamLines works out the lines whose writes are known.
 func (s *sim) streamLines() {
 	p, b := &s.pass, &s.key
-	mask := b.lines - 1
 	for p.line < p.lines {
-		addr := (p.start + p.line) & mask
-		if b.tags[addr] != p.tag {
+		state := b.of(p.start + p.line)
+		if state.tag != p.tag {
 			return
 		}
 		p.issue++
-		if late := b.written[addr] - p.issue; late > 0 {
+		if late := state.written - p.issue; late > 0 {
 			p.issue += (late + pollPeriod - 1) / pollPeriod * pollPeriod
 		}
 		read := p.issue + issueToDot
