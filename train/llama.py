@@ -83,6 +83,14 @@ class Layer(nn.Module):
         return x + self.mlp["down_proj"](F.silu(self.mlp["gate_proj"](h)) * self.mlp["up_proj"](h))
 
 
+def through(layers, x, theta, cascade=None):
+    """States (rows, length, width) -> what the layers make of them."""
+    angles = torch.arange(x.shape[1]).float()[:, None] * theta[None]
+    for layer in layers:
+        x = layer(x, angles, cascade)
+    return x
+
+
 class Llama(nn.Module):
     def __init__(self, config):
         super().__init__()
@@ -101,10 +109,7 @@ class Llama(nn.Module):
 
     def hidden(self, ids, cascade=None):
         """ids (rows, length) -> last hidden states (rows, length, hidden_size)."""
-        x = self.model["embed_tokens"](ids)
-        angles = torch.arange(ids.shape[1]).float()[:, None] * self.theta[None]
-        for layer in self.model["layers"]:
-            x = layer(x, angles, cascade)
+        x = through(self.model["layers"], self.model["embed_tokens"](ids), self.theta, cascade)
         return self.model["norm"](x)
 
     def logits(self, hidden):

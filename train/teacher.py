@@ -36,9 +36,7 @@ class Teacher(nn.Module):
         self.theta = model.theta
 
     def forward(self, x, lengths):
-        angles = torch.arange(x.shape[1]).float()[:, None] * self.theta[None]
-        for layer in self.layers:
-            x = layer(x, angles, None)
+        x = llama.through(self.layers, x, self.theta)
         last = self.norm(x[torch.arange(len(x)), torch.tensor(lengths) - 1])
         return self.classifier(F.dropout(last, 0.1, self.training)).float()
 
@@ -54,10 +52,8 @@ class Lower:
         missing = [i for i in chosen if i not in self.kept]
         if missing:
             ids, lengths = glue.pad([self.rows[i] for i in missing])
-            x = self.model.model["embed_tokens"](ids)
-            angles = torch.arange(ids.shape[1]).float()[:, None] * self.model.theta[None]
-            for layer in self.model.model["layers"][: self.frozen]:
-                x = layer(x, angles, None)
+            parts = self.model.model
+            x = llama.through(parts["layers"][: self.frozen], parts["embed_tokens"](ids), self.model.theta)
             for i, state, n in zip(missing, x, lengths):
                 self.kept[i] = state[:n].to(torch.bfloat16)
         lengths = [len(self.rows[i]) for i in chosen]
