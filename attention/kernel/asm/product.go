@@ -47,18 +47,7 @@ func foldEight(acc [8]reg.VecVirtual, t reg.VecVirtual) reg.VecVirtual {
 
 // dotBytes emits VPDPBUSD (AVX-512 VNNI): acc += the four products of each dword's unsigned bytes u and signed bytes s.
 // avo has no entry for it.
-func dotBytes(s, u, acc reg.Register) {
-	Instruction(&ir.Instruction{
-		Opcode:   "VPDPBUSD",
-		Operands: []operand.Op{s, u, acc},
-		Inputs:   []operand.Op{s, u, acc},
-		Outputs:  []operand.Op{acc},
-		ISA:      []string{"AVX512_VNNI"},
-	})
-}
-
-// dotBytesAt is dotBytes with signed bytes in memory.
-func dotBytesAt(s operand.Mem, u, acc reg.Register) {
+func dotBytes(s operand.Op, u, acc reg.Register) {
 	Instruction(&ir.Instruction{
 		Opcode:   "VPDPBUSD",
 		Operands: []operand.Op{s, u, acc},

@@ -45,7 +45,7 @@ func refine(bits, heads int) {
 	IMULQ(param("stride"), from)
 	for h := range heads {
 		VPXORD(acc[h], acc[h], acc[h])
-		dotBytesAt(operand.Mem{Base: q, Index: from, Scale: 1, Disp: 64 * h}, codes, acc[h])
+		dotBytes(operand.Mem{Base: q, Index: from, Scale: 1, Disp: 64 * h}, codes, acc[h])
 	}
 	x, old := foldQuads(acc, VPADDD), XMM()
 	VCVTDQ2PS(x, x)
