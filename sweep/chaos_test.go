@@ -221,7 +221,7 @@ func TestChaos(t *testing.T) {
 		}
 	})
 	group.Go(func() {
-		for killed.servers < 6 && pause(done, time.Duration(2500+rand.IntN(2500))*time.Millisecond) {
+		for killed.servers < 6 && pause(done, time.Duration(1000+rand.IntN(2000))*time.Millisecond) {
 			if !b.whole(done) {
 				continue
 			}
